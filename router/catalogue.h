@@ -1,0 +1,43 @@
+/*
+ * What the router must know of a database's functions and relations: which names answer otherwise on a replica than
+ * on the primary. Made by the control thread from pg_proc, pg_class, pg_rewrite and pg_operator of the primary through
+ * a builder, then immutable, reference-counted, read by every worker without a lock.
+ *
+ * The built-in functions of pg_catalog come from one generated list (router/sql/builtins.h); a catalogue adds what the
+ * database's users made.
+ */
+#ifndef ROLECALL_ROUTER_CATALOGUE_H
+#define ROLECALL_ROUTER_CATALOGUE_H
+
+#include "conf/base/slice.h"
+
+#include <stdbool.h>
+#include <stdint.h>
+
+enum name_kind {
+    NAME_UNKNOWN = 0,
+    NAME_HARMLESS, /* a function that answers on a replica as on the primary */
+    NAME_SPECIAL   /* function or relation that belongs to the primary */
+};
+
+struct catalogue;
+
+/* Builder: the control thread. Names are as the catalogue stores them (already case-folded). */
+struct catalogue *catalogue_new(const char *cluster, const char *database);
+/* When one (schema, name) is added as both, special wins. */
+void catalogue_add_function(struct catalogue *catalogue, const char *schema, const char *name, enum name_kind kind);
+void catalogue_add_relation(struct catalogue *catalogue, const char *schema, const char *name, enum name_kind kind);
+/* Lists of the configuration: "name" or "schema.name"; they override what pg_proc says. */
+void catalogue_override_function(struct catalogue *catalogue, const char *name, enum name_kind kind);
+
+struct catalogue *catalogue_ref(struct catalogue *catalogue);
+void catalogue_unref(struct catalogue *catalogue); /* NULL is allowed */
+
+const char *catalogue_cluster(const struct catalogue *catalogue);
+const char *catalogue_database(const struct catalogue *catalogue);
+
+/* Lookups, any thread. schema.len == 0: any schema (special in any schema wins). catalogue NULL: built-ins only. */
+enum name_kind catalogue_function(const struct catalogue *catalogue, struct slice schema, struct slice name);
+enum name_kind catalogue_relation(const struct catalogue *catalogue, struct slice schema, struct slice name);
+
+#endif

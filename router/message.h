@@ -1,0 +1,106 @@
+/*
+ * The typed messages between threads. Allocated by the sender (message_new), posted to a mailbox, freed by the
+ * receiver (message_free drops whatever the message still holds).
+ */
+#ifndef ROLECALL_ROUTER_MESSAGE_H
+#define ROLECALL_ROUTER_MESSAGE_H
+
+#include "conf/base/mailbox.h"
+#include "conf/config.h"
+#include "router/catalogue.h"
+#include "router/topology.h"
+
+#include <stdint.h>
+#include <sys/socket.h>
+
+enum message_kind {
+    MESSAGE_CONFIG,            /* main -> all: a new configuration */
+    MESSAGE_TOPOLOGY,          /* control -> workers, main: a new snapshot */
+    MESSAGE_CATALOGUE,         /* control -> workers: a database's catalogue */
+    MESSAGE_CATALOGUE_REQUEST, /* worker -> control: this database is used with split routing, or had DDL */
+    MESSAGE_SECRET_REQUEST,    /* worker -> control: run auth_query */
+    MESSAGE_SECRET_REPLY,      /* control -> the asking worker */
+    MESSAGE_NODE_HINT,         /* worker -> control: something was seen on a node; probe it now */
+    MESSAGE_CONNECTION,        /* main -> worker: an accepted descriptor */
+    MESSAGE_SERVER_WANTED,     /* worker -> worker: an idle server of this pool, please */
+    MESSAGE_SERVER,            /* worker -> worker: here is one */
+    MESSAGE_CANCEL,            /* worker -> worker: a cancel request whose key names you */
+    MESSAGE_STATUS_REQUEST,    /* main -> worker: report what you hold */
+    MESSAGE_STATUS_REPLY,      /* worker -> main */
+    MESSAGE_STOP               /* main -> all: drain and end */
+};
+
+enum node_hint {
+    HINT_REFUSED,    /* connect refused or reset */
+    HINT_LOST,       /* an established connection broke */
+    HINT_SHUTDOWN,   /* 57P01, 57P02, 57P03 */
+    HINT_READ_ONLY,  /* 25006 or in_hot_standby=on from a supposed primary */
+    HINT_PROMOTED    /* in_hot_standby=off from a supposed replica */
+};
+
+/* The fixed part of strings that cross threads: PostgreSQL's NAMEDATALEN is 64; longer names are refused at login. */
+#define MESSAGE_NAME_MAX 64
+#define MESSAGE_SECRET_MAX 512
+
+struct message {
+    struct letter letter; /* first */
+    enum message_kind kind;
+    union {
+        struct config *config;       /* one reference */
+        struct topology *topology;   /* one reference */
+        struct catalogue *catalogue; /* one reference */
+        struct {
+            char cluster[MESSAGE_NAME_MAX], database[MESSAGE_NAME_MAX];
+            bool changed; /* DDL was seen: what is known is stale */
+        } catalogue_request;
+        struct {
+            uint32_t worker; /* who asks */
+            uint64_t ticket; /* given back in the reply */
+            bool refresh;    /* a proof failed: ask the primary again, past the cache */
+            char cluster[MESSAGE_NAME_MAX], user[MESSAGE_NAME_MAX], database[MESSAGE_NAME_MAX];
+        } secret_request;
+        struct {
+            uint64_t ticket;
+            bool answered; /* false: no node could be asked; then `found` says nothing */
+            bool found;    /* false: no such user (or it may not log in) */
+            char user[MESSAGE_NAME_MAX];
+            char secret[MESSAGE_SECRET_MAX]; /* "SCRAM-SHA-256$...", "md5...", or a plain password; wiped on free */
+        } secret_reply;
+        struct {
+            struct node_live *node; /* one reference */
+            uint32_t generation;
+            enum node_hint hint;
+        } node_hint;
+        struct {
+            int fd;          /* owned; closed by message_free when still set */
+            size_t listener; /* index into config->listeners */
+            struct config *config; /* the configuration that index belongs to; one reference */
+            struct sockaddr_storage peer;
+        } connection;
+        struct {
+            void *server; /* struct server of the data plane; opaque here */
+            void (*destroy)(void *server);
+        } server;
+        struct {
+            uint32_t worker; /* who asks */
+            uint64_t key;    /* hash of the pool's identity */
+            void *ledger;    /* the pool's shared record; one reference (drop_ledger) */
+            void (*drop_ledger)(void *ledger);
+        } server_wanted;
+        struct {
+            uint32_t slot;
+            uint8_t secret[32];
+            size_t secret_len;
+        } cancel;
+        struct {
+            void *request; /* opaque to all but main and worker */
+        } status;
+    };
+};
+
+struct message *message_new(enum message_kind kind);
+void message_free(struct message *message); /* NULL is allowed */
+/* For mailbox_open's `drop`. */
+void message_drop(struct letter *letter);
+
+#endif

@@ -1,0 +1,90 @@
+/*
+ * Who holds which role: the control thread's verdict about one cluster, published as an immutable snapshot.
+ *
+ * A snapshot changes only with membership, role or condition. Numbers that change at every probe live in the shared
+ * records (node_live, cluster_live), which every thread reads with relaxed atomics. Snapshots and records are
+ * reference-counted; any thread may take and drop references.
+ */
+#ifndef ROLECALL_ROUTER_TOPOLOGY_H
+#define ROLECALL_ROUTER_TOPOLOGY_H
+
+#include <stdatomic.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#define TOPOLOGY_MAX_NODES 64
+#define NODE_NAME_MAX 64
+
+enum node_role { ROLE_UNKNOWN, ROLE_PRIMARY, ROLE_REPLICA, ROLE_MASTER };
+enum node_condition { CONDITION_UP, CONDITION_SUSPECT, CONDITION_DOWN };
+
+/* One per configured node; lives as long as anybody refers to it. */
+struct node_live {
+    _Atomic uint32_t refs;
+    char name[NODE_NAME_MAX];
+    _Atomic uint32_t generation;      /* raised by the control thread at each role change; see topology_node */
+    _Atomic uint64_t replayed_epoch;  /* highest sample replayed in this incarnation; 0 = none */
+    _Atomic uint64_t lag_bytes;       /* replay behind the primary's insert position */
+    _Atomic uint64_t lag_ms;          /* UINT64_MAX = not known */
+    _Atomic uint32_t outstanding;     /* exchanges in flight from all workers */
+    _Atomic uint32_t connections;     /* server connections of the process, being opened included */
+    _Atomic uint64_t exchanges;       /* finished, since start */
+};
+
+/*
+ * Sampling of the primary's position (read your own writes). `started` is the number of the newest sample whose
+ * query was sent; it is raised before sending. A session whose write ended when `started` was s may read from a
+ * replica whose replayed_epoch is at least s + 1. Numbers never fall, across failovers too; replayed_epoch falls to 0.
+ */
+struct cluster_live {
+    _Atomic uint32_t refs;
+    _Atomic uint64_t started;
+    _Atomic uint64_t wanted_at_us; /* clock_now_us of the last moment a session missed an epoch; workers raise it */
+};
+
+struct topology_node {
+    char *name;
+    char *host;     /* as configured; a socket directory starts with '/' */
+    char *hostaddr; /* the resolved address that the probes use; NULL for sockets or when not known yet */
+    uint16_t port;
+    uint32_t weight, max_connections;
+    enum node_role role;
+    bool read_only; /* primary, but default_transaction_read_only is on */
+    enum node_condition condition;
+    uint32_t generation; /* a server connection keeps the generation that it was made in */
+    char *reason;        /* why this role and condition, in words */
+    struct node_live *live;
+};
+
+struct topology {
+    _Atomic uint32_t refs;
+    char *cluster;    /* the cluster's name */
+    uint64_t version; /* raised with each publication */
+    struct topology_node *nodes;
+    size_t n_nodes;
+    int primary;              /* index of the one node to write to, -1 when there is none */
+    char *no_primary_reason;  /* in words, when primary is -1 */
+    uint64_t max_lag_bytes, max_lag_ms;
+    struct cluster_live *live;
+};
+
+/* A new snapshot with room for n nodes, zeroed; fill it before publishing. One reference is the caller's. */
+struct topology *topology_new(const char *cluster, size_t n_nodes);
+struct topology *topology_ref(struct topology *topology);
+void topology_unref(struct topology *topology); /* NULL is allowed */
+
+/* Index of the node with this record, or -1. */
+int topology_find(const struct topology *topology, const struct node_live *live);
+
+struct node_live *node_live_new(const char *name);
+struct node_live *node_live_ref(struct node_live *live);
+void node_live_unref(struct node_live *live); /* NULL is allowed */
+struct cluster_live *cluster_live_new(void);
+struct cluster_live *cluster_live_ref(struct cluster_live *live);
+void cluster_live_unref(struct cluster_live *live); /* NULL is allowed */
+
+const char *node_role_name(enum node_role role);
+const char *node_condition_name(enum node_condition condition);
+
+#endif
