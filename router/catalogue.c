@@ -1,0 +1,253 @@
+/*
+ * A database's special and harmless names; see catalogue.h.
+ *
+ * One open-addressing table holds an entry per (function or relation, schema, name) and, for lookups without
+ * a schema, an entry with an empty schema that counts how many of its namesakes are special and how many
+ * harmless: a lookup is one or two probes however many schemas there are. An override of the configuration is
+ * kept beside what pg_proc said, so the order of adding does not matter. Running out of memory ends the
+ * process.
+ */
+#include "router/catalogue.h"
+#include "router/sql/builtins.h"
+
+#include <assert.h>
+#include <stdatomic.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum object { OBJECT_FUNCTION, OBJECT_RELATION };
+
+struct entry {
+    char *schema; /* "" in the entry that sums up all schemas; NULL: a free place */
+    char *name;
+    uint64_t hash;
+    enum object object;
+    enum name_kind found;           /* as added */
+    enum name_kind forced;          /* as overridden; UNKNOWN: not */
+    uint32_t n_special, n_harmless; /* only where schema is "": namesakes by what they come to */
+};
+
+struct catalogue {
+    _Atomic uint32_t refs;
+    char *cluster, *database;
+    struct entry *entries;
+    size_t size, used; /* size is a power of two, at most half of it used */
+};
+
+static void *must_have(void *memory)
+{
+    if (!memory)
+        abort();
+    return memory;
+}
+
+struct catalogue *catalogue_new(const char *cluster, const char *database)
+{
+    struct catalogue *catalogue = must_have(calloc(1, sizeof *catalogue));
+    catalogue->cluster = must_have(strdup(cluster));
+    catalogue->database = must_have(strdup(database));
+    catalogue->size = 64;
+    catalogue->entries = must_have(calloc(catalogue->size, sizeof *catalogue->entries));
+    atomic_store_explicit(&catalogue->refs, 1, memory_order_relaxed);
+    return catalogue;
+}
+
+struct catalogue *catalogue_ref(struct catalogue *catalogue)
+{
+    uint32_t before = atomic_fetch_add_explicit(&catalogue->refs, 1, memory_order_relaxed);
+    assert(before > 0);
+    (void)before;
+    return catalogue;
+}
+
+void catalogue_unref(struct catalogue *catalogue)
+{
+    if (!catalogue || atomic_fetch_sub_explicit(&catalogue->refs, 1, memory_order_acq_rel) != 1)
+        return;
+    for (size_t i = 0; i < catalogue->size; i++) {
+        free(catalogue->entries[i].schema);
+        free(catalogue->entries[i].name);
+    }
+    free(catalogue->entries);
+    free(catalogue->cluster);
+    free(catalogue->database);
+    free(catalogue);
+}
+
+const char *catalogue_cluster(const struct catalogue *catalogue)
+{
+    return catalogue->cluster;
+}
+
+const char *catalogue_database(const struct catalogue *catalogue)
+{
+    return catalogue->database;
+}
+
+/* FNV-1a with a final mix; names come from the database's owner, lookups are bounded by a statement's length.
+ */
+static uint64_t hash_bytes(uint64_t hash, struct slice bytes)
+{
+    for (size_t i = 0; i < bytes.len; i++)
+        hash = (hash ^ (unsigned char)bytes.data[i]) * 0x100000001B3u;
+    return (hash ^ 0xFFu) * 0x100000001B3u;
+}
+
+static uint64_t hash_key(enum object object, struct slice schema, struct slice name)
+{
+    uint64_t hash = hash_bytes(hash_bytes(0xCBF29CE484222325u + object, schema), name);
+    return hash ^ hash >> 29;
+}
+
+/* The entry of that key, or the free place where it belongs. */
+static struct entry *place(const struct catalogue *catalogue, enum object object, struct slice schema,
+    struct slice name, uint64_t hash)
+{
+    size_t mask = catalogue->size - 1;
+    for (size_t i = hash & mask;; i = (i + 1) & mask) {
+        struct entry *entry = &catalogue->entries[i];
+        if (!entry->schema)
+            return entry;
+        if (entry->hash == hash && entry->object == object && slice_is(name, entry->name) &&
+            slice_is(schema, entry->schema))
+            return entry;
+    }
+}
+
+static void grow(struct catalogue *catalogue)
+{
+    struct entry *old = catalogue->entries;
+    size_t old_size = catalogue->size;
+    catalogue->size *= 2;
+    catalogue->entries = must_have(calloc(catalogue->size, sizeof *old));
+    for (size_t i = 0; i < old_size; i++) {
+        if (old[i].schema)
+            *place(catalogue, old[i].object, slice_from(old[i].schema), slice_from(old[i].name),
+                old[i].hash) = old[i];
+    }
+    free(old);
+}
+
+/* The entry of that key, made when there is none. Valid until the next call. */
+static struct entry *need(
+    struct catalogue *catalogue, enum object object, struct slice schema, struct slice name)
+{
+    if (catalogue->used * 2 >= catalogue->size)
+        grow(catalogue);
+    uint64_t hash = hash_key(object, schema, name);
+    struct entry *entry = place(catalogue, object, schema, name, hash);
+    if (!entry->schema) {
+        entry->schema = must_have(strndup(schema.len ? schema.data : "", schema.len));
+        entry->name = must_have(strndup(name.len ? name.data : "", name.len));
+        entry->hash = hash;
+        entry->object = object;
+        catalogue->used++;
+    }
+    return entry;
+}
+
+static enum name_kind comes_to(const struct entry *entry)
+{
+    return entry->forced != NAME_UNKNOWN ? entry->forced : entry->found;
+}
+
+static void count(struct entry *sum, enum name_kind kind, uint32_t change)
+{
+    if (kind == NAME_SPECIAL)
+        sum->n_special += change;
+    else if (kind == NAME_HARMLESS)
+        sum->n_harmless += change;
+}
+
+/* Changes one (schema, name) and the sum over its namesakes. */
+static void put(struct catalogue *catalogue, enum object object, struct slice schema, struct slice name,
+    enum name_kind kind, bool forced)
+{
+    assert(schema.len > 0); /* the empty one is the sum's */
+    struct entry *entry = need(catalogue, object, schema, name);
+    enum name_kind before = comes_to(entry);
+    if (forced)
+        entry->forced = kind;
+    else if (entry->found != NAME_SPECIAL)
+        entry->found = kind;
+    enum name_kind after = comes_to(entry);
+    struct entry *sum = need(catalogue, object, slice_of("", 0), name);
+    count(sum, before, (uint32_t)-1);
+    count(sum, after, 1);
+}
+
+void catalogue_add_function(
+    struct catalogue *catalogue, const char *schema, const char *name, enum name_kind kind)
+{
+    put(catalogue, OBJECT_FUNCTION, slice_from(schema), slice_from(name), kind, false);
+}
+
+void catalogue_add_relation(
+    struct catalogue *catalogue, const char *schema, const char *name, enum name_kind kind)
+{
+    put(catalogue, OBJECT_RELATION, slice_from(schema), slice_from(name), kind, false);
+}
+
+void catalogue_override_function(struct catalogue *catalogue, const char *name, enum name_kind kind)
+{
+    const char *dot = strchr(name, '.');
+    if (dot && dot > name && dot[1])
+        put(catalogue, OBJECT_FUNCTION, slice_of(name, (size_t)(dot - name)), slice_from(dot + 1), kind,
+            true);
+    else
+        need(catalogue, OBJECT_FUNCTION, slice_of("", 0), slice_from(name))->forced = kind;
+}
+
+static enum name_kind builtin(enum object object, struct slice name)
+{
+    return object == OBJECT_FUNCTION ? builtin_function(name) : builtin_relation(name);
+}
+
+static const struct entry *find(
+    const struct catalogue *catalogue, enum object object, struct slice schema, struct slice name)
+{
+    if (!catalogue)
+        return NULL;
+    const struct entry *entry = place(catalogue, object, schema, name, hash_key(object, schema, name));
+    return entry->schema ? entry : NULL;
+}
+
+static enum name_kind of_any_schema(const struct catalogue *catalogue, enum object object, struct slice name)
+{
+    const struct entry *sum = find(catalogue, object, slice_of("", 0), name);
+    if (sum && sum->forced != NAME_UNKNOWN)
+        return sum->forced;
+    enum name_kind own = builtin(object, name);
+    if (own == NAME_SPECIAL || (sum && sum->n_special > 0))
+        return NAME_SPECIAL;
+    return own == NAME_HARMLESS || (sum && sum->n_harmless > 0) ? NAME_HARMLESS : NAME_UNKNOWN;
+}
+
+static enum name_kind look_up(
+    const struct catalogue *catalogue, enum object object, struct slice schema, struct slice name)
+{
+    if (schema.len == 0)
+        return of_any_schema(catalogue, object, name);
+    const struct entry *entry = find(catalogue, object, schema, name);
+    if (entry && entry->forced != NAME_UNKNOWN)
+        return entry->forced;
+    const struct entry *sum = find(catalogue, object, slice_of("", 0), name);
+    if (sum && sum->forced != NAME_UNKNOWN)
+        return sum->forced;
+    enum name_kind own = entry ? entry->found : NAME_UNKNOWN;
+    if (own != NAME_SPECIAL && (slice_is(schema, "pg_catalog") || slice_is(schema, "information_schema"))) {
+        enum name_kind shipped = builtin(object, name);
+        return shipped != NAME_UNKNOWN ? shipped : own;
+    }
+    return own;
+}
+
+enum name_kind catalogue_function(const struct catalogue *catalogue, struct slice schema, struct slice name)
+{
+    return look_up(catalogue, OBJECT_FUNCTION, schema, name);
+}
+
+enum name_kind catalogue_relation(const struct catalogue *catalogue, struct slice schema, struct slice name)
+{
+    return look_up(catalogue, OBJECT_RELATION, schema, name);
+}
