@@ -1,8 +1,9 @@
 /*
  * What the operator wrote, checked and resolved: immutable and reference-counted.
  *
- * Made by config_load (conf/parse.c), read by every thread without a lock, replaced as a whole on reload. Strings
- * belong to the config. Durations are milliseconds, sizes are bytes; 0 means "no limit" where the schema says so.
+ * Made by config_load (conf/load.c), read by every thread without a lock, replaced as a whole on reload.
+ * Strings belong to the config. Durations are milliseconds, sizes are bytes; 0 means "no limit" where the
+ * schema says so.
  */
 #ifndef ROLECALL_CONF_CONFIG_H
 #define ROLECALL_CONF_CONFIG_H
@@ -14,6 +15,8 @@
 #include <stddef.h>
 #include <stdint.h>
 #include <stdio.h>
+
+#define CONFIG_MAX_NODES 64 /* of one cluster */
 
 enum route { ROUTE_PRIMARY, ROUTE_REPLICA, ROUTE_ANY, ROUTE_SPLIT };
 enum pool_mode { POOL_NONE, POOL_SESSION, POOL_TRANSACTION, POOL_STATEMENT };
@@ -30,13 +33,13 @@ struct config_tls {
 
 /* Limits and timeouts: [rolecall] gives defaults, [database] and then [user] override. 0 = no limit, none. */
 struct limits {
-    enum pool_mode pool;          /* POOL_* ; a listener's own `pool` applies when neither database nor user sets it */
-    bool pool_set;                /* a [database] or [user] set `pool` */
-    uint32_t pool_size;           /* server connections of a (database, user, node), whole process */
-    uint32_t min_pool_size;       /* kept open even when idle */
-    uint32_t reserve_pool_size;   /* added after reserve_pool_timeout_ms of waiting */
+    enum pool_mode pool; /* POOL_* ; a listener's own `pool` applies when neither database nor user sets it */
+    bool pool_set;       /* a [database] or [user] set `pool` */
+    uint32_t pool_size;  /* server connections of a (database, user, node), whole process */
+    uint32_t min_pool_size;     /* kept open even when idle */
+    uint32_t reserve_pool_size; /* added after reserve_pool_timeout_ms of waiting */
     uint64_t reserve_pool_timeout_ms;
-    uint32_t max_clients;         /* of this database or user */
+    uint32_t max_clients; /* of this database or user */
     uint64_t server_lifetime_ms;
     uint64_t server_idle_timeout_ms;
     uint64_t query_wait_timeout_ms;
@@ -73,19 +76,20 @@ struct config_cluster {
     uint64_t server_connect_timeout_ms, server_login_timeout_ms;
     struct config_tls tls;
     /* secrets of users */
-    char *auth_query; /* one parameter: the user name; returns the verifier (and nothing else) */
-    char *auth_user, *auth_password, *auth_database; /* who runs it; defaults to the probe's */
+    char *auth_query; /* one parameter: the user name; returns the verifier (and nothing else); NULL =
+                         switched off */
+    char *auth_user, *auth_password, *auth_database; /* who runs it; the probe's have been filled in */
     uint64_t auth_cache_ttl_ms;
 };
 
 struct config_listener {
     char *name;
-    char *address; /* "host:port", "[v6]:port", "*:port", or "unix:/path/.s.PGSQL.5432" */
+    char *address;  /* "host:port", "[v6]:port", "*:port", or "unix:/path/.s.PGSQL.5432" */
     size_t cluster; /* index into clusters */
     enum route route;
-    enum pool_mode pool;
+    enum pool_mode pool; /* always POOL_NONE with AUTH_PASSTHROUGH */
     enum auth_method auth;
-    char *auth_file; /* userlist format; falls back to [rolecall] auth_file */
+    char *auth_file; /* userlist format; [rolecall]'s has been filled in; NULL = none */
     char *hba_file;
     struct config_tls tls;
     bool proxy_protocol;
@@ -95,18 +99,20 @@ struct config_listener {
 };
 
 struct config_database {
-    char *name;   /* as the client calls it; "*" for any other */
-    char *dbname; /* as the node calls it; NULL = the client's name */
-    char *cluster; /* NULL = the listener's */
+    char *name;            /* as the client calls it; "*" for any other */
+    char *dbname;          /* as the node calls it; NULL = the client's name */
+    char *cluster;         /* NULL = the listener's */
     char *user, *password; /* forced login to the node; NULL = the client's own */
     char *connect_query;
     struct limits limits; /* resolved over [rolecall] */
+    uint32_t limits_set;  /* private bits of schema.c: which members the section set */
 };
 
 struct config_user {
     char *name;
-    struct limits limits;     /* only what the section set is meaningful; see config_limits */
-    uint32_t limits_set;      /* private bits of schema.c: which members the section set */
+    struct limits
+        limits;          /* only what the section set is meaningful (max_clients always); see config_limits */
+    uint32_t limits_set; /* private bits of schema.c: which members the section set */
 };
 
 struct config {
@@ -142,8 +148,8 @@ struct config {
     _Atomic uint32_t refs; /* private */
 };
 
-/* Reads, checks and resolves a file. One reference is the caller's; NULL with an error naming file, line, key and
-   the nearest valid key. Blocking (reads files); any thread. */
+/* Reads, checks and resolves a file. One reference is the caller's; NULL with an error naming file, line, key
+   and the nearest valid key. Blocking (reads files); any thread. */
 struct config *config_load(const char *path, struct error *error);
 struct config *config_ref(struct config *config);
 /* NULL is allowed. Secrets are wiped with the last reference. */
@@ -153,8 +159,10 @@ void config_unref(struct config *config);
 const struct config_database *config_database(const struct config *config, const char *name);
 const struct config_user *config_user(const struct config *config, const char *name);
 
-/* The limits in force for a client of `database` and `user` on a listener: [rolecall], then [database], then [user];
-   limits.pool is the listener's unless a database or user sets its own. max_clients is filled from the database. */
+/* The limits in force for a client of `database` and `user` on a listener: [rolecall], then [database], then
+   [user]; limits.pool is the listener's unless a database or user sets its own; always POOL_NONE behind
+   AUTH_PASSTHROUGH. max_clients is filled from the database; a user's own is
+   config_user(...)->limits.max_clients. */
 void config_limits(const struct config *config, const struct config_listener *listener, const char *database,
     const char *user, struct limits *out);
 
@@ -168,8 +176,9 @@ const char *tls_mode_name(enum tls_mode mode);
 void config_write_sample(FILE *out);
 
 /*
- * What a reload would change. Calls `changed` once per key that differs, with whether it takes effect without a
- * restart. Sections are written as in the file: "listener main".
+ * What a reload would change. Calls `changed` once per key that differs, with whether it takes effect without
+ * a restart. Sections are written as in the file: "listener main". A section that came or went is told once,
+ * with the key "(added)" or "(removed)". Values are not told: they may be secrets.
  */
 void config_diff(const struct config *before, const struct config *after, void *context,
     void (*changed)(void *context, const char *section, const char *key, bool reloadable));
