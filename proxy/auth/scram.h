@@ -52,4 +52,11 @@ bool scram_hmac(const unsigned char key[SCRAM_KEY_LEN], const struct slice *part
     unsigned char out[SCRAM_KEY_LEN]);
 bool scram_sha256(const void *data, size_t len, unsigned char out[SCRAM_KEY_LEN]);
 
+/* "name=value" up to a comma or the end, taken off `rest` with the comma; '\0' = any letter. */
+bool scram_attribute(struct slice *rest, char wanted, struct slice *value);
+/* A decimal number of 1 to max. */
+bool scram_parse_number(struct slice text, uint32_t max, uint32_t *out);
+/* Visible ASCII without a comma: what a nonce may be made of. */
+bool scram_printable(struct slice nonce);
+
 #endif

@@ -21,12 +21,12 @@ struct scram_server {
     /* private */
     enum { SCRAM_SERVER_FIRST, SCRAM_SERVER_FINAL, SCRAM_SERVER_DONE, SCRAM_SERVER_FAILED } state;
     bool doomed; /* a mock exchange */
-    bool tls;    /* the client could have used channel binding */
     bool plus;   /* the client chose SCRAM-SHA-256-PLUS */
     char flag;   /* 'n', 'y' or 'p' */
     struct scram_keys keys;
     size_t plain_len; /* a plain secret is derived at the end */
     char plain[SECRET_PLAIN_MAX];
+    char user[64]; /* for the error; cut when longer */
     size_t binding_len;
     unsigned char binding[SCRAM_BINDING_MAX];
     size_t nonce_len; /* of client and server */
