@@ -164,6 +164,7 @@ static bool parse_mask(struct cursor *cursor, struct hba_rule *rule)
 
 static bool parse_address(struct cursor *cursor, struct hba_rule *rule)
 {
+    static const unsigned char v4_mapped[12] = {[10] = 0xff, [11] = 0xff};
     char address[INET6_ADDRSTRLEN];
     const struct hba_word *word = single(cursor, "address");
     if (word == NULL)
@@ -182,7 +183,7 @@ static bool parse_address(struct cursor *cursor, struct hba_rule *rule)
     address[len] = '\0';
     if (!parse_ip(address, &rule->family, rule->address))
         return complain(cursor, "not a numeric address (host names are not supported):", word->text);
-    if (rule->family == AF_INET6 && IN6_IS_ADDR_V4MAPPED((struct in6_addr *)rule->address))
+    if (rule->family == AF_INET6 && memcmp(rule->address, v4_mapped, sizeof v4_mapped) == 0)
         return complain(
             cursor, "clients are compared by their IPv4 address, write that instead of", word->text);
     if (slash == NULL)
