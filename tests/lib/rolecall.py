@@ -204,3 +204,21 @@ class Rolecall:
 
     def rss_kib(self):
         return processes.rss_kib(self.pid)
+
+
+class Direct(Rolecall):
+    """
+    The cluster itself behind rolecall's face: what a test expects of both can be tried on PostgreSQL alone, with
+    ROLECALL_DIRECT=1, so that no test asks rolecall for something that PostgreSQL does not do.
+    """
+
+    def __init__(self, cluster, listeners=None, **_):
+        self.cluster = cluster
+        self.process = None
+        self.ports = {}
+        for name, keys in (listeners or LISTENERS).items():
+            node = cluster.replicas[0] if keys.get("route") == "replica" else cluster.primary
+            self.ports[name] = node.port
+
+    def must_live(self):
+        pass
