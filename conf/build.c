@@ -229,27 +229,40 @@ static bool find_cluster(
         build_suggest_cluster(build, name, suggestion, sizeof suggestion));
 }
 
-/* The index of the cluster that a node or a listener names, or of the only one. */
-static bool resolve_cluster(const struct build *build, struct build_section *section, size_t *index)
+/* The `cluster` of a node or a listener; *name is the caller's to free, NULL when not set. */
+static bool read_cluster(const struct build *build, struct build_section *section, char **name)
 {
     const struct document_section *source = section->source;
     bool is_file;
-    for (size_t i = 0; i < source->n_entries; i++) {
+    char why[EXPAND_WHY_MAX];
+    *name = NULL;
+    for (size_t i = 0; i < source->n_entries && !*name; i++) {
         if (strcmp(source->entries[i].key, "cluster") != 0)
             continue;
-        char why[EXPAND_WHY_MAX];
         section->lines[schema_index(schema_find(section->kind, "cluster", &is_file))] =
             source->entries[i].line;
-        char *name = expand_variables(source->entries[i].value, why);
-        if (!name)
+        *name = expand_variables(source->entries[i].value, why);
+        if (!*name)
             return build_fail(build, section, "cluster", "cluster: %s", why);
-        bool found = find_cluster(build, section, name, index);
-        expand_free(name);
-        return found;
     }
+    return true;
+}
+
+/* The index of the cluster that a node or a listener names, or of the only one. */
+static bool resolve_cluster(const struct build *build, struct build_section *section, size_t *index)
+{
+    char *name;
+    bool found;
     *index = 0;
-    return build->config->n_clusters == 1 ||
-           build_fail(build, section, NULL, "\"cluster\" is missing; there is more than one [cluster]");
+    if (!read_cluster(build, section, &name))
+        return false;
+    if (name && *name)
+        found = find_cluster(build, section, name, index);
+    else
+        found = build->config->n_clusters == 1 ||
+                build_fail(build, section, NULL, "\"cluster\" is missing; there is more than one [cluster]");
+    expand_free(name);
+    return found;
 }
 
 static bool place_nodes(const struct build *build, size_t *clusters)

@@ -46,16 +46,24 @@ static void write_comment(FILE *out, const char *text)
     fputs("\n", out);
 }
 
+/* Limits that a section does not set come from the section before it. */
+static const char *inherited_from(const struct schema_key *key, enum section_kind kind)
+{
+    if (key->part != PART_LIMITS || kind == SECTION_ROLECALL || !schema_has(key, SECTION_ROLECALL))
+        return "";
+    return kind == SECTION_USER ? " As for the [database] when not set." : " As in [rolecall] when not set.";
+}
+
 static void write_key(FILE *out, const struct schema_key *key, enum section_kind kind)
 {
-    char allowed[VALUE_WHY_MAX], help[2 * VALUE_WHY_MAX];
-    value_describe(key, allowed, sizeof allowed);
-    bool inherits = key->part == PART_LIMITS && kind != SECTION_ROLECALL && key->value &&
-                    key->limit != LIMIT_POOL && schema_has(key, SECTION_ROLECALL);
-    snprintf(help, sizeof help, "%s%s (%s)%s", key->needs_restart ? "* " : "", key->help, allowed,
-        inherits ? " [rolecall]'s when not set." : "");
+    char allowed[VALUE_WHY_MAX], line[2 * VALUE_WHY_MAX];
+    value_allowed(key, allowed, sizeof allowed);
     fputs("\n", out);
-    write_comment(out, help);
+    snprintf(line, sizeof line, "%s%s", key->needs_restart ? "* " : "", key->help);
+    write_comment(out, line);
+    snprintf(line, sizeof line, "Allowed: %s.%s", allowed, inherited_from(key, kind));
+    if (*allowed)
+        write_comment(out, line);
     const char *value = key->required || !key->value ? key->sample : key->value;
     fprintf(out, "%s%s =%s%s\n", key->required ? "" : "#", key->key, value && *value ? " " : "",
         value ? value : "");

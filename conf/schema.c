@@ -140,9 +140,8 @@ static const struct schema_key keys[] = {
     {"down_after", CLUSTER, VALUE_UINT, IN_CLUSTER(down_after), .value = "3", .min = 1, .max = 100,
         .help = "Probes in a row that must time out before a node is down (a refused connection counts at "
                 "once)."},
-    {"max_lag", CLUSTER, VALUE_SIZE, IN_CLUSTER(max_lag_bytes), .value = "0", .min = 1,
-        .max = 1024 * 1024 * GB, .zero_is_none = true,
-        .help = "A replica further behind than so much WAL gets no reads."},
+    {"max_lag", CLUSTER, VALUE_SIZE, IN_CLUSTER(max_lag_bytes), .value = "0", .min = 1, .max = 1024 * GB,
+        .zero_is_none = true, .help = "A replica further behind than so much WAL gets no reads."},
     {"max_lag_time", CLUSTER, VALUE_DURATION, IN_CLUSTER(max_lag_ms), .value = "10s", .min = 1, .max = YEAR,
         .zero_is_none = true, .help = "A replica further behind than so long gets no reads."},
     {"fallback", CLUSTER, VALUE_ENUM, IN_CLUSTER(fallback), .value = "primary", NAMES(fallbacks),
@@ -164,8 +163,6 @@ static const struct schema_key keys[] = {
         .min = 10, .max = HOUR, .help = "For opening a connection to a node."},
     {"server_login_timeout", CLUSTER, VALUE_DURATION, IN_CLUSTER(server_login_timeout_ms), .value = "10s",
         .min = 10, .max = HOUR, .help = "For logging in to a node."},
-    {"tls", CLUSTER, VALUE_ENUM, IN_TLS(mode), .value = "disable", NAMES(tls_modes),
-        .help = "TLS towards the nodes."},
     {"auth_query", CLUSTER, VALUE_TEXT, IN_CLUSTER(auth_query),
         .value = "SELECT rolpassword FROM pg_catalog.pg_authid WHERE rolname = $1 AND rolcanlogin AND "
                  "(rolvaliduntil IS NULL OR rolvaliduntil > now())",
@@ -177,6 +174,8 @@ static const struct schema_key keys[] = {
         .help = "Where auth_query is run; probe_database when not set."},
     {"auth_cache_ttl", CLUSTER, VALUE_DURATION, IN_CLUSTER(auth_cache_ttl_ms), .value = "60s", .max = DAY,
         .help = "How long an answer of auth_query is used before it is asked again."},
+    {"tls", CLUSTER, VALUE_ENUM, IN_TLS(mode), .value = "disable", NAMES(tls_modes),
+        .help = "TLS towards the nodes."},
 
     {"address", LISTENER, VALUE_STRING, IN_LISTENER(address), .required = true, .not_empty = true,
         .needs_restart = true, .sample = "127.0.0.1:6432",

@@ -27,13 +27,7 @@ static bool refuse(char *why, const char *text)
 }
 
 /* Refuses with what would be allowed. */
-static bool refuse_kind(const struct schema_key *key, char *why)
-{
-    char allowed[VALUE_WHY_MAX - 16];
-    value_describe(key, allowed, sizeof allowed);
-    snprintf(why, VALUE_WHY_MAX, "expected %s", allowed);
-    return false;
-}
+static bool refuse_kind(const struct schema_key *key, char *why);
 
 static bool is_blank(char c)
 {
@@ -349,38 +343,67 @@ static void print_limit(const struct schema_key *key, char *out, size_t size, ui
         snprintf(out, size, "%llu", (unsigned long long)number);
 }
 
-static void describe_range(const struct schema_key *key, const char *what, char *out, size_t size)
+static void allowed_range(const struct schema_key *key, char *out, size_t size)
 {
     char min[32], max[32];
     print_limit(key, min, sizeof min, key->min);
     print_limit(key, max, sizeof max, key->max);
-    if (key->min == 0) /* 0 without a unit, and what it means is the help's */
+    if (key->min == 0) /* without a unit */
         snprintf(min, sizeof min, "0");
-    snprintf(out, size, "%s from %s to %s%s", what, min, max, key->zero_is_none ? ", or 0 for none" : "");
+    snprintf(out, size, "%s to %s%s", min, max, key->zero_is_none ? ", or 0 for no limit" : "");
 }
 
-static void describe_names(const struct schema_key *key, char *out, size_t size)
+static void allowed_names(const struct schema_key *key, char *out, size_t size)
 {
     size_t used = 0;
     for (size_t i = 0; i < key->n_names && used < size; i++)
         used += (size_t)snprintf(out + used, size - used, "%s%s", i ? " | " : "", key->names[i]);
 }
 
-void value_describe(const struct schema_key *key, char *out, size_t size)
+void value_allowed(const struct schema_key *key, char *out, size_t size)
 {
     switch (key->type) {
     case VALUE_BOOL: snprintf(out, size, "on | off"); return;
-    case VALUE_ENUM: describe_names(key, out, size); return;
-    case VALUE_UINT: describe_range(key, "a whole number", out, size); return;
-    case VALUE_PORT: describe_range(key, "a port", out, size); return;
-    case VALUE_DURATION: describe_range(key, "a duration with its unit (us ms s min h d)", out, size); return;
-    case VALUE_SIZE: describe_range(key, "a size (B kB MB GB)", out, size); return;
-    case VALUE_MODE: snprintf(out, size, "permissions in octal, 0 to %04o", (unsigned)key->max); return;
-    case VALUE_LIST: snprintf(out, size, "a list divided by commas"); return;
-    case VALUE_PATH: snprintf(out, size, "a path"); return;
-    case VALUE_TEXT: snprintf(out, size, "SQL"); return;
-    case VALUE_SECRET: snprintf(out, size, "a secret, or %s_file = its path", key->key); return;
-    case VALUE_STRING: snprintf(out, size, "a text"); return;
-    case VALUE_CLUSTER: snprintf(out, size, "the name of a [cluster]"); return;
+    case VALUE_ENUM: allowed_names(key, out, size); return;
+    case VALUE_MODE: snprintf(out, size, "0 to %04o", (unsigned)key->max); return;
+    case VALUE_UINT:
+    case VALUE_PORT:
+    case VALUE_DURATION:
+    case VALUE_SIZE: allowed_range(key, out, size); return;
+    case VALUE_LIST:
+    case VALUE_PATH:
+    case VALUE_TEXT:
+    case VALUE_SECRET:
+    case VALUE_STRING:
+    case VALUE_CLUSTER: snprintf(out, size, "%s", ""); return;
     }
+}
+
+/* What a refused value should have been. */
+static const char *kind_of(enum value_type type)
+{
+    switch (type) {
+    case VALUE_UINT: return "a whole number, ";
+    case VALUE_PORT: return "a port, ";
+    case VALUE_DURATION: return "a duration with its unit (us ms s min h d), ";
+    case VALUE_SIZE: return "a size in B, kB, MB or GB, ";
+    case VALUE_MODE: return "permissions in octal, ";
+    case VALUE_BOOL:
+    case VALUE_ENUM:
+    case VALUE_LIST:
+    case VALUE_PATH:
+    case VALUE_TEXT:
+    case VALUE_SECRET:
+    case VALUE_STRING:
+    case VALUE_CLUSTER: return "";
+    }
+    return "";
+}
+
+static bool refuse_kind(const struct schema_key *key, char *why)
+{
+    char allowed[VALUE_WHY_MAX / 2];
+    value_allowed(key, allowed, sizeof allowed);
+    snprintf(why, VALUE_WHY_MAX, "expected %s%s", kind_of(key->type), allowed);
+    return false;
 }

@@ -28,8 +28,9 @@ bool value_equal(const struct schema_key *key, const void *a, const void *b);
 /* Bytes of the member. */
 size_t value_size(const struct schema_key *key);
 
-/* What is allowed, in words: "a duration such as 30s, at least 10ms, at most 1h". Cut to size. */
-void value_describe(const struct schema_key *key, char *out, size_t size);
+/* What is allowed, for people: "10ms to 1h, or 0 for no limit", "on | off"; the empty text when anything is.
+ */
+void value_allowed(const struct schema_key *key, char *out, size_t size);
 
 /* Frees a NULL-terminated list; NULL is allowed. */
 void value_list_free(char **list);

@@ -24,7 +24,10 @@ static void on_wake(uv_async_t *async)
     for (struct letter *letter = take_all(mailbox), *next; letter; letter = next) {
         next = letter->next;
         letter->next = NULL;
-        mailbox->receive(mailbox->owner, letter);
+        if (mailbox->closed) /* by the receiver of an earlier letter; only this thread closes */
+            mailbox->drop(letter);
+        else
+            mailbox->receive(mailbox->owner, letter);
     }
 }
 
