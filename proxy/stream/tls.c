@@ -390,11 +390,17 @@ enum tls_result tls_handshake(struct tls *tls, struct error *error)
     return returned == 1 ? TLS_DONE : result_of(tls, returned, errno, "TLS handshake", error);
 }
 
+static enum tls_result failed_before(struct error *error)
+{
+    error_set(error, SQLSTATE_CONNECTION_FAILURE, "TLS has failed on this connection before");
+    return TLS_FAILED;
+}
+
 enum tls_result tls_read(struct tls *tls, void *data, size_t size, size_t *done, struct error *error)
 {
     *done = 0;
-    if (tls->failed || size == 0)
-        return tls->failed ? TLS_CLOSED : TLS_DONE;
+    if (size == 0 || tls->failed)
+        return size == 0 ? TLS_DONE : failed_before(error);
     ERR_clear_error();
     errno = 0;
     int returned = SSL_read_ex(tls->ssl, data, size, done);
@@ -404,8 +410,8 @@ enum tls_result tls_read(struct tls *tls, void *data, size_t size, size_t *done,
 enum tls_result tls_write(struct tls *tls, const void *data, size_t len, size_t *done, struct error *error)
 {
     *done = 0;
-    if (tls->failed || len == 0)
-        return tls->failed ? TLS_CLOSED : TLS_DONE;
+    if (len == 0 || tls->failed)
+        return len == 0 ? TLS_DONE : failed_before(error);
     ERR_clear_error();
     errno = 0;
     int returned = SSL_write_ex(tls->ssl, data, len, done);
