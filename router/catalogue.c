@@ -212,22 +212,24 @@ static const struct entry *find(
     return entry->schema ? entry : NULL;
 }
 
-static enum name_kind of_any_schema(const struct catalogue *catalogue, enum object object, struct slice name)
+/* What the entries of that name come to, whatever their schema; `shipped` is what PostgreSQL itself has of
+ * it. */
+static enum name_kind of_any_schema(
+    const struct catalogue *catalogue, enum object object, struct slice name, enum name_kind shipped)
 {
     const struct entry *sum = find(catalogue, object, slice_of("", 0), name);
     if (sum && sum->forced != NAME_UNKNOWN)
         return sum->forced;
-    enum name_kind own = builtin(object, name);
-    if (own == NAME_SPECIAL || (sum && sum->n_special > 0))
+    if (shipped == NAME_SPECIAL || (sum && sum->n_special > 0))
         return NAME_SPECIAL;
-    return own == NAME_HARMLESS || (sum && sum->n_harmless > 0) ? NAME_HARMLESS : NAME_UNKNOWN;
+    return shipped == NAME_HARMLESS || (sum && sum->n_harmless > 0) ? NAME_HARMLESS : NAME_UNKNOWN;
 }
 
 static enum name_kind look_up(
     const struct catalogue *catalogue, enum object object, struct slice schema, struct slice name)
 {
     if (schema.len == 0)
-        return of_any_schema(catalogue, object, name);
+        return of_any_schema(catalogue, object, name, builtin(object, name));
     const struct entry *entry = find(catalogue, object, schema, name);
     if (entry && entry->forced != NAME_UNKNOWN)
         return entry->forced;
@@ -245,6 +247,11 @@ static enum name_kind look_up(
 enum name_kind catalogue_function(const struct catalogue *catalogue, struct slice schema, struct slice name)
 {
     return look_up(catalogue, OBJECT_FUNCTION, schema, name);
+}
+
+enum name_kind catalogue_own_function(const struct catalogue *catalogue, struct slice name)
+{
+    return of_any_schema(catalogue, OBJECT_FUNCTION, name, NAME_UNKNOWN);
 }
 
 enum name_kind catalogue_relation(const struct catalogue *catalogue, struct slice schema, struct slice name)

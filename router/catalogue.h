@@ -38,6 +38,8 @@ const char *catalogue_database(const struct catalogue *catalogue);
 
 /* Lookups, any thread. schema.len == 0: any schema (special in any schema wins). catalogue NULL: built-ins only. */
 enum name_kind catalogue_function(const struct catalogue *catalogue, struct slice schema, struct slice name);
+/* The same without the built-in ones, in any schema: what may be meant by row.name. */
+enum name_kind catalogue_own_function(const struct catalogue *catalogue, struct slice name);
 enum name_kind catalogue_relation(const struct catalogue *catalogue, struct slice schema, struct slice name);
 
 #endif

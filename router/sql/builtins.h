@@ -1,8 +1,10 @@
 /*
- * What is known of PostgreSQL's own functions, views and sequences: which answer on a replica as on the primary.
+ * What is known of PostgreSQL's own functions, views and sequences: which answer on a replica as on the
+ * primary.
  *
- * The tables are generated (builtins_table.c) from the catalogue of a PostgreSQL server and from the lists and reasons
- * written by hand in tests/oracle/builtins.py. Constant data; any thread. Names are as the catalogue stores them.
+ * The tables are generated (builtins_table.c) from the catalogue of a PostgreSQL server and from the lists
+ * and reasons written by hand in tests/oracle/builtins.py. Constant data; any thread. Names are as the
+ * catalogue stores them.
  */
 #ifndef ROLECALL_ROUTER_SQL_BUILTINS_H
 #define ROLECALL_ROUTER_SQL_BUILTINS_H
@@ -26,12 +28,14 @@ struct builtin {
     uint16_t pins; /* enum pin: what a call leaves behind in the server's session */
 };
 
-/* The function, procedure or aggregate of pg_catalog or information_schema; NULL when there is none of that name. */
+/* The function, procedure or aggregate of pg_catalog or information_schema; NULL when there is none of that
+ * name. */
 const struct builtin *builtin_find(struct slice name);
 
 /* The same as a catalogue says it. */
 enum name_kind builtin_function(struct slice name);
-/* SPECIAL for the views of pg_catalog and information_schema over something special; UNKNOWN for every other name. */
+/* SPECIAL for the views of pg_catalog and information_schema over something special; UNKNOWN for every other
+ * name. */
 enum name_kind builtin_relation(struct slice name);
 
 /* The tables, sorted by memcmp. Private to builtins.c and its test. */

@@ -1,6 +1,6 @@
 /*
- * PostgreSQL's key words (15) and their categories. The table is generated; keywords_table.h holds enum keyword.
- * Constant data; any thread.
+ * PostgreSQL's key words (15) and their categories. The table is generated; keywords_table.h holds enum
+ * keyword. Constant data; any thread.
  */
 #ifndef ROLECALL_ROUTER_SQL_KEYWORDS_H
 #define ROLECALL_ROUTER_SQL_KEYWORDS_H
