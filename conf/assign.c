@@ -64,7 +64,7 @@ static bool unknown_key(
     }
     list_owners(key, owners, sizeof owners);
     if (owners[0])
-        snprintf(hint, sizeof hint, "; it belongs into %s", owners);
+        snprintf(hint, sizeof hint, "; it belongs in %s", owners);
     else if (nearest.word)
         snprintf(hint, sizeof hint, "; did you mean \"%s\"?", nearest.word);
     const char *name = section->source->name;

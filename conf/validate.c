@@ -102,11 +102,11 @@ static bool check_host(const struct build *build, const struct build_section *se
             build, section, "host", "host is one name, address or folder, without blanks and commas");
     if (host[0] == '[')
         return build_fail(build, section, "host", "host is an IPv6 address without [ and ]");
-    if (host[0] != '/' && colon && !strchr(colon + 1, ':'))
-        return build_fail(build, section, "host", "host holds no port; write port = %.16s", colon + 1);
     if (strncmp(host, "unix:", 5) == 0)
         return build_fail(
             build, section, "host", "host of a Unix socket is the folder alone, beginning with /");
+    if (host[0] != '/' && colon && !strchr(colon + 1, ':'))
+        return build_fail(build, section, "host", "host holds no port; write port = %.16s", colon + 1);
     if (strlen(host) >= ADDRESS_HOST_MAX || (host[0] == '/' && strlen(host) > ADDRESS_PATH_MAX - 20))
         return build_fail(build, section, "host", "host is too long");
     return true;

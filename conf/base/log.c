@@ -13,7 +13,6 @@
 #include "conf/base/clock.h"
 #include "conf/base/slice.h"
 
-#include <assert.h>
 #include <errno.h>
 #include <math.h>
 #include <stdarg.h>
@@ -205,22 +204,31 @@ static void put_pair(struct line *line, struct slice key, struct slice text, boo
 /* One conversion of the format: its flags we know, its length, its letter. */
 struct conversion {
     bool dot_star, has_precision;
+    int zeroes; /* %08x: width to fill with zeroes */
     int precision;
     int longs;
     bool size;
     char letter;
 };
 
+static const char *read_small(const char *at, int *number)
+{
+    for (*number = 0; *at >= '0' && *at <= '9'; at++)
+        *number = *number < 1000 ? *number * 10 + (*at - '0') : *number;
+    return at;
+}
+
 static const char *read_conversion(const char *at, struct conversion *conversion)
 {
     *conversion = (struct conversion){0};
+    if (*at == '0')
+        at = read_small(at, &conversion->zeroes);
     if (at[0] == '.' && at[1] == '*') {
         conversion->dot_star = true;
         at += 2;
     } else if (at[0] == '.') {
         conversion->has_precision = true;
-        for (at++; *at >= '0' && *at <= '9'; at++)
-            conversion->precision = conversion->precision * 10 + (*at - '0');
+        at = read_small(at + 1, &conversion->precision);
     }
     for (; *at == 'l'; at++)
         conversion->longs++;
@@ -286,9 +294,11 @@ static void append_unsigned(struct value *value, const struct conversion *conver
                                 : conversion->longs >= 2 ? va_arg(*args, unsigned long long)
                                 : conversion->longs == 1 ? va_arg(*args, unsigned long)
                                                          : va_arg(*args, unsigned);
-    bool hex = conversion->letter == 'x';
-    int len = snprintf(text, sizeof text, hex ? "%llx" : "%llu", number);
-    append_number(value, text, len, !hex);
+    int zeroes = conversion->zeroes < 20 ? conversion->zeroes : 20;
+    bool hex = conversion->letter != 'u';
+    const char *format = conversion->letter == 'x' ? "%0*llx" : hex ? "%0*llX" : "%0*llu";
+    int len = snprintf(text, sizeof text, format, zeroes, number);
+    append_number(value, text, len, !hex && zeroes == 0);
 }
 
 static void append_signed(struct value *value, const struct conversion *conversion, va_list *args)
@@ -298,11 +308,13 @@ static void append_signed(struct value *value, const struct conversion *conversi
                        : conversion->longs >= 2 ? va_arg(*args, long long)
                        : conversion->longs == 1 ? va_arg(*args, long)
                                                 : va_arg(*args, int);
-    int len = snprintf(text, sizeof text, "%lld", number);
-    append_number(value, text, len, true);
+    int zeroes = conversion->zeroes < 20 ? conversion->zeroes : 20;
+    int len = snprintf(text, sizeof text, "%0*lld", zeroes, number);
+    append_number(value, text, len, zeroes == 0);
 }
 
-static void append_conversion(struct value *value, const struct conversion *conversion, va_list *args)
+/* False for a conversion that we do not know, and whose argument we cannot take therefore. */
+static bool append_conversion(struct value *value, const struct conversion *conversion, va_list *args)
 {
     size_t limit = conversion->has_precision ? (size_t)conversion->precision : SIZE_MAX;
     if (conversion->dot_star) {
@@ -313,24 +325,25 @@ static void append_conversion(struct value *value, const struct conversion *conv
     case 's': {
         const char *text = va_arg(*args, const char *);
         append_string(value, text, text ? strnlen(text, limit) : 0);
-        return;
+        return true;
     }
     case 'c': {
         char byte = (char)va_arg(*args, int);
         append(value, &byte, 1);
-        return;
+        return true;
     }
     case 'd':
-    case 'i': append_signed(value, conversion, args); return;
+    case 'i': append_signed(value, conversion, args); return true;
     case 'u':
-    case 'x': append_unsigned(value, conversion, args); return;
-    case 'f': append_double(value, conversion, va_arg(*args, double)); return;
-    case '%': append(value, "%", 1); return;
-    default: assert(!"log_event: a conversion that log.h does not list");
+    case 'x':
+    case 'X': append_unsigned(value, conversion, args); return true;
+    case 'f': append_double(value, conversion, va_arg(*args, double)); return true;
+    case '%': append(value, "%", 1); return true;
+    default: return false;
     }
 }
 
-/* Makes the value that begins at `at`; returns where it ends. */
+/* Makes the value that begins at `at`; returns where it ends, NULL when it holds what log.h does not list. */
 static const char *read_value(const char *at, struct value *value, va_list *args)
 {
     value->text = slice_of(NULL, 0);
@@ -342,23 +355,26 @@ static const char *read_value(const char *at, struct value *value, va_list *args
         }
         struct conversion conversion;
         at = read_conversion(at + 1, &conversion);
-        append_conversion(value, &conversion, args);
+        if (!append_conversion(value, &conversion, args))
+            return NULL;
     }
     return at;
 }
 
+/* A format that breaks the rules is our own bug, but no reason to end in the middle of reporting another one:
+   what is left of it is shown as it is. */
 static void put_pairs(struct line *line, const char *format, va_list *args)
 {
     struct value value;
-    for (const char *at = format; *at;) {
-        const char *equals = strchr(at, '=');
-        assert(equals && "log_event: the format is a list of key=%conversion");
-        struct slice key = slice_of(at, (size_t)(equals - at));
-        at = read_value(equals + 1, &value, args);
+    for (const char *at = format, *end; *at; at = end + strspn(end, " ")) {
+        struct slice key = slice_of(at, strcspn(at, "= "));
+        end = at[key.len] == '=' ? read_value(at + key.len + 1, &value, args) : NULL;
+        if (!end) {
+            put_pair(line, slice_from("bad_format"), slice_from(at), false);
+            return;
+        }
         if (!value.absent)
             put_pair(line, key, value.text, value.bare);
-        while (*at == ' ')
-            at++;
     }
 }
 

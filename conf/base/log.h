@@ -5,8 +5,8 @@
  *
  * The format is a list of key=%conversion pairs divided by single blanks; every value is quoted and escaped
  * as the output format wants it, so no value can forge a field or a line. Conversions: %s %.*s %c %d %i %u %x
- * %ld %lu %lld %llu %zu %zd %f and %.Nf; %s of NULL leaves the pair out. Never give it a secret or a query's
- * text. Any thread; a line is one write(2).
+ * %ld %lu %lld %llu %zu %zd %X %08X %f and %.Nf; %s of NULL leaves the pair out. Never give it a secret or a
+ * query's text. Any thread; a line is one write(2).
  */
 #ifndef ROLECALL_BASE_LOG_H
 #define ROLECALL_BASE_LOG_H

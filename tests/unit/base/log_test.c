@@ -189,6 +189,22 @@ static void a_value_of_several_pieces_is_quoted_as_one(void **context)
     assert_string_equal(pairs_of(read_line()), "at=\"a b:5432\" share=50% word=plain");
 }
 
+static void a_log_position_is_written_as_postgresql_does(void **context)
+{
+    (void)context;
+    log_event(LOG_INFO, "e", "lsn=%X/%08X padded=%03d", 0x16u, 0xB374D8u, 7);
+    assert_string_equal(pairs_of(read_line()), "lsn=16/00B374D8 padded=007");
+}
+
+static void a_format_that_breaks_the_rules_is_shown_and_not_guessed(void **context)
+{
+    (void)context;
+    log_event(LOG_INFO, "e", "a=%d b=%g c=%d", 1, 2.0, 3);
+    assert_string_equal(pairs_of(read_line()), "a=1 bad_format=\"b=%g c=%d\"");
+    log_event(LOG_INFO, "e", "it happened a=%d", 1);
+    assert_string_equal(pairs_of(read_line()), "bad_format=\"it happened a=%d\"");
+}
+
 static void json_numbers_stand_bare_and_everything_else_in_quotes(void **context)
 {
     (void)context;
@@ -294,6 +310,8 @@ int main(void)
         cmocka_unit_test_setup(good_utf8_passes_and_bad_bytes_are_replaced, fresh),
         cmocka_unit_test_setup(a_precision_cuts_a_string_that_has_no_end, fresh),
         cmocka_unit_test_setup(a_value_of_several_pieces_is_quoted_as_one, fresh),
+        cmocka_unit_test_setup(a_log_position_is_written_as_postgresql_does, fresh),
+        cmocka_unit_test_setup(a_format_that_breaks_the_rules_is_shown_and_not_guessed, fresh),
         cmocka_unit_test_setup(json_numbers_stand_bare_and_everything_else_in_quotes, fresh),
         cmocka_unit_test_setup(json_stays_valid_with_any_bytes, fresh),
         cmocka_unit_test_setup(logfmt_keeps_to_printable_characters_and_one_line_with_any_bytes, fresh),

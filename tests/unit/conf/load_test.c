@@ -297,6 +297,64 @@ static void a_file_loads_like_a_text_and_paths_begin_at_its_folder(void **contex
     rmdir(folder);
 }
 
+static void every_auth_method_has_an_accepted_configuration(void **context)
+{
+    (void)context;
+#define CERTIFICATE "tls_cert_file = /dev/null\ntls_key_file = /dev/null\n"
+    static const struct {
+        const char *lines;
+        enum auth_method auth;
+        enum pool_mode pool;
+        enum tls_mode tls;
+    } cases[] = {
+        {"auth = scram-sha-256\npool = transaction\nroute = split\n", AUTH_SCRAM, POOL_TRANSACTION,
+            TLS_DISABLE},
+        {"auth = md5\ntls = allow\n" CERTIFICATE, AUTH_MD5, POOL_SESSION, TLS_ALLOW},
+        {"auth = password\ntls = require\n" CERTIFICATE, AUTH_PASSWORD, POOL_SESSION, TLS_REQUIRE},
+        {"auth = trust\npool = statement\n", AUTH_TRUST, POOL_STATEMENT, TLS_DISABLE},
+        {"auth = cert\ntls = verify-full\ntls_ca_file = /dev/null\n" CERTIFICATE, AUTH_CERT, POOL_SESSION,
+            TLS_VERIFY_FULL},
+        {"auth = hba\nhba_file = /dev/null\n", AUTH_HBA, POOL_SESSION, TLS_DISABLE},
+        {"auth = passthrough\n", AUTH_PASSTHROUGH, POOL_NONE, TLS_DISABLE},
+        {"auth = passthrough\npool = none\nroute = replica\n", AUTH_PASSTHROUGH, POOL_NONE, TLS_DISABLE},
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        char text[512];
+        snprintf(text, sizeof text, GOOD "%s", cases[i].lines);
+        struct config *config = load(text);
+        assert_int_equal(config->listeners[0].auth, cases[i].auth);
+        assert_int_equal(config->listeners[0].pool, cases[i].pool);
+        assert_int_equal(config->listeners[0].tls.mode, cases[i].tls);
+        config_unref(config);
+    }
+}
+
+static void an_empty_auth_query_is_enough_with_an_auth_file(void **context)
+{
+    (void)context;
+    struct config *config = load("[rolecall]\nauth_file = /dev/null\n[cluster c]\nauth_query =\n"
+                                 "[node n]\nhost = h\n[listener l]\naddress = *:1\n");
+    assert_null(config->clusters[0].auth_query);
+    config_unref(config);
+}
+
+static void a_relative_configuration_path_begins_at_the_working_folder(void **context)
+{
+    (void)context;
+    struct error error;
+    static const char text[] = GOOD "[rolecall]\nstate_dir = state\n";
+    char here[4096], want[4200];
+    assert_non_null(getcwd(here, sizeof here));
+    struct config *config = config_parse_text("r.conf", text, strlen(text), &error);
+    snprintf(want, sizeof want, "%s/state", here);
+    assert_string_equal(config->state_dir, want);
+    config_unref(config);
+    config = config_parse_text("etc/r.conf", text, strlen(text), &error);
+    snprintf(want, sizeof want, "%s/etc/state", here);
+    assert_string_equal(config->state_dir, want);
+    config_unref(config);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -312,6 +370,9 @@ int main(void)
         cmocka_unit_test(a_database_is_found_by_name_and_else_by_the_star),
         cmocka_unit_test(a_reference_keeps_a_config_alive),
         cmocka_unit_test(names_are_those_of_the_file),
+        cmocka_unit_test(every_auth_method_has_an_accepted_configuration),
+        cmocka_unit_test(an_empty_auth_query_is_enough_with_an_auth_file),
+        cmocka_unit_test(a_relative_configuration_path_begins_at_the_working_folder),
         cmocka_unit_test(a_file_loads_like_a_text_and_paths_begin_at_its_folder),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -96,8 +96,8 @@ static void an_unknown_key_names_the_nearest_or_its_section(void **context)
         {GOOD "rout = split\n", ":6: [listener l] unknown key \"rout\"; did you mean \"route\"?"},
         {GOOD "pol = session\n", ":6: [listener l] unknown key \"pol\"; did you mean \"pool\"?"},
         {GOOD "probe_interval = 1s\n",
-            ":6: [listener l] unknown key \"probe_interval\"; it belongs into [cluster NAME]"},
-        {GOOD "pool_size = 1\n", ":6: [listener l] unknown key \"pool_size\"; it belongs into [rolecall] or "
+            ":6: [listener l] unknown key \"probe_interval\"; it belongs in [cluster NAME]"},
+        {GOOD "pool_size = 1\n", ":6: [listener l] unknown key \"pool_size\"; it belongs in [rolecall] or "
                                  "[database NAME] or [user NAME]"},
         {GOOD "[rolecall]\nworker = 1\n", ":7: [rolecall] unknown key \"worker\"; did you mean \"workers\"?"},
         {GOOD "[rolecall]\nlisten_addr = x\n", ":7: [rolecall] unknown key \"listen_addr\""},
@@ -106,7 +106,7 @@ static void an_unknown_key_names_the_nearest_or_its_section(void **context)
         {GOOD "= 1\n", ":6: [listener l] unknown key \"\""},
         {GOOD "Route = split\n", ":6: [listener l] unknown key \"Route\"; did you mean \"route\"?"},
         {GOOD "[user u]\npassword = x\n",
-            ":7: [user u] unknown key \"password\"; it belongs into [database NAME]"},
+            ":7: [user u] unknown key \"password\"; it belongs in [database NAME]"},
         {GOOD "[database d]\npasword = x\n",
             ":7: [database d] unknown key \"pasword\"; did you mean \"password\"?"},
     };
@@ -209,6 +209,7 @@ static void hosts_are_plain_names_addresses_or_folders(void **context)
     static const struct mistake mistakes[] = {
         {NODE("a, b"), ":3: [node n] host is one name, address or folder, without blanks and commas"},
         {NODE("10.0.0.1:5433"), ":3: [node n] host holds no port; write port = 5433"},
+        {NODE("unix:/run/a"), ":3: [node n] host of a Unix socket is the folder alone, beginning with /"},
         {NODE("[::1]"), ":3: [node n] host is an IPv6 address without [ and ]"},
         {"[cluster c]\n[node n]\nhost = h\n[node m]\nhost = H\n[listener l]\naddress = *:1\n",
             ":5: [node m] the same host and port as [node n]"},
