@@ -1,0 +1,166 @@
+#!/usr/bin/env bash
+# Installs what the tests need, builds and runs them all; or only the steps that are named: ./test.sh unit integration
+# ends with "N passed, N failed, N skipped" and with status 1 unless everything passed.
+#
+#   format            clang-format finds nothing to change
+#   floors            no file includes what its floor may not
+#   release           builds with gcc, warnings are errors
+#   clang             builds with clang, warnings are errors
+#   unit              unit tests and short fuzz replays, release build
+#   asan              builds with AddressSanitizer and UBSan, and the unit tests and replays again
+#   fuzz              each libFuzzer target for ROLECALL_FUZZ_SECONDS (default 5)
+#   oracle            the lexer against libpg_query, the functions against the catalogue (tests/oracle/*.sh)
+#   direct            the integration tests against PostgreSQL itself: do the tests ask for what PostgreSQL does?
+#   integration       the integration tests, release build
+#   integration-asan  the same ones, sanitized build
+#   regress           PostgreSQL's own regression suite, through rolecall and directly
+#   demo              ./demo.sh with a load, from a build of its own
+#
+# On Debian 12, as root or with sudo. ROLECALL_INSTALL=no installs nothing.
+set -uo pipefail
+cd "$(dirname "${BASH_SOURCE[0]}")" || exit 1
+top=$PWD
+steps_known="format floors release clang unit asan fuzz oracle direct integration integration-asan regress demo"
+python=/usr/bin/python3
+jobs=$(nproc)
+work=$(mktemp -d)
+chmod 755 "$work"
+total_passed=0 total_failed=0 total_skipped=0
+report=() skips=()
+child=
+
+# Whatever happens, the step that runs is ended; its servers end with it (they asked the kernel for that).
+finish() {
+    [ -z "$child" ] || kill -TERM -- "-$child" 2>/dev/null
+    rm -rf "$work"
+}
+trap finish EXIT
+trap 'exit 130' INT
+trap 'exit 143' TERM HUP
+
+steps=$*
+[ -n "$steps" ] || steps=$steps_known
+for step in $steps; do
+    case " $steps_known " in *" $step "*) ;; *)
+        sed -n '2,/^set/p' "$0" | sed -n 's/^# \{0,1\}//p' >&2
+        echo "test.sh: unknown step \"$step\"" >&2
+        exit 2 ;;
+    esac
+done
+
+# count PASSED FAILED SKIPPED: what a step found out.
+count() { echo "$1 $2 $3" >>"$work/counts"; }
+count_junit() {
+    local numbers
+    numbers=$($python tests/lib/counts.py "$1" 2>>"$work/skipped") || numbers="0 1 0"
+    # shellcheck disable=SC2086
+    count $numbers
+}
+one() { if "$@"; then count 1 0 0; else count 0 1 0; return 1; fi; }
+
+build() { # preset
+    cmake --preset "$1" -DROLECALL_TESTS=ON >"$work/configure" 2>&1 || { cat "$work/configure"; return 1; }
+    cmake --build --preset "$1" -j "$jobs" >"$work/build" 2>&1 || { tail -n 60 "$work/build"; return 1; }
+}
+run_ctest() { # directory
+    local xml
+    xml=$work/ctest-$(basename "$1").xml
+    ctest --test-dir "$1" -j "$jobs" --timeout 300 --output-on-failure --no-tests=error --output-junit "$xml"
+    local status=$?
+    if [ -f "$xml" ]; then count_junit "$xml"; else count 0 1 0; fi
+    return $status
+}
+run_pytest() { # binary, name
+    local xml=$work/pytest-$2.xml
+    ROLECALL_BIN=$1 $python -m pytest -q -rfEs -p no:cacheprovider --junitxml="$xml" tests/integration
+    local status=$?
+    if [ -f "$xml" ]; then count_junit "$xml"; else count 0 1 0; fi
+    return $status
+}
+
+sources() { git ls-files '*.c' '*.h'; }
+step_format() {
+    local failed=0 passed=0 file
+    while read -r file; do
+        if clang-format --dry-run --Werror "$file" >/dev/null 2>&1; then
+            passed=$((passed + 1))
+        else
+            echo "clang-format would change $file"
+            failed=$((failed + 1))
+        fi
+    done < <(sources)
+    count "$passed" "$failed" 0
+    [ "$failed" = 0 ]
+}
+step_floors() { one tests/floors.sh --self-test; one tests/floors.sh; }
+step_release() { one build release; }
+step_clang() { one build clang; }
+step_unit() { build release && run_ctest build; }
+step_asan() { one build asan && run_ctest build-asan; }
+step_fuzz() {
+    one build fuzz || return 1
+    local target status=0
+    for target in build-fuzz/tests/fuzz/fuzz_*; do
+        [ -x "$target" ] && [ -f "$target" ] || continue
+        echo "$(basename "$target"), ${ROLECALL_FUZZ_SECONDS:-5} s"
+        one "$target" -max_total_time="${ROLECALL_FUZZ_SECONDS:-5}" -timeout=10 -verbosity=0 -print_final_stats=0 \
+            -artifact_prefix="$work/" || status=1
+    done
+    return $status
+}
+step_oracle() {
+    local script status=0
+    for script in tests/oracle/*.sh; do
+        [ -f "$script" ] || continue
+        echo "$script"
+        one env ROLECALL_BUILD="$top/build" ROLECALL_BIN="$top/build/proxy/rolecall" bash "$script" || status=1
+    done
+    return $status
+}
+step_direct() { ROLECALL_DIRECT=1 run_pytest /nonexistent direct 2>&1 | grep -v '^SKIPPED.*ROLECALL_DIRECT'; }
+step_integration() { build release && run_pytest "$top/build/proxy/rolecall" release; }
+step_integration-asan() { build asan && run_pytest "$top/build-asan/proxy/rolecall" asan; }
+step_regress() { build release && one env ROLECALL_BIN="$top/build/proxy/rolecall" tests/regress/run; }
+step_demo() {
+    # shellcheck disable=SC2016
+    one ./demo.sh -- sh -c 'pgbench -q -i -s 1 && pgbench -n -c 8 -j 2 -T 5 && pgbench -n -S -M prepared -c 8 -j 2 -T 5'
+}
+
+run_step() {
+    local step=$1 began=$SECONDS status passed=0 failed=0 skipped=0 p f s word
+    printf '\n=== %s\n' "$step"
+    : >"$work/counts"
+    : >"$work/skipped"
+    set -m
+    ("step_$step") &
+    child=$!
+    set +m
+    wait "$child"
+    status=$?
+    kill -TERM -- "-$child" 2>/dev/null
+    child=
+    while read -r p f s; do
+        passed=$((passed + p)) failed=$((failed + f)) skipped=$((skipped + s))
+    done <"$work/counts"
+    if [ "$status" != 0 ] && [ "$failed" = 0 ]; then failed=1; fi
+    if [ "$step" = direct ]; then skipped=0; else while read -r word; do skips+=("$step: $word"); done <"$work/skipped"; fi
+    total_passed=$((total_passed + passed)) total_failed=$((total_failed + failed)) total_skipped=$((total_skipped + skipped))
+    report+=("$(printf '%-18s %6d passed %4d failed %4d skipped %6d s' "$step" "$passed" "$failed" "$skipped" $((SECONDS - began)))")
+    echo "${report[-1]}"
+}
+
+if [ "${ROLECALL_INSTALL:-yes}" != no ]; then
+    docker/install run build demo test || exit 1
+fi
+for step in $steps; do
+    run_step "$step"
+done
+
+printf '\n=== summary, %d s\n' "$SECONDS"
+printf '%s\n' "${report[@]}"
+if [ ${#skips[@]} -gt 0 ]; then
+    printf '\n!!! SKIPPED, NOT TESTED:\n'
+    printf '    %s\n' "${skips[@]}"
+fi
+printf '\n%d passed, %d failed, %d skipped\n' "$total_passed" "$total_failed" "$total_skipped"
+[ "$total_failed" = 0 ]
