@@ -25,7 +25,7 @@ static char *take_line(struct hba_lexer *lexer, struct hba_line *line)
         lexer->number++;
         if (last > from && last[-1] == '\r')
             last--;
-        bool goes_on = newline != NULL && last > from && last[-1] == '\\';
+        bool goes_on = last > from && last[-1] == '\\';
         if (goes_on)
             last--;
         memmove(to, from, (size_t)(last - from));
