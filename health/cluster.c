@@ -1,0 +1,388 @@
+/*
+ * One cluster's watch; see cluster.h.
+ *
+ *     a look ends -> evidence -> judge -> sampler -> publish -> memory on disk -> the next look's pause
+ *
+ * Besides, a timer judges again at the moment when the next answer becomes too old to count. While there is
+ * no primary every node is looked at in short order.
+ */
+#include "health/cluster.h"
+
+#include "conf/base/clock.h"
+#include "conf/base/log.h"
+#include "health/catalogue_reader.h"
+#include "health/memory.h"
+#include "health/node.h"
+#include "health/reload.h"
+#include "health/sampler.h"
+#include "health/secrets.h"
+#include "health/state_file.h"
+
+#include <assert.h>
+
+struct cluster {
+    uv_loop_t *loop;
+    struct settings settings;
+    struct cluster_live *live;
+    size_t n;
+    struct node *nodes[TOPOLOGY_MAX_NODES];
+    uint64_t
+        samples[TOPOLOGY_MAX_NODES]; /* the number under which a node's look under way was asked; 0 = none */
+    struct verdict verdict;
+    uint64_t seeking_since_us; /* there is no primary since; 0 = there is one */
+    struct publisher publisher;
+    struct sampler *sampler;
+    struct secrets *secrets;
+    struct catalogue_reader *catalogues;
+    struct state_file *state_file;
+    uv_timer_t expiry;
+};
+
+static size_t index_of(const struct cluster *cluster, const struct node *node)
+{
+    size_t i = 0;
+    while (cluster->nodes[i] != node) {
+        i++;
+        assert(i < cluster->n);
+    }
+    return i;
+}
+
+/* --- the log
+ * ------------------------------------------------------------------------------------------------ */
+
+static void log_node(const struct cluster *cluster, size_t i, const struct node_verdict *before)
+{
+    const struct node_verdict *now = &cluster->verdict.nodes[i];
+    const char *name = cluster->settings.cluster->name, *node = node_name(cluster->nodes[i]);
+    if (now->role != before->role)
+        log_event(LOG_INFO, "role_changed", "cluster=%s node=%s from=%s to=%s generation=%u reason=%s", name,
+            node, node_role_name(before->role), node_role_name(now->role), (unsigned)now->generation,
+            now->reason);
+    if (now->condition != before->condition)
+        log_event(now->condition == CONDITION_UP ? LOG_INFO : LOG_WARNING, "condition_changed",
+            "cluster=%s node=%s from=%s to=%s reason=%s", name, node, node_condition_name(before->condition),
+            node_condition_name(now->condition), now->reason);
+}
+
+static void log_verdict(const struct cluster *cluster, const struct verdict *before)
+{
+    const struct verdict *now = &cluster->verdict;
+    for (size_t i = 0; i < cluster->n; i++)
+        log_node(cluster, i, &before->nodes[i]);
+    if (now->primary >= 0 && before->primary != now->primary)
+        log_event(LOG_INFO, "primary_found", "cluster=%s node=%s timeline=%u",
+            cluster->settings.cluster->name, node_name(cluster->nodes[now->primary]),
+            (unsigned)now->nodes[now->primary].timeline);
+    bool lost = before->primary >= 0 || strcmp(before->reason, now->reason) != 0;
+    if (now->primary < 0 && lost)
+        log_event(before->primary >= 0 ? LOG_WARNING : LOG_INFO, "no_primary", "cluster=%s reason=%s",
+            cluster->settings.cluster->name, now->reason);
+}
+
+/* --- judging
+ * ------------------------------------------------------------------------------------------------ */
+
+static void judge_now(struct cluster *cluster);
+
+static void on_expiry(uv_timer_t *timer)
+{
+    judge_now(timer->data);
+}
+
+/* Judges again when the next answer that counts stops counting. */
+static void plan_expiry(struct cluster *cluster, const struct evidence *evidence)
+{
+    uint64_t ttl_ms = cluster->settings.cluster->observation_ttl_ms, next_ms = UINT64_MAX;
+    for (size_t i = 0; i < cluster->n && ttl_ms > 0; i++) {
+        if (evidence[i].answered && evidence[i].age_ms < ttl_ms && ttl_ms - evidence[i].age_ms < next_ms)
+            next_ms = ttl_ms - evidence[i].age_ms;
+    }
+    if (next_ms == UINT64_MAX)
+        uv_timer_stop(&cluster->expiry);
+    else
+        uv_timer_start(&cluster->expiry, on_expiry, next_ms + 1, 0);
+}
+
+static struct pace pace_of(const struct cluster *cluster, bool answering)
+{
+    struct pace pace = {.interval_ms = cluster->settings.cluster->probe_interval_ms, .answering = answering};
+    pace.seeking = cluster->seeking_since_us != 0;
+    pace.seeking_ms = pace.seeking ? (clock_now_us() - cluster->seeking_since_us) / 1000 : 0;
+    return pace;
+}
+
+static void begin_seeking(struct cluster *cluster, const struct evidence *evidence)
+{
+    cluster->seeking_since_us = clock_now_us();
+    for (size_t i = 0; i < cluster->n; i++) {
+        struct pace pace = pace_of(cluster, evidence[i].finding == FINDING_ANSWER);
+        node_hurry(cluster->nodes[i], &pace);
+    }
+}
+
+static void publish_now(struct cluster *cluster)
+{
+    struct published_node nodes[TOPOLOGY_MAX_NODES];
+    for (size_t i = 0; i < cluster->n; i++)
+        nodes[i] = (struct published_node){node_endpoint(cluster->nodes[i]), node_live(cluster->nodes[i])};
+    publish(&cluster->publisher, &cluster->settings, cluster->live, nodes, &cluster->verdict);
+}
+
+static bool roles_differ(const struct verdict *a, const struct verdict *b)
+{
+    for (size_t i = 0; i < a->n; i++) {
+        if (a->nodes[i].role != b->nodes[i].role || a->nodes[i].condition != b->nodes[i].condition)
+            return true;
+    }
+    return a->primary != b->primary;
+}
+
+static void judge_now(struct cluster *cluster)
+{
+    struct evidence evidence[TOPOLOGY_MAX_NODES];
+    struct verdict before = cluster->verdict;
+    const struct judge_rules rules = {
+        cluster->settings.cluster->observation_ttl_ms, cluster->settings.cluster->down_after};
+    uint64_t now_us = clock_now_us();
+    for (size_t i = 0; i < cluster->n; i++)
+        node_evidence(cluster->nodes[i], now_us, &evidence[i]);
+    judge(&rules, evidence, &cluster->verdict);
+    sampler_roles(cluster->sampler, &cluster->verdict, evidence);
+    publish_now(cluster);
+    log_verdict(cluster, &before);
+    if (cluster->verdict.memory.system_identifier != 0)
+        state_file_save(cluster->state_file, &cluster->verdict.memory);
+    if (cluster->verdict.primary >= 0)
+        cluster->seeking_since_us = 0;
+    else if (cluster->seeking_since_us == 0)
+        begin_seeking(cluster, evidence);
+    if (roles_differ(&before, &cluster->verdict)) {
+        secrets_nodes_changed(cluster->secrets);
+        catalogue_reader_nodes_changed(cluster->catalogues);
+    }
+    plan_expiry(cluster, evidence);
+}
+
+/* --- what the nodes tell
+ * ------------------------------------------------------------------------------------ */
+
+static void on_asking(void *context, struct node *node)
+{
+    struct cluster *cluster = context;
+    size_t i = index_of(cluster, node);
+    cluster->samples[i] = (int)i == cluster->verdict.primary ? sampler_begin(cluster->sampler) : 0;
+}
+
+static void on_looked(void *context, struct node *node, const struct observation *seen)
+{
+    struct cluster *cluster = context;
+    size_t i = index_of(cluster, node);
+    struct pace pace;
+    judge_now(cluster);
+    if (seen && (seen->in_recovery || cluster->samples[i] != 0))
+        sampler_observed(cluster->sampler, i, cluster->samples[i], seen);
+    pace = pace_of(cluster, seen != NULL);
+    node_schedule(node, &pace);
+}
+
+static void on_lost(void *context, struct node *node)
+{
+    struct cluster *cluster = context;
+    sampler_broken(cluster->sampler, index_of(cluster, node));
+    node_hint(node, schedule_hint_gap_ms(HINT_LOST));
+}
+
+bool cluster_hint(struct cluster *cluster, const struct node_live *live, enum node_hint hint)
+{
+    for (size_t i = 0; i < cluster->n; i++) {
+        if (node_live(cluster->nodes[i]) != live)
+            continue;
+        if (hint == HINT_LOST || hint == HINT_REFUSED)
+            sampler_broken(cluster->sampler, i);
+        node_hint(cluster->nodes[i], schedule_hint_gap_ms(hint));
+        return true;
+    }
+    return false;
+}
+
+/* --- where secrets and catalogues are read
+ * ------------------------------------------------------------------ */
+
+static struct endpoint *nth_fit(void *context, size_t nth, bool primary_only)
+{
+    struct cluster *cluster = context;
+    const struct verdict *verdict = &cluster->verdict;
+    int primary = verdict->primary;
+    if (primary >= 0 && verdict->nodes[primary].condition == CONDITION_UP && nth-- == 0)
+        return node_endpoint(cluster->nodes[primary]);
+    for (size_t i = 0; i < cluster->n && !primary_only; i++) {
+        bool fit = verdict->nodes[i].role == ROLE_REPLICA && verdict->nodes[i].condition == CONDITION_UP;
+        if (fit && nth-- == 0)
+            return node_endpoint(cluster->nodes[i]);
+    }
+    return NULL;
+}
+
+void cluster_secret_request(struct cluster *cluster, struct message *message)
+{
+    secrets_request(cluster->secrets, message);
+}
+
+void cluster_catalogue_request(struct cluster *cluster, const char *database, bool changed)
+{
+    catalogue_reader_request(cluster->catalogues, database, changed);
+}
+
+/* --- life
+ * --------------------------------------------------------------------------------------------------- */
+
+static struct node *open_node(struct cluster *cluster, const struct config_node *config)
+{
+    const struct node_owner owner = {
+        .context = cluster, .asking = on_asking, .looked = on_looked, .lost = on_lost};
+    return node_open(cluster->loop, &cluster->settings, config, node_live_new(config->name), &owner);
+}
+
+static void open_sampler(struct cluster *cluster)
+{
+    struct sampler_node nodes[TOPOLOGY_MAX_NODES];
+    for (size_t i = 0; i < cluster->n; i++) {
+        nodes[i] = (struct sampler_node){node_endpoint(cluster->nodes[i]), node_live(cluster->nodes[i])};
+        cluster->samples[i] = 0;
+    }
+    cluster->sampler = sampler_open(cluster->loop, &cluster->settings, cluster->live, nodes, cluster->n);
+}
+
+static void set_settings(struct cluster *cluster, struct config *config, size_t index)
+{
+    struct config *before = cluster->settings.config;
+    cluster->settings.config = config_ref(config);
+    cluster->settings.cluster = &config->clusters[index];
+    assert(cluster->settings.cluster->n_nodes <= TOPOLOGY_MAX_NODES);
+    config_unref(before);
+}
+
+static void read_memory(struct cluster *cluster, struct judge_memory *memory)
+{
+    struct error error;
+    if (!state_file_read(cluster->state_file, memory, &error))
+        log_event(LOG_WARNING, "state_not_read", "cluster=%s error=%s", cluster->settings.cluster->name,
+            error.text);
+}
+
+struct cluster *cluster_open(
+    uv_loop_t *loop, struct config *config, size_t index, const struct subscribers *subscribers)
+{
+    struct cluster *cluster = memory_new(1, sizeof *cluster);
+    struct judge_memory memory;
+    cluster->loop = loop;
+    set_settings(cluster, config, index);
+    cluster->live = cluster_live_new();
+    cluster->publisher.subscribers = subscribers;
+    cluster->n = cluster->settings.cluster->n_nodes;
+    cluster->seeking_since_us = clock_now_us();
+    for (size_t i = 0; i < cluster->n; i++)
+        cluster->nodes[i] = open_node(cluster, &cluster->settings.cluster->nodes[i]);
+    cluster->state_file = state_file_open(loop, config->state_dir, cluster->settings.cluster->name);
+    read_memory(cluster, &memory);
+    verdict_init(&cluster->verdict, &memory, cluster->n);
+    const struct secrets_nodes fit = {cluster, nth_fit};
+    open_sampler(cluster);
+    cluster->secrets = secrets_open(loop, &cluster->settings, subscribers, &fit);
+    cluster->catalogues = catalogue_reader_open(loop, &cluster->settings, subscribers, &fit);
+    uv_timer_init(loop, &cluster->expiry);
+    cluster->expiry.data = cluster;
+    publish_now(cluster);
+    return cluster;
+}
+
+const char *cluster_name(const struct cluster *cluster)
+{
+    return cluster->settings.cluster->name;
+}
+
+static struct node *take_node(struct node **nodes, size_t n, const struct config_node *config, size_t *was)
+{
+    for (size_t i = 0; i < n; i++) {
+        struct node *node = nodes[i];
+        if (node && node_is(node, config)) {
+            nodes[i] = NULL;
+            *was = i;
+            return node;
+        }
+    }
+    return NULL;
+}
+
+static void drop_node(struct cluster *cluster, struct node *node)
+{
+    secrets_forget_endpoint(cluster->secrets, node_endpoint(node));
+    catalogue_reader_forget_endpoint(cluster->catalogues, node_endpoint(node));
+    log_event(LOG_INFO, "node_removed", "cluster=%s node=%s", cluster_name(cluster), node_name(node));
+    node_close(node);
+}
+
+/* The new list of nodes: those that stay bring their record, evidence and verdict along. */
+static void change_members(struct cluster *cluster)
+{
+    const struct config_cluster *config = cluster->settings.cluster;
+    struct node *before[TOPOLOGY_MAX_NODES];
+    struct verdict verdict = cluster->verdict;
+    size_t n_before = cluster->n, was;
+    memcpy(before, cluster->nodes, sizeof before);
+    sampler_close(cluster->sampler);
+    verdict_init(&cluster->verdict, &verdict.memory, config->n_nodes);
+    for (size_t i = 0; i < config->n_nodes; i++) {
+        cluster->nodes[i] = take_node(before, n_before, &config->nodes[i], &was);
+        if (cluster->nodes[i]) {
+            cluster->verdict.nodes[i] = verdict.nodes[was];
+            if (verdict.primary == (int)was)
+                cluster->verdict.primary = (int)i;
+        } else {
+            cluster->nodes[i] = open_node(cluster, &config->nodes[i]);
+        }
+    }
+    cluster->n = config->n_nodes;
+    for (size_t i = 0; i < n_before; i++) {
+        if (before[i])
+            drop_node(cluster, before[i]);
+    }
+    open_sampler(cluster);
+}
+
+void cluster_reload(struct cluster *cluster, struct config *config, size_t index)
+{
+    unsigned changes = reload_changes(&cluster->settings, config, index);
+    set_settings(cluster, config, index);
+    if (changes & RELOAD_MEMBERS)
+        change_members(cluster);
+    if (changes & RELOAD_PROBES) {
+        for (size_t i = 0; i < cluster->n; i++)
+            node_reconnect(cluster->nodes[i]);
+    }
+    if (changes & (RELOAD_SECRETS | RELOAD_PROBES))
+        secrets_settings_changed(cluster->secrets);
+    if (changes & (RELOAD_CATALOGUES | RELOAD_PROBES))
+        catalogue_reader_settings_changed(cluster->catalogues);
+    judge_now(cluster);
+}
+
+static void on_expiry_closed(uv_handle_t *handle)
+{
+    free(handle->data);
+}
+
+void cluster_close(struct cluster *cluster)
+{
+    sampler_close(cluster->sampler);
+    secrets_close(cluster->secrets);
+    catalogue_reader_close(cluster->catalogues);
+    for (size_t i = 0; i < cluster->n; i++)
+        node_close(cluster->nodes[i]);
+    state_file_close(cluster->state_file);
+    publisher_fini(&cluster->publisher);
+    cluster_live_unref(cluster->live);
+    config_unref(cluster->settings.config);
+    uv_close((uv_handle_t *)&cluster->expiry, on_expiry_closed);
+}

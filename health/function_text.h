@@ -1,0 +1,29 @@
+/*
+ * Reads the body of an SQL or PL/pgSQL function for the names in it: what it calls, and what may be a
+ * relation. Pure; any thread.
+ *
+ * A stable or immutable function cannot write by a statement of its own (PostgreSQL refuses that wherever it
+ * runs), but it can call one that does, or ask something that only the primary knows. So only names matter.
+ */
+#ifndef ROLECALL_HEALTH_FUNCTION_TEXT_H
+#define ROLECALL_HEALTH_FUNCTION_TEXT_H
+
+#include "conf/base/slice.h"
+
+#include <stdbool.h>
+
+struct function_text_events {
+    void *context;
+    /* A name before a parenthesis; schema "" when none is written. may_be_syntax: where PL/pgSQL's or SQL's
+       grammar may mean something else than a call ("over (", "return ("). Strings are valid during the call.
+     */
+    void (*call)(void *context, const char *schema, const char *name, bool may_be_syntax);
+    /* Any other name: perhaps a relation. */
+    void (*name)(void *context, const char *schema, const char *name);
+    /* Dynamic SQL, or text that is not understood. */
+    void (*unreadable)(void *context);
+};
+
+void function_text_read(struct slice text, const struct function_text_events *events);
+
+#endif
