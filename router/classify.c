@@ -106,7 +106,7 @@ void classify(
 {
     struct slice comment;
     struct tokens tokens;
-    text = slice_of(text.len ? text.data : "", text.len);
+    text = slice_of(text.data ? text.data : "", text.len);
     enum hint hint = find_hint(text, &comment);
     *out = (struct classification){
         .class = STATEMENT_READ, .reason = REASON_EMPTY, .culprit = slice_of(text.data, 0)};

@@ -2826,6 +2826,5 @@ const char *const builtin_relations[] = {
     "pg_statio_user_tables",
     "pg_timezone_abbrevs",
     "pg_timezone_names",
-    "tables",
 };
 const size_t builtin_relations_count = sizeof builtin_relations / sizeof *builtin_relations;

@@ -9,6 +9,7 @@
  */
 #include "router/sql/lex.h"
 
+#include <stdint.h>
 #include <string.h>
 
 enum {
@@ -21,50 +22,27 @@ enum {
     HEX = 64
 };
 
+#define LETTER (NAME_START | NAME_CONTINUE)
+
+/* clang-format off */
+static const uint8_t classes[256] = {
+    [' '] = SPACE, ['\t'] = SPACE, ['\n'] = SPACE, ['\r'] = SPACE, ['\f'] = SPACE,
+    ['0' ... '9'] = DIGIT | NAME_CONTINUE | HEX,
+    ['a' ... 'f'] = LETTER | HEX, ['A' ... 'F'] = LETTER | HEX,
+    ['g' ... 'z'] = LETTER, ['G' ... 'Z'] = LETTER, ['_'] = LETTER, [0x80 ... 0xFF] = LETTER,
+    ['$'] = NAME_CONTINUE,
+    ['~'] = OPERATOR, ['!'] = OPERATOR, ['@'] = OPERATOR, ['#'] = OPERATOR, ['&'] = OPERATOR, ['|'] = OPERATOR,
+    ['`'] = OPERATOR, ['?'] = OPERATOR,
+    ['+'] = OPERATOR | SELF, ['-'] = OPERATOR | SELF, ['*'] = OPERATOR | SELF, ['/'] = OPERATOR | SELF,
+    ['%'] = OPERATOR | SELF, ['^'] = OPERATOR | SELF, ['<'] = OPERATOR | SELF, ['>'] = OPERATOR | SELF,
+    ['='] = OPERATOR | SELF,
+    [','] = SELF, ['('] = SELF, [')'] = SELF, ['['] = SELF, [']'] = SELF, ['.'] = SELF, [';'] = SELF, [':'] = SELF,
+};
+/* clang-format on */
+
 static unsigned class_of(char c)
 {
-    unsigned char byte = (unsigned char)c;
-    if (byte >= 0x80)
-        return NAME_START | NAME_CONTINUE;
-    if ((byte | 0x20) >= 'a' && (byte | 0x20) <= 'z')
-        return NAME_START | NAME_CONTINUE | ((byte | 0x20) <= 'f' ? HEX : 0);
-    if (byte >= '0' && byte <= '9')
-        return DIGIT | NAME_CONTINUE | HEX;
-    switch (c) {
-    case ' ':
-    case '\t':
-    case '\n':
-    case '\r':
-    case '\f': return SPACE;
-    case '_': return NAME_START | NAME_CONTINUE;
-    case '$': return NAME_CONTINUE;
-    case '~':
-    case '!':
-    case '@':
-    case '#':
-    case '&':
-    case '|':
-    case '`':
-    case '?': return OPERATOR;
-    case '+':
-    case '-':
-    case '*':
-    case '/':
-    case '%':
-    case '^':
-    case '<':
-    case '>':
-    case '=': return OPERATOR | SELF;
-    case ',':
-    case '(':
-    case ')':
-    case '[':
-    case ']':
-    case '.':
-    case ';':
-    case ':': return SELF;
-    default: return 0;
-    }
+    return classes[(unsigned char)c];
 }
 
 static bool is(char c, unsigned class)
@@ -113,7 +91,7 @@ static const char *end_of_block(const char *at, const char *end)
 
 void lex_init(struct lexer *lexer, struct slice text, bool standard_strings)
 {
-    lexer->at = text.len ? text.data : "";
+    lexer->at = text.data ? text.data : "";
     lexer->end = lexer->at + text.len;
     lexer->standard_strings = standard_strings;
 }

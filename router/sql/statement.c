@@ -95,7 +95,8 @@ static void read_query_as(struct reading *reading, enum walk_kind kind)
     walk(reading->tokens, reading->catalogue, kind, false, &findings);
     enum keyword first = findings.first.keyword;
     if (!begins_query(first) && !(kind == WALK_PLAN && begins_change(first))) {
-        findings.sure = (struct cause){REASON_UTILITY, findings.first.text};
+        enum reason reason = begins_change(first) ? REASON_WRITE : REASON_UTILITY;
+        findings.sure = (struct cause){reason, findings.first.text};
     }
     if (kind == WALK_PLAN)
         findings.pins = 0; /* nothing is called */

@@ -103,8 +103,11 @@ static bool is_clause_word(const struct walker *walker, enum keyword word)
     if (word == KEYWORD_VARYING)
         return before == KEYWORD_CHARACTER || before == KEYWORD_CHAR || before == KEYWORD_NCHAR ||
                before == KEYWORD_BIT;
-    if (word == KEYWORD_SECOND) /* interval day to second(3) */
-        return before == KEYWORD_TO || before == KEYWORD_INTERVAL;
+    bool behind_string = walker->before_name.kind == TOKEN_STRING;
+    if (word == KEYWORD_SECOND) /* interval day to second(3), interval '1' second(3) */
+        return before == KEYWORD_TO || before == KEYWORD_INTERVAL || behind_string;
+    if (word == KEYWORD_ESCAPE) /* LIKE 'x' ESCAPE ( */
+        return behind_string;
     if (word == KEYWORD_OPERATOR)
         return is_operator_clause(walker->tokens);
     /* JOIN (, x LIKE (: as functions they would have to be somebody's own, which the catalogue tells */
