@@ -1,0 +1,305 @@
+/*
+ * The judge by table: each case is a cluster of three nodes as it looks at one moment, and what must be said
+ * of it. Every node stands for a string: "P2" out of recovery on timeline 2, "R2" in recovery, with marks
+ * behind it.
+ */
+#include "health/judge.h"
+
+#include "tests/unit/health/unit.h"
+
+#define TTL_MS 3000
+
+/*
+ * P or R, timeline; then any of: x = another cluster, o = older than the ttl, g = gone, s = silent once, S =
+ * silent three times, l = login refused, n = lets nobody in, r = read-only, a / b = forked at 100 / 200, 1 =
+ * replayed to 150 only, t = the same postmaster start as every other t. "-" = not looked at yet, "g", "s",
+ * "S", "l" alone = never answered.
+ */
+static struct evidence look(const char *name, const char *sketch)
+{
+    struct evidence evidence = {.name = name, .error = "", .finding = FINDING_NONE};
+    static int64_t starts = 1000;
+    evidence.seen.started_us = starts++;
+    evidence.seen.system_identifier = 7;
+    evidence.seen.lsn = 300;
+    evidence.seen.receiver = true;
+    evidence.age_ms = 100;
+    for (const char *c = sketch; *c; c++) {
+        switch (*c) {
+        case 'P':
+        case 'R':
+            evidence.finding = FINDING_ANSWER;
+            evidence.answered = true;
+            evidence.seen.in_recovery = *c == 'R';
+            evidence.seen.timeline = (uint32_t)(c[1] - '0');
+            c++;
+            break;
+        case 'x': evidence.seen.system_identifier = 8; break;
+        case 'o': evidence.age_ms = TTL_MS; break;
+        case 'g':
+            evidence.finding = FINDING_GONE;
+            evidence.error = "Connection refused";
+            break;
+        case 's':
+        case 'S':
+            evidence.finding = FINDING_SILENT;
+            evidence.silent = *c == 's' ? 1 : 3;
+            evidence.error = "no answer in time";
+            break;
+        case 'l':
+            evidence.finding = FINDING_ALIVE;
+            evidence.error = "too many clients already";
+            break;
+        case 'n':
+            evidence.finding = FINDING_NOT_NOW;
+            evidence.error = "the database system is starting up";
+            break;
+        case 'r': evidence.seen.read_only = true; break;
+        case 'a':
+        case 'b':
+            evidence.seen.history =
+                (struct history){.known = true, .timeline = evidence.seen.timeline, .n = 1};
+            evidence.seen.history.forks[0] =
+                (struct history_fork){evidence.seen.timeline - 1, *c == 'a' ? 100 : 200};
+            break;
+        case '1': evidence.seen.lsn = 150; break;
+        case 't': evidence.seen.started_us = 1; break;
+        case '-': break;
+        default: fail_msg("sketch %s", sketch);
+        }
+    }
+    return evidence;
+}
+
+static const char *role_letter(const struct node_verdict *node)
+{
+    static const char *const letters[] = {
+        [ROLE_UNKNOWN] = "?", [ROLE_PRIMARY] = "P", [ROLE_REPLICA] = "R", [ROLE_MASTER] = "M"};
+    return node->role == ROLE_PRIMARY && node->read_only ? "p" : letters[node->role];
+}
+
+static void summarise(const struct verdict *verdict, char *roles, char *conditions)
+{
+    static const char condition_letters[] = {
+        [CONDITION_UP] = 'u', [CONDITION_SUSPECT] = 's', [CONDITION_DOWN] = 'd'};
+    roles[0] = conditions[0] = '\0';
+    for (size_t i = 0; i < verdict->n; i++) {
+        strcat(roles, role_letter(&verdict->nodes[i]));
+        strncat(conditions, &condition_letters[verdict->nodes[i].condition], 1);
+    }
+}
+
+struct row {
+    const char *says;
+    struct judge_memory memory;
+    const char *nodes[3];
+    const char *roles, *conditions;
+    int primary;
+    const char *reason; /* a part of the verdict's reason; NULL = there is a primary */
+    int of_node;        /* whose reason holds node_reason */
+    const char *node_reason;
+};
+
+static const struct row rows[] = {
+    {"an ordinary cluster", {0}, {"P1", "R1", "R1"}, "PRR", "uuu", 0, NULL, 0, "takes writes on timeline 1"},
+    {"nothing was looked at", {0}, {"-", "-", "-"}, "???", "sss", -1, "not all nodes are probed yet", 0,
+        "not probed yet"},
+    {"the majority has answered", {0}, {"P1", "R1", "-"}, "PR?", "uus", 0, NULL, 2, "not probed yet"},
+    {"one of three has answered, and nothing is remembered", {0}, {"P1", "-", "-"}, "???", "uss", -1,
+        "not all nodes are probed yet", 0, "waiting for the other nodes"},
+    {"one of three has answered, and it is known", {7, 1}, {"P1", "-", "-"}, "P??", "uss", 0, NULL, 0,
+        "takes writes"},
+    {"refused is down at once", {7, 1}, {"P1g", "R1", "R1"}, "?RR", "duu", -1, "no node takes writes: 2 of 3",
+        0, "nobody is there: Connection refused"},
+    {"one silence is only suspect", {7, 1}, {"P1s", "R1", "R1"}, "PRR", "suu", 0, NULL, 0,
+        "now does not answer: no answer in time"},
+    {"down_after silences are down", {7, 1}, {"P1S", "R1", "R1"}, "?RR", "duu", -1, "no node takes writes", 0,
+        "does not answer"},
+    {"too old an answer loses the role", {7, 1}, {"P1so", "R1", "R1"}, "?RR", "suu", -1,
+        "no node takes writes", 0, "does not answer"},
+    {"too old an answer of a replica", {7, 1}, {"P1", "R1so", "R1"}, "P?R", "usu", 0, NULL, 1,
+        "does not answer"},
+    {"a refused login is alive", {7, 1}, {"P1l", "R1", "R1"}, "PRR", "uuu", 0, NULL, 0,
+        "now alive, but refuses"},
+    {"a refused login for too long", {7, 1}, {"P1lo", "R1", "R1"}, "?RR", "uuu", -1, "no node takes writes",
+        0, "alive, but refuses the probe: too many"},
+    {"starting up is down", {7, 1}, {"P1n", "R1", "R1"}, "?RR", "duu", -1, "no node takes writes", 0,
+        "lets nobody in"},
+    {"after a failover", {7, 1}, {"P1g", "P2", "R1"}, "?PR", "duu", 1, NULL, 1, "timeline 2"},
+    {"the old primary is still there", {7, 2}, {"P1", "P2", "R2"}, "?PR", "uuu", 1, NULL, 0,
+        "an old primary"},
+    {"the old primary alone never gets the role back", {7, 2}, {"P1", "g", "g"}, "???", "udd", -1,
+        "takes writes on timeline 1, but timeline 2 was seen", 0, "an old primary"},
+    {"a replica has a newer timeline than who takes writes", {7, 1}, {"P1", "R2", "g"}, "?R?", "uud", -1,
+        "but timeline 2 was seen", 0, "an old primary"},
+    {"two on one timeline are a split", {7, 2}, {"P2a", "P2b", "R2"}, "??R", "uuu", -1,
+        "split: n1 and n2 both take writes on timeline 2 (forked at 0/64 and at 0/C8)", 0, "split"},
+    {"two on one timeline with one history are a split too", {7, 2}, {"P2a", "P2a", "R2"}, "??R", "uuu", -1,
+        "split: n1 and n2", 1, "split"},
+    {"a split that yields", {7, 2}, {"P2a", "P2bg", "R2"}, "P?R", "udu", 0, NULL, 1, "nobody is there"},
+    {"a split where one goes on to a newer timeline", {7, 2}, {"P2a", "P3", "R2"}, "?PR", "uuu", 1, NULL, 0,
+        "an old primary"},
+    {"one server under two names", {7, 1}, {"P1t", "P1t", "R1"}, "P?R", "uuu", 0, NULL, 1,
+        "the same server as n1"},
+    {"a foreign node", {7, 1}, {"P1", "R1x", "R1"}, "P?R", "uuu", 0, NULL, 1, "belongs to another cluster"},
+    {"a foreign primary", {7, 1}, {"g", "R1", "P5x"}, "?R?", "duu", -1, "no node takes writes", 2,
+        "belongs to another cluster"},
+    {"a foreigner in the minority at the first look", {0}, {"P1x", "P1", "R1"}, "?PR", "uuu", 1, NULL, 0,
+        "belongs to another cluster"},
+    {"two clusters and nobody to decide", {0}, {"P1x", "P1", "g"}, "???", "uud", -1,
+        "different system identifiers", 0, "no majority"},
+    {"read-only by default is still the primary", {7, 1}, {"P1r", "R1", "R1"}, "pRR", "uuu", 0, NULL, 0,
+        "read-only"},
+    {"all are replicas", {7, 3}, {"R3", "R3", "R3"}, "RRR", "uuu", -1, "no node takes writes: 3 of 3", 0,
+        "in recovery on timeline 3"},
+    {"all are gone", {7, 3}, {"g", "g", "g"}, "???", "ddd", -1, "n1: nobody is there", 0, "nobody is there"},
+    {"a replica that follows another timeline of that number", {7, 2}, {"P2a", "R2b", "R2a"}, "P?R", "uuu", 0,
+        NULL, 1, "follows another timeline 2"},
+    {"a replica that replayed past the fork", {7, 2}, {"P2a", "R1", "R2a"}, "P?R", "uuu", 0, NULL, 1,
+        "diverged"},
+    {"a replica that has not reached the fork", {7, 2}, {"P2b", "R11", "R2b"}, "PRR", "uuu", 0, NULL, 1,
+        "in recovery on timeline 1"},
+    {"a replica on a timeline that the primary does not come from", {7, 5}, {"P5a", "R3", "R5"}, "P?R", "uuu",
+        0, NULL, 1, "does not come from"},
+};
+
+static const struct judge_rules rules = {TTL_MS, 3};
+
+static void each_cluster_is_judged_as_the_table_says(void **state)
+{
+    (void)state;
+    for (size_t i = 0; i < COUNT(rows); i++) {
+        const struct row *row = &rows[i];
+        struct evidence evidence[3] = {
+            look("n1", row->nodes[0]), look("n2", row->nodes[1]), look("n3", row->nodes[2])};
+        struct verdict verdict;
+        char roles[8], conditions[8];
+        verdict_init(&verdict, &row->memory, 3);
+        judge(&rules, evidence, &verdict);
+        summarise(&verdict, roles, conditions);
+        if (strcmp(roles, row->roles) != 0 || strcmp(conditions, row->conditions) != 0 ||
+            verdict.primary != row->primary)
+            fail_msg("%s: roles %s (%s), conditions %s (%s), primary %d (%d): %s", row->says, roles,
+                row->roles, conditions, row->conditions, verdict.primary, row->primary, verdict.reason);
+        if (row->reason && !strstr(verdict.reason, row->reason))
+            fail_msg("%s: reason \"%s\"", row->says, verdict.reason);
+        if (!row->reason && verdict.reason[0])
+            fail_msg("%s: a primary and a reason \"%s\"", row->says, verdict.reason);
+        if (!strstr(verdict.nodes[row->of_node].reason, row->node_reason))
+            fail_msg("%s: node reason \"%s\"", row->says, verdict.nodes[row->of_node].reason);
+    }
+}
+
+/* Judges the next moment of the same cluster. */
+static void then(struct verdict *verdict, const char *a, const char *b)
+{
+    struct evidence evidence[2] = {look("n1", a), look("n2", b)};
+    judge(&rules, evidence, verdict);
+}
+
+static void a_generation_is_raised_with_each_change_of_role(void **state)
+{
+    (void)state;
+    struct verdict verdict;
+    verdict_init(&verdict, &(struct judge_memory){0}, 2);
+    assert_int_equal(verdict.nodes[0].generation, 1);
+    then(&verdict, "P1", "R1");
+    assert_int_equal(verdict.nodes[0].generation, 2);
+    assert_int_equal(verdict.nodes[1].generation, 2);
+    then(&verdict, "P1", "R1");
+    assert_int_equal(verdict.nodes[0].generation, 2);
+    then(&verdict, "P1s", "R1");
+    assert_int_equal(verdict.nodes[0].generation, 2);
+    then(&verdict, "P1g", "R1");
+    assert_int_equal(verdict.nodes[0].generation, 3);
+    then(&verdict, "P1g", "P2");
+    assert_int_equal(verdict.nodes[1].generation, 3);
+    assert_int_equal(verdict.primary, 1);
+}
+
+static void a_primary_that_was_elsewhere_between_two_looks_gets_a_new_generation(void **state)
+{
+    (void)state;
+    struct verdict verdict;
+    verdict_init(&verdict, &(struct judge_memory){0}, 2);
+    then(&verdict, "P1", "R1");
+    uint32_t before = verdict.nodes[0].generation;
+    then(&verdict, "P3", "R3");
+    assert_int_equal(verdict.primary, 0);
+    assert_int_equal(verdict.nodes[0].generation, before + 1);
+}
+
+static void a_node_that_was_down_stays_down_until_it_answers(void **state)
+{
+    (void)state;
+    struct verdict verdict;
+    verdict_init(&verdict, &(struct judge_memory){7, 1}, 2);
+    then(&verdict, "P1g", "R1");
+    assert_int_equal(verdict.nodes[0].condition, CONDITION_DOWN);
+    then(&verdict, "P1s", "R1");
+    assert_int_equal(verdict.nodes[0].condition, CONDITION_DOWN);
+    assert_int_equal(verdict.primary, -1);
+    then(&verdict, "P1", "R1");
+    assert_int_equal(verdict.nodes[0].condition, CONDITION_UP);
+    assert_int_equal(verdict.primary, 0);
+}
+
+static void what_a_primary_proves_is_remembered(void **state)
+{
+    (void)state;
+    struct verdict verdict;
+    verdict_init(&verdict, &(struct judge_memory){0}, 2);
+    then(&verdict, "P4", "R4");
+    assert_int_equal(verdict.memory.system_identifier, 7);
+    assert_int_equal(verdict.memory.timeline, 4);
+    then(&verdict, "P4", "P9x");
+    assert_int_equal(verdict.memory.timeline, 4);
+    assert_int_equal(verdict.primary, 0);
+}
+
+static void only_positions_on_the_primarys_history_are_comparable(void **state)
+{
+    (void)state;
+    struct verdict verdict;
+    verdict_init(&verdict, &(struct judge_memory){7, 2}, 2);
+    then(&verdict, "P2a", "R2a");
+    assert_true(verdict.nodes[1].shares_history);
+    then(&verdict, "P2a", "R2");
+    assert_true(verdict.nodes[1].shares_history);
+    then(&verdict, "P2a", "R11");
+    assert_false(verdict.nodes[1].shares_history);
+    then(&verdict, "P2a", "R2b");
+    assert_false(verdict.nodes[1].shares_history);
+    then(&verdict, "g", "R2a");
+    assert_false(verdict.nodes[1].shares_history);
+}
+
+static void a_reason_does_not_change_while_nothing_changes(void **state)
+{
+    (void)state;
+    struct verdict verdict, before;
+    verdict_init(&verdict, &(struct judge_memory){0}, 2);
+    then(&verdict, "P1", "R1");
+    before = verdict;
+    struct evidence evidence[2] = {look("n1", "P1"), look("n2", "R1")};
+    evidence[0].age_ms = 1234;
+    evidence[0].seen.lsn = 99999;
+    evidence[1].seen.lag_ms = 55;
+    judge(&rules, evidence, &verdict);
+    assert_string_equal(verdict.nodes[0].reason, before.nodes[0].reason);
+    assert_string_equal(verdict.nodes[1].reason, before.nodes[1].reason);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(each_cluster_is_judged_as_the_table_says),
+        cmocka_unit_test(a_generation_is_raised_with_each_change_of_role),
+        cmocka_unit_test(a_primary_that_was_elsewhere_between_two_looks_gets_a_new_generation),
+        cmocka_unit_test(a_node_that_was_down_stays_down_until_it_answers),
+        cmocka_unit_test(what_a_primary_proves_is_remembered),
+        cmocka_unit_test(only_positions_on_the_primarys_history_are_comparable),
+        cmocka_unit_test(a_reason_does_not_change_while_nothing_changes),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
