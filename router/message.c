@@ -39,6 +39,10 @@ static void drop_content(struct message *message)
     case MESSAGE_CATALOGUE: catalogue_unref(message->catalogue); break;
     case MESSAGE_NODE_HINT: node_live_unref(message->node_hint.node); break;
     case MESSAGE_CONNECTION: drop_connection(message); break;
+    case MESSAGE_RUNTIME:
+        if (message->runtime.runtime && message->runtime.drop)
+            message->runtime.drop(message->runtime.runtime);
+        break;
     case MESSAGE_SERVER:
         if (message->server.server && message->server.destroy)
             message->server.destroy(message->server.server);

@@ -14,7 +14,8 @@
 #include <sys/socket.h>
 
 enum message_kind {
-    MESSAGE_CONFIG,            /* main -> all: a new configuration */
+    MESSAGE_CONFIG,            /* main -> control: a new configuration */
+    MESSAGE_RUNTIME,           /* main -> workers: the same, with certificates and user lists loaded */
     MESSAGE_TOPOLOGY,          /* control -> workers, main: a new snapshot */
     MESSAGE_CATALOGUE,         /* control -> workers: a database's catalogue */
     MESSAGE_CATALOGUE_REQUEST, /* worker -> control: this database is used with split routing, or had DDL */
@@ -78,22 +79,30 @@ struct message {
             struct sockaddr_storage peer;
         } connection;
         struct {
+            void *runtime; /* struct runtime of the data plane; one reference; opaque here */
+            void (*drop)(void *runtime);
+        } runtime;
+        struct {
             void *server; /* struct server of the data plane; opaque here */
             void (*destroy)(void *server);
         } server;
         struct {
             uint32_t worker; /* who asks */
-            uint64_t key;    /* hash of the pool's identity */
-            void *ledger;    /* the pool's shared record; one reference (drop_ledger) */
+            uint64_t since_us; /* clock_now_us when its oldest claim began to wait; 0 = only make room on the node */
+            void *ledger;      /* the pool's shared record; one reference (drop_ledger) */
             void (*drop_ledger)(void *ledger);
         } server_wanted;
         struct {
             uint32_t slot;
+            uint32_t pid;  /* of the key as the client sent it */
+            bool foreign;  /* look for the node's own key of a passthrough relay */
             uint8_t secret[32];
             size_t secret_len;
         } cancel;
         struct {
-            void *request; /* opaque to all but main and worker */
+            void *request; /* opaque to all but who asks */
+            /* Called by the worker in its own thread: may look at its sessions, and posts the answer itself. */
+            void (*answer)(void *request, void *sessions, uint32_t worker);
         } status;
     };
 };

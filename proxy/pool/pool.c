@@ -1,0 +1,277 @@
+/*
+ * The pools of a worker: finding, joining, configuring and ending them; see pool.h. Giving and taking connections is in
+ * claim.c, moving them between workers in handover.c, what time does to them in upkeep.c.
+ */
+#include "proxy/pool/node.h"
+
+#include "conf/base/clock.h"
+
+#include <assert.h>
+#include <stdlib.h>
+#include <string.h>
+
+bool pools_open(struct pools *pools, struct reactor *reactor, uint32_t worker, struct runtime *runtime)
+{
+    pools->reactor = reactor;
+    pools->worker = worker;
+    pools->runtime = runtime_ref(runtime);
+    pools->topologies = calloc(runtime->config->n_clusters + 1, sizeof *pools->topologies);
+    pools->prepared = prepared_registry_new(worker);
+    return pools->topologies && pools->prepared;
+}
+
+static void pool_free(struct pool *pool)
+{
+    struct pools *pools = pool->pools;
+    HASH_DELETE(hh, pools->by_key, pool);
+    while (pool->nodes) {
+        struct pool_node *at = pool->nodes;
+        pool->nodes = at->next;
+        assert(!at->first_claim);
+        ledger_unref(at->ledger);
+        node_live_unref(at->live);
+        free(at);
+    }
+    secret_wipe(&pool->secret);
+    secret_wipe(&pool->derived);
+    free(pool->database);
+    free(pool->user);
+    free(pool->connect_query);
+    free(pool);
+}
+
+static bool has_servers(const struct pool *pool)
+{
+    for (const struct pool_node *at = pool->nodes; at; at = at->next)
+        for (int place = 0; place < PLACES; place++)
+            if (at->places[place].count > 0)
+                return true;
+    return false;
+}
+
+static void drop_servers(struct pool *pool, const char *reason)
+{
+    struct error error;
+    error_set(&error, SQLSTATE_ADMIN_SHUTDOWN, "%s", reason);
+    for (struct pool_node *at = pool->nodes; at; at = at->next)
+        for (int place = 0; place < PLACES; place++)
+            while (at->places[place].first)
+                pool_drop_server(at->places[place].first, STREAM_END_OTHER, &error, reason);
+}
+
+void pools_close(struct pools *pools)
+{
+    struct pool *pool, *next;
+    HASH_ITER(hh, pools->by_key, pool, next)
+    {
+        drop_servers(pool, "rolecall is stopping");
+        pool_free(pool);
+    }
+    for (size_t i = 0; i < pools->runtime->config->n_clusters; i++)
+        topology_unref(pools->topologies[i]);
+    free(pools->topologies);
+    prepared_registry_free(pools->prepared);
+    runtime_unref(pools->runtime);
+}
+
+/* ---- configuration and topology ---- */
+
+void pools_set_runtime(struct pools *pools, struct runtime *runtime)
+{
+    size_t n = runtime->config->n_clusters;
+    struct topology **topologies = calloc(n + 1, sizeof *topologies);
+    assert(topologies);
+    struct pool *pool, *next;
+    HASH_ITER(hh, pools->by_key, pool, next)
+    {
+        const char *name = pools->runtime->config->clusters[pool->cluster].name;
+        int cluster = runtime_cluster(runtime, name);
+        if (cluster >= 0)
+            pool->cluster = (size_t)cluster; /* a cluster that is gone keeps its pools until its sessions end */
+    }
+    for (size_t i = 0; i < pools->runtime->config->n_clusters; i++) {
+        int cluster = runtime_cluster(runtime, pools->runtime->config->clusters[i].name);
+        if (cluster >= 0)
+            topologies[cluster] = pools->topologies[i];
+        else
+            topology_unref(pools->topologies[i]);
+    }
+    free(pools->topologies);
+    pools->topologies = topologies;
+    runtime_ref(runtime);
+    runtime_unref(pools->runtime);
+    pools->runtime = runtime;
+}
+
+static bool must_cut(const struct server *server, const struct topology_node *node)
+{
+    if (!node || node->condition == CONDITION_DOWN)
+        return true;
+    return server->generation != node->generation && server->role == ROLE_PRIMARY;
+}
+
+static void review_node(struct pool_node *at)
+{
+    const struct topology_node *node = pool_node_entry(at);
+    struct error error;
+    error_set(&error, SQLSTATE_ADMIN_SHUTDOWN, "node %s: %s", at->live->name,
+        node && node->reason ? node->reason : "no longer a member");
+    for (int place = 0; place < PLACES; place++)
+        for (struct server *server = at->places[place].first, *next; server; server = next) {
+            next = server->next;
+            if (must_cut(server, node) || (place == PLACE_IDLE && !server_is_current(server)))
+                pool_drop_server(server, STREAM_END_RESET, &error, "node changed");
+        }
+    if (!node || node->condition == CONDITION_DOWN)
+        pool_refuse_all(at, REFUSED_NO_NODE, &error);
+    at->retry_ms = 0;
+}
+
+void pools_set_topology(struct pools *pools, struct topology *topology)
+{
+    int cluster = runtime_cluster(pools->runtime, topology->cluster);
+    if (cluster < 0) {
+        topology_unref(topology);
+        return;
+    }
+    topology_unref(pools->topologies[cluster]);
+    pools->topologies[cluster] = topology;
+    struct pool *pool, *next;
+    HASH_ITER(hh, pools->by_key, pool, next)
+    {
+        if (pool->cluster != (size_t)cluster)
+            continue;
+        for (struct pool_node *at = pool->nodes; at; at = at->next) {
+            review_node(at);
+            pool_node_serve(at);
+        }
+    }
+}
+
+/* ---- pools ---- */
+
+static size_t build_key(const struct pool_key *key, char *out)
+{
+    size_t d = strlen(key->database) + 1, u = strlen(key->user) + 1;
+    memcpy(out, &key->cluster, sizeof key->cluster);
+    memcpy(out + sizeof key->cluster, key->database, d);
+    memcpy(out + sizeof key->cluster + d, key->user, u);
+    return sizeof key->cluster + d + u;
+}
+
+struct pool *pool_join(struct pools *pools, const struct pool_key *key, const struct limits *limits,
+    const char *connect_query)
+{
+    size_t size = sizeof key->cluster + strlen(key->database) + strlen(key->user) + 2;
+    struct pool *fresh = calloc(1, sizeof *fresh + size), *pool;
+    if (!fresh)
+        return NULL;
+    fresh->key_len = build_key(key, fresh->key);
+    HASH_FIND(hh, pools->by_key, fresh->key, fresh->key_len, pool);
+    if (pool) {
+        free(fresh);
+    } else {
+        pool = fresh;
+        pool->pools = pools;
+        pool->cluster = key->cluster;
+        pool->database = strdup(key->database);
+        pool->user = strdup(key->user);
+        pool->connect_query = connect_query ? strdup(connect_query) : NULL;
+        assert(pool->database && pool->user);
+        HASH_ADD_KEYPTR(hh, pools->by_key, pool->key, pool->key_len, pool);
+    }
+    pool->limits = *limits;
+    pool->users++;
+    return pool;
+}
+
+void pool_leave(struct pool *pool)
+{
+    assert(pool->users > 0);
+    pool->users--;
+    pool->left_ms = pools_now(pool->pools);
+}
+
+struct pools *pool_pools(const struct pool *pool)
+{
+    return pool->pools;
+}
+
+struct topology *pool_topology(const struct pool *pool)
+{
+    return pool->pools->topologies[pool->cluster];
+}
+
+size_t pool_cluster(const struct pool *pool)
+{
+    return pool->cluster;
+}
+
+const char *pool_database(const struct pool *pool)
+{
+    return pool->database;
+}
+
+const char *pool_user(const struct pool *pool)
+{
+    return pool->user;
+}
+
+void pool_set_secret(struct pool *pool, const struct secret *secret)
+{
+    if (secret_same(&pool->secret, secret))
+        return;
+    secret_wipe(&pool->secret);
+    secret_wipe(&pool->derived);
+    pool->secret = *secret;
+    for (struct pool_node *at = pool->nodes; at; at = at->next)
+        at->retry_ms = 0;
+}
+
+void pool_fill_login(struct pool *pool, struct server_target *target)
+{
+    target->user = pool->user;
+    target->database = pool->database;
+    target->secret = &pool->secret;
+    target->cached_keys = &pool->derived;
+    target->connect_query = pool->connect_query;
+}
+
+/* A pool that nobody has used for a while and that holds nothing. */
+static bool is_forsaken(const struct pool *pool)
+{
+    return pool->users == 0 && pools_now(pool->pools) - pool->left_ms > 1000 && !has_servers(pool);
+}
+
+void pools_forget_unused(struct pools *pools)
+{
+    struct pool *pool, *next;
+    HASH_ITER(hh, pools->by_key, pool, next)
+    {
+        if (is_forsaken(pool))
+            pool_free(pool);
+    }
+}
+
+void pools_each(struct pools *pools, void *context, void (*visit)(void *context, const struct pool_numbers *numbers))
+{
+    struct pool *pool, *next;
+    HASH_ITER(hh, pools->by_key, pool, next)
+    {
+        for (struct pool_node *at = pool->nodes; at; at = at->next) {
+            struct pool_numbers numbers = {
+                .cluster = pools->runtime->config->clusters[pool->cluster].name,
+                .database = pool->database,
+                .user = pool->user,
+                .node = at->live->name,
+                .idle = at->places[PLACE_IDLE].count,
+                .active = at->places[PLACE_BUSY].count,
+                .opening = at->places[PLACE_OPENING].count,
+                .waiting = at->n_claims,
+                .connections = ledger_connections(at->ledger),
+                .oldest_wait_us = at->first_claim ? clock_now_us() - at->first_claim->since_us : 0,
+            };
+            visit(context, &numbers);
+        }
+    }
+}

@@ -1,0 +1,74 @@
+/* The queue of what a server still owes: a ring that grows; see expect.h. */
+#include "proxy/server/expect.h"
+
+#include <assert.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define FIRST_CAP 16
+
+void expect_init(struct expect_queue *queue)
+{
+    *queue = (struct expect_queue){0};
+}
+
+void expect_fini(struct expect_queue *queue)
+{
+    free(queue->entries);
+    expect_init(queue);
+}
+
+static bool grow(struct expect_queue *queue)
+{
+    uint32_t cap = queue->cap ? queue->cap * 2 : FIRST_CAP;
+    struct expect *entries = malloc(cap * sizeof *entries);
+    if (!entries)
+        return false;
+    for (uint32_t i = 0; i < queue->count; i++)
+        entries[i] = queue->entries[(queue->head + i) & (queue->cap - 1)];
+    free(queue->entries);
+    *queue = (struct expect_queue){entries, 0, queue->count, cap};
+    return true;
+}
+
+bool expect_push(struct expect_queue *queue, struct expect entry)
+{
+    if (queue->count == queue->cap && !grow(queue))
+        return false;
+    queue->entries[(queue->head + queue->count++) & (queue->cap - 1)] = entry;
+    return true;
+}
+
+void expect_pop(struct expect_queue *queue)
+{
+    assert(queue->count > 0);
+    queue->head = (queue->head + 1) & (queue->cap - 1);
+    queue->count--;
+}
+
+void expect_skip_to_sync(struct expect_queue *queue, void *context,
+    void (*dropped)(void *context, const struct expect *entry))
+{
+    struct expect *head;
+    while ((head = expect_head(queue)) && head->kind != EXPECT_SYNC && head->kind != EXPECT_QUERY) {
+        if (dropped)
+            dropped(context, head);
+        expect_pop(queue);
+    }
+}
+
+void expect_drop_syncs(struct expect_queue *queue)
+{
+    uint32_t kept = 0;
+    for (uint32_t i = 0; i < queue->count; i++) {
+        struct expect entry = queue->entries[(queue->head + i) & (queue->cap - 1)];
+        if (entry.kind != EXPECT_SYNC)
+            queue->entries[(queue->head + kept++) & (queue->cap - 1)] = entry;
+    }
+    queue->count = kept;
+}
+
+void expect_clear(struct expect_queue *queue)
+{
+    queue->head = queue->count = 0;
+}

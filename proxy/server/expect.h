@@ -1,0 +1,53 @@
+/*
+ * What a server still owes: one entry for each request sent, in order (PostgreSQL documentation, 55.2 Message Flow).
+ *
+ * An entry says which answer ends it, whether the answer is for the client or for rolecall itself, and which prepared
+ * statement it is about. Entries that rolecall answers itself (EXPECT_LOCAL) keep their place in the order. One thread.
+ */
+#ifndef ROLECALL_SERVER_EXPECT_H
+#define ROLECALL_SERVER_EXPECT_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+enum expect_kind {
+    EXPECT_QUERY,    /* simple Query or FunctionCall: ends with ReadyForQuery */
+    EXPECT_PARSE,    /* ParseComplete */
+    EXPECT_BIND,     /* BindComplete */
+    EXPECT_DESCRIBE, /* RowDescription or NoData, after an optional ParameterDescription */
+    EXPECT_EXECUTE,  /* CommandComplete, EmptyQueryResponse or PortalSuspended */
+    EXPECT_CLOSE,    /* CloseComplete */
+    EXPECT_SYNC,     /* ReadyForQuery */
+    EXPECT_LOCAL     /* nothing: rolecall answers with a message of type `local` and no body */
+};
+
+struct expect {
+    uint8_t kind;
+    bool hidden;    /* the answer is not for the client */
+    char local;     /* EXPECT_LOCAL: the message type to give */
+    uint64_t about; /* the prepared statement's id, 0 = none */
+};
+
+struct expect_queue {
+    struct expect *entries;
+    uint32_t head, count, cap;
+};
+
+void expect_init(struct expect_queue *queue);
+void expect_fini(struct expect_queue *queue);
+bool expect_push(struct expect_queue *queue, struct expect entry);
+static inline struct expect *expect_head(struct expect_queue *queue)
+{
+    return queue->count ? &queue->entries[queue->head] : NULL;
+}
+void expect_pop(struct expect_queue *queue);
+/* After ErrorResponse in the extended protocol: drops what is skipped, up to but not including the next SYNC or QUERY.
+   `dropped` (may be NULL) is called for each. */
+void expect_skip_to_sync(struct expect_queue *queue, void *context,
+    void (*dropped)(void *context, const struct expect *entry));
+/* A Sync that reached the server while it was in copy-in mode is ignored by it. */
+void expect_drop_syncs(struct expect_queue *queue);
+void expect_clear(struct expect_queue *queue);
+
+#endif

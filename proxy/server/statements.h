@@ -1,0 +1,37 @@
+/*
+ * Which prepared statements a server connection holds: ids of the pool's registry, least recently used first out.
+ *
+ * A statement with id N is called statement_name(N) on the server. One owner, one thread.
+ */
+#ifndef ROLECALL_SERVER_STATEMENTS_H
+#define ROLECALL_SERVER_STATEMENTS_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#define STATEMENT_NAME_MAX 24
+
+struct statement_entry;
+
+struct statements {
+    struct statement_entry *by_id;      /* hash */
+    struct statement_entry *oldest, *newest;
+    uint32_t count;
+    uint64_t unnamed; /* stamp of the unnamed statement that the server holds; 0 = none or not known */
+};
+
+void statements_init(struct statements *statements);
+void statements_fini(struct statements *statements);
+/* True when the server holds it; it becomes the most recently used. */
+bool statements_use(struct statements *statements, uint64_t id);
+bool statements_add(struct statements *statements, uint64_t id);
+void statements_remove(struct statements *statements, uint64_t id);
+/* The least recently used id, 0 when empty. */
+uint64_t statements_oldest(const struct statements *statements);
+void statements_clear(struct statements *statements);
+
+/* Writes the name that statement `id` has on servers; returns its length. */
+size_t statement_name(uint64_t id, char out[STATEMENT_NAME_MAX]);
+
+#endif

@@ -1,0 +1,297 @@
+/*
+ * What a server answers, on its way to the client.
+ *
+ * All well: messages are forwarded as they come; with the last ReadyForQuery the request is settled and the server
+ * given back. For a read on a replica everything before the first row or completion is withheld: an error until then is
+ * not final, the primary is asked instead and the client sees one answer. Failure: FATAL errors are not forwarded,
+ * since the session lives on; lost.c decides when the connection ends.
+ */
+#include "proxy/session/session.h"
+
+#include "conf/base/log.h"
+
+#include <assert.h>
+#include <string.h>
+
+#define WITHHELD_MAX (256 * 1024)
+
+/* ---- what is withheld ---- */
+
+static bool is_preliminary(char type)
+{
+    switch ((enum backend_type)type) {
+    case BACKEND_PARSE_COMPLETE:
+    case BACKEND_BIND_COMPLETE:
+    case BACKEND_CLOSE_COMPLETE:
+    case BACKEND_ROW_DESCRIPTION:
+    case BACKEND_PARAMETER_DESCRIPTION:
+    case BACKEND_NO_DATA:
+    case BACKEND_NOTICE:
+    case BACKEND_PARAMETER_STATUS: return true;
+    case BACKEND_NOTIFICATION:
+    case BACKEND_COMMAND_COMPLETE:
+    case BACKEND_DATA_ROW:
+    case BACKEND_ERROR:
+    case BACKEND_COPY_IN:
+    case BACKEND_COPY_OUT:
+    case BACKEND_EMPTY_QUERY:
+    case BACKEND_KEY_DATA:
+    case BACKEND_AUTHENTICATION:
+    case BACKEND_FUNCTION_RESULT:
+    case BACKEND_COPY_BOTH:
+    case BACKEND_READY:
+    case BACKEND_COPY_DONE:
+    case BACKEND_COPY_DATA:
+    case BACKEND_PORTAL_SUSPENDED:
+    case BACKEND_NEGOTIATE_VERSION: return false;
+    }
+    return false;
+}
+
+static void commit_to_client(struct session *session)
+{
+    struct request *request = &session->request;
+    if (request->committed)
+        return;
+    request->committed = true;
+    if (request->withheld.len > 0)
+        session_write(session, request->withheld.data, request->withheld.len);
+    buffer_release(&request->withheld, &session->all->spares);
+}
+
+/* ---- retrying on the primary ---- */
+
+static bool should_retry(struct session *session, const struct answer *answer)
+{
+    const struct request *request = &session->request;
+    const struct topology *topology = pool_topology(session->pool);
+    if (!request->retriable || request->committed || request->retrying || session->cancelled || !answer->error)
+        return false;
+    if (strcmp(answer->error->sqlstate, SQLSTATE_QUERY_CANCELED) == 0)
+        return false;
+    return session->listener->route != ROUTE_REPLICA && topology && topology->primary >= 0;
+}
+
+static void remember_shape(struct session *session)
+{
+    uint64_t shape = session->request.shape;
+    if (shape)
+        session->all->refused[shape % REFUSED_SHAPES] = shape;
+}
+
+static void begin_retry(struct session *session, const struct answer *answer)
+{
+    struct request *request = &session->request;
+    request->retrying = true;
+    buffer_release(&request->withheld, &session->all->spares);
+    if (strcmp(answer->error->sqlstate, "25006") == 0)
+        remember_shape(session);
+    count(&session->all->counters.retries);
+    log_event(LOG_DEBUG, "read_retried_on_primary", "node=%s sqlstate=%s", session->claim.server->node->name,
+        answer->error->sqlstate);
+}
+
+static void leave_node(struct session *session)
+{
+    struct server *server = session->claim.server;
+    if (session->request.sent)
+        atomic_fetch_sub_explicit(&server->node->outstanding, 1, memory_order_relaxed);
+    session->request.sent = false;
+}
+
+static void retry_now(struct session *session)
+{
+    struct request *request = &session->request;
+    leave_node(session);
+    pool_release(&session->claim, false);
+    request->retrying = false;
+    request->force_primary = true;
+    request->parses_done = request->closes_done = 0;
+    route_request(session);
+}
+
+/* ---- the end of a request ---- */
+
+static void discard_state(struct session *session, struct server *server)
+{
+    names_clear(&session->names, session->all->pools.prepared);
+    session->unnamed.len = 0;
+    session->unnamed_stamp = 0;
+    params_clear(&server->applied);
+    statements_clear(&server->statements);
+    server->dirty = false;
+    if (session->pins)
+        count_down(&session->all->counters.pinned);
+    session->pins = 0;
+}
+
+static void settle_epochs(struct session *session, const struct server *server)
+{
+    const struct topology *topology = pool_topology(session->pool);
+    if (!topology)
+        return;
+    uint64_t next = atomic_load_explicit(&topology->live->started, memory_order_relaxed) + 1;
+    session->seen_epoch = next;
+    bool read = session->request.class == STATEMENT_READ && !session->request.in_transaction;
+    if (server->role != ROLE_REPLICA && !read)
+        session->write_epoch = next;
+}
+
+static void settle_transaction(struct session *session, char status)
+{
+    struct sessions *all = session->all;
+    session->tx_status = status;
+    session->tx_flags |= session->request.flags;
+    if (status != 'I')
+        return;
+    if (session->tx_flags & STATEMENT_DDL)
+        sessions_catalogue_changed(all, pool_cluster(session->pool), pool_database(session->pool));
+    session->tx_flags = 0;
+    count(&all->counters.transactions);
+}
+
+static bool must_keep(const struct session *session)
+{
+    return session->tx_status != 'I' || session->pins || session->limits.pool == POOL_SESSION;
+}
+
+void answer_finish(struct session *session, char status)
+{
+    struct request *request = &session->request;
+    struct server *server = session->claim.server;
+    bool torn = session->passing > 0; /* the rest of a message that the server waits for is still to come */
+    leave_node(session);
+    count(&session->all->counters.exchanges);
+    atomic_fetch_add_explicit(&server->node->exchanges, 1, memory_order_relaxed);
+    if (request->error_seen)
+        collect_undo(session);
+    else if (request->flags & STATEMENT_RESET_ALL)
+        discard_state(session, server);
+    settle_epochs(session, server);
+    settle_transaction(session, status);
+    if (request->error_seen && request->flush_as_sync)
+        session->skip_to_sync = true;
+    if (torn || !must_keep(session))
+        pool_release(&session->claim, torn);
+    if (status != 'I' && session->limits.pool == POOL_STATEMENT) {
+        session_fatal(session, SQLSTATE_PROTOCOL_VIOLATION, "transaction blocks are not allowed with pool = statement");
+        return;
+    }
+    session_next(session);
+}
+
+/* ---- messages ---- */
+
+static void on_error(struct session *session, const struct answer *answer)
+{
+    struct request *request = &session->request;
+    if (request->retrying)
+        return;
+    if (answer->error && answer->error->severity >= SEVERITY_FATAL) {
+        error_set(&request->first_error, answer->error->sqlstate, "%.*s", (int)answer->error->message.len,
+            answer->error->message.data);
+        return; /* the connection ends now: see lost.c */
+    }
+    if (should_retry(session, answer)) {
+        begin_retry(session, answer);
+        return;
+    }
+    commit_to_client(session);
+    if (answer->first)
+        request->error_seen = true;
+    session_write(session, answer->bytes, answer->len);
+}
+
+static void on_ready(struct session *session, struct server *server, const struct answer *answer)
+{
+    if (session->request.retrying) {
+        retry_now(session);
+        return;
+    }
+    commit_to_client(session);
+    session_write(session, answer->bytes, answer->len);
+    if (server->expect.count == 0)
+        answer_finish(session, answer->status);
+}
+
+static bool is_suppressed(struct session *session, const struct answer *answer)
+{
+    struct slice name, value;
+    if (answer->type != BACKEND_PARAMETER_STATUS || !answer->last ||
+        !backend_parse_parameter_status(
+            slice_of(answer->bytes + FRAME_HEADER_LEN, answer->len - FRAME_HEADER_LEN), &name, &value))
+        return false;
+    if (slice_is(name, "standard_conforming_strings"))
+        session->escape_strings = slice_is(value, "off");
+    return session_is_split(session) && slice_is(name, "in_hot_standby");
+}
+
+static void on_answer(void *user, struct server *server, const struct answer *answer)
+{
+    struct session *session = user;
+    struct request *request = &session->request;
+    if (answer->type == BACKEND_ERROR) {
+        on_error(session, answer);
+        return;
+    }
+    if (answer->type == BACKEND_READY) {
+        on_ready(session, server, answer);
+        return;
+    }
+    if (request->retrying || is_suppressed(session, answer))
+        return;
+    if (answer->type == BACKEND_PARSE_COMPLETE)
+        request->parses_done++;
+    else if (answer->type == BACKEND_CLOSE_COMPLETE)
+        request->closes_done++;
+    if (request->retriable && !request->committed && is_preliminary(answer->type) &&
+        request->withheld.len + answer->len < WITHHELD_MAX &&
+        buffer_append(&request->withheld, &session->all->spares, answer->bytes, answer->len))
+        return;
+    commit_to_client(session);
+    session_write(session, answer->bytes, answer->len);
+    if (answer->type == BACKEND_COPY_IN) {
+        request->copying = true;
+        session_move(session, SESSION_COPY_IN);
+    }
+    if (stream_is_full(&session->stream))
+        stream_hold(&server->stream);
+}
+
+static void on_raw(void *user, struct server *server, const char *bytes, size_t len)
+{
+    (void)user;
+    (void)server;
+    (void)bytes;
+    (void)len;
+    assert(!"a pooled server is never raw");
+}
+
+static void on_drained(void *user, struct server *server)
+{
+    struct session *session = user;
+    (void)server;
+    if (session->state == SESSION_STREAMING || session->state == SESSION_COPY_IN)
+        stream_release(&session->stream);
+}
+
+static void on_prefix_done(void *user, struct server *server)
+{
+    struct session *session = user;
+    if (session->request.kind == REQUEST_WELCOME) {
+        welcome_on_server(session, server);
+        return;
+    }
+    if (server->prefix_failed) {
+        struct error error = server->prefix_error;
+        session_fatal(session, error.sqlstate, "%s", error.text);
+        return;
+    }
+    if (session->request.flush_as_sync && server->expect.count == 0) {
+        commit_to_client(session);
+        answer_finish(session, server->tx_status);
+    }
+}
+
+const struct server_user_events answer_events = {
+    .on_answer = on_answer, .on_raw = on_raw, .on_drained = on_drained, .on_prefix_done = on_prefix_done};

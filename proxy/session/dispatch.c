@@ -1,0 +1,339 @@
+/*
+ * Sending a request to its server: settings first, then each message, with the session's statement names turned into
+ * the server's; all of it in one write.
+ *
+ * A statement that the server does not hold is parsed there first (hidden); one that it holds already is answered by
+ * rolecall (EXPECT_LOCAL). What goes out is entered into the server's account of what it owes.
+ */
+#include "proxy/session/session.h"
+
+#include "proxy/server/answer.h"
+
+#include <assert.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define HEAD_MAX 512
+
+/* ---- settings ---- */
+
+static void add_quoted(struct buffer *sql, struct buffer_spares *spares, const char *text)
+{
+    buffer_append(sql, spares, "E'", 2);
+    for (; *text; text++) {
+        if (*text == '\'' || *text == '\\')
+            buffer_append(sql, spares, text, 1);
+        buffer_append(sql, spares, text, 1);
+    }
+    buffer_append(sql, spares, "'", 1);
+}
+
+static void add_setting(struct buffer *sql, struct buffer_spares *spares, const char *name, const char *value)
+{
+    const char *begin = sql->len ? ",pg_catalog.set_config(" : "SELECT pg_catalog.set_config(";
+    buffer_append(sql, spares, begin, strlen(begin));
+    add_quoted(sql, spares, name);
+    buffer_append(sql, spares, ",", 1);
+    add_quoted(sql, spares, value);
+    buffer_append(sql, spares, ",false)", 7);
+}
+
+static bool is_applied(const struct params *applied, const char *name, const char *value)
+{
+    const char *now = params_get(applied, name);
+    return now && strcmp(now, value) == 0;
+}
+
+/* Settings of an earlier session that this one does not have go back to their defaults. */
+static void add_resets(struct buffer *sql, struct buffer_spares *spares, const struct params *applied,
+    const struct params *wanted)
+{
+    const char *name, *value;
+    for (uint32_t at = 0; params_next(applied, &at, &name, &value);) {
+        if (params_get(wanted, name))
+            continue;
+        buffer_append(sql, spares, "RESET \"", 7);
+        for (const char *c = name; *c; c++)
+            buffer_append(sql, spares, *c == '"' ? "\"\"" : c, *c == '"' ? 2 : 1);
+        buffer_append(sql, spares, "\";", 2);
+    }
+}
+
+bool dispatch_settings(struct session *session, struct server *server)
+{
+    static const struct params none;
+    const struct params *wanted = server->native.len ? &none : &session->settings;
+    if (params_equal(&server->applied, wanted))
+        return false;
+    struct buffer_spares *spares = &session->all->spares;
+    struct buffer resets = {0}, sql = {0};
+    const char *name, *value;
+    add_resets(&resets, spares, &server->applied, wanted);
+    for (uint32_t at = 0; params_next(wanted, &at, &name, &value);)
+        if (!is_applied(&server->applied, name, value))
+            add_setting(&sql, spares, name, value);
+    buffer_append(&resets, spares, sql.data, sql.len);
+    buffer_append(&resets, spares, "", 1);
+    bool sent = resets.len > 1 && server_inject_query(server, resets.data);
+    params_copy(&server->applied, wanted);
+    buffer_release(&sql, spares);
+    buffer_release(&resets, spares);
+    return sent;
+}
+
+/* ---- prepared statements ---- */
+
+static bool owe(struct server *server, enum expect_kind kind, bool hidden, uint64_t about)
+{
+    return expect_push(&server->expect, (struct expect){.kind = (uint8_t)kind, .hidden = hidden, .about = about});
+}
+
+static bool owe_local(struct server *server, char type)
+{
+    return expect_push(&server->expect, (struct expect){.kind = EXPECT_LOCAL, .local = type});
+}
+
+static bool send_raw(struct server *server, const struct frame *frame, enum expect_kind kind)
+{
+    server_send(server, frame->body - FRAME_HEADER_LEN, frame->total);
+    return owe(server, kind, false, 0);
+}
+
+/* Writes a Parse of a shared statement under the server's name. */
+static bool send_parse(struct server *server, const struct prepared *prepared, bool hidden)
+{
+    char name[STATEMENT_NAME_MAX], head[HEAD_MAX], count[2];
+    struct builder builder = builder_of(head, sizeof head);
+    size_t name_len = statement_name(prepared->id, name);
+    size_t following = prepared->query.len + 1 + 2 + prepared->types.len;
+    builder_begin(&builder, FRONTEND_PARSE);
+    builder_cstring(&builder, slice_of(name, name_len));
+    if (!builder_end_plus(&builder, following))
+        return false;
+    count[0] = (char)(prepared->n_types >> 8);
+    count[1] = (char)prepared->n_types;
+    server_send(server, head, builder.len);
+    server_send(server, prepared->query.data, prepared->query.len);
+    server_send(server, "", 1);
+    server_send(server, count, 2);
+    server_send(server, prepared->types.data, prepared->types.len);
+    return statements_add(&server->statements, prepared->id) && owe(server, EXPECT_PARSE, hidden, prepared->id);
+}
+
+/* Keeps the number of statements on the server bounded: the least recently used goes. */
+static bool make_room(struct session *session, struct server *server)
+{
+    uint32_t max = session->runtime->config->max_prepared_statements;
+    while (server->statements.count >= max) {
+        uint64_t oldest = statements_oldest(&server->statements);
+        char name[STATEMENT_NAME_MAX], out[64];
+        struct builder builder = builder_of(out, sizeof out);
+        size_t len = statement_name(oldest, name);
+        if (!frontend_build_target(&builder, FRONTEND_CLOSE, 'S', slice_of(name, len)))
+            return false;
+        server_send(server, out, builder.len);
+        statements_remove(&server->statements, oldest);
+        if (!owe(server, EXPECT_CLOSE, true, 0))
+            return false;
+    }
+    return true;
+}
+
+static bool ensure(struct session *session, struct server *server, const struct prepared *prepared)
+{
+    if (statements_use(&server->statements, prepared->id))
+        return true;
+    return make_room(session, server) && send_parse(server, prepared, true);
+}
+
+/* The unnamed statement of this session, on a server that holds another one. */
+static bool ensure_unnamed(struct session *session, struct server *server)
+{
+    if (server->statements.unnamed == session->unnamed_stamp || session->unnamed.len == 0)
+        return true;
+    server_send(server, session->unnamed.data, session->unnamed.len);
+    server->statements.unnamed = session->unnamed_stamp;
+    return owe(server, EXPECT_PARSE, true, 0);
+}
+
+static struct prepared *prepared_of(struct session *session, struct slice name)
+{
+    struct prepared *prepared = names_find(&session->names, name);
+    if (prepared)
+        return prepared;
+    /* Closed later in the same request: it is still there for what comes before. */
+    struct request *request = &session->request;
+    for (uint32_t i = 0; i < request->n_changes; i++) {
+        const struct name_change *change = &request->changes[i];
+        if (change->closed && change->prepared && slice_equal(slice_of(change->name, change->len), name))
+            return change->prepared;
+    }
+    return NULL;
+}
+
+/* Was the name of the request's n-th Parse taken? */
+static bool is_duplicate(const struct request *request, uint32_t ordinal)
+{
+    for (uint32_t i = 0; i < request->n_changes; i++)
+        if (!request->changes[i].closed && request->changes[i].ordinal == ordinal)
+            return request->changes[i].duplicate;
+    return false;
+}
+
+static bool on_parse(struct session *session, struct server *server, const struct frame *frame)
+{
+    struct frontend_parse parse;
+    if (!frontend_parse_parse(frame_body(frame), &parse))
+        return false;
+    uint32_t ordinal = session->request.parses_sent++;
+    if (parse.name.len == 0) {
+        server->statements.unnamed = session->unnamed_stamp;
+        return send_raw(server, frame, EXPECT_PARSE);
+    }
+    struct prepared *prepared = prepared_of(session, parse.name);
+    if (!prepared)
+        return false;
+    if (is_duplicate(&session->request, ordinal)) /* the node itself shall say 42P05, in its own transaction */
+        return ensure(session, server, prepared) && send_parse(server, prepared, false);
+    if (statements_use(&server->statements, prepared->id))
+        return owe_local(server, BACKEND_PARSE_COMPLETE);
+    return make_room(session, server) && send_parse(server, prepared, false);
+}
+
+bool dispatch_bind_head(struct session *session, struct server *server, const struct frontend_bind *bind, size_t rest)
+{
+    char name[STATEMENT_NAME_MAX], head[HEAD_MAX];
+    struct builder builder = builder_of(head, sizeof head);
+    struct slice statement = bind->statement; /* an unknown one goes as it is: the node itself shall say 26000 */
+    struct prepared *prepared = statement.len ? prepared_of(session, statement) : NULL;
+    if (prepared)
+        statement = slice_of(name, statement_name(prepared->id, name));
+    bool ready = prepared            ? ensure(session, server, prepared)
+                 : statement.len > 0 ? true
+                                     : ensure_unnamed(session, server);
+    if (!ready || !frontend_build_bind_head(&builder, bind, statement, rest))
+        return false;
+    server_send(server, head, builder.len);
+    return owe(server, EXPECT_BIND, false, 0);
+}
+
+static bool on_bind(struct session *session, struct server *server, const struct frame *frame)
+{
+    struct frontend_bind bind;
+    if (!frontend_parse_bind(frame_body(frame), &bind) ||
+        !dispatch_bind_head(session, server, &bind, bind.rest.len))
+        return false;
+    server_send(server, bind.rest.data, bind.rest.len);
+    return true;
+}
+
+static bool on_target(struct session *session, struct server *server, const struct frame *frame)
+{
+    struct frontend_target target;
+    bool close = frame->type == FRONTEND_CLOSE;
+    enum expect_kind kind = close ? EXPECT_CLOSE : EXPECT_DESCRIBE;
+    if (!frontend_parse_target(frame_body(frame), &target))
+        return false;
+    if (target.kind == 'P')
+        return send_raw(server, frame, kind);
+    if (target.name.len == 0) {
+        if (close)
+            server->statements.unnamed = 0;
+        return (close || ensure_unnamed(session, server)) && send_raw(server, frame, kind);
+    }
+    if (close)
+        return owe_local(server, BACKEND_CLOSE_COMPLETE); /* others may share it: it stays on the server */
+    struct prepared *prepared = prepared_of(session, target.name);
+    if (!prepared)
+        return send_raw(server, frame, kind);
+    char name[STATEMENT_NAME_MAX], out[64];
+    struct builder builder = builder_of(out, sizeof out);
+    struct slice server_name = slice_of(name, statement_name(prepared->id, name));
+    if (!ensure(session, server, prepared) || !frontend_build_target(&builder, FRONTEND_DESCRIBE, 'S', server_name))
+        return false;
+    server_send(server, out, builder.len);
+    return owe(server, kind, false, prepared->id);
+}
+
+bool dispatch_message(struct session *session, struct server *server, const struct frame *frame)
+{
+    switch ((enum frontend_type)frame->type) {
+    case FRONTEND_PARSE: return on_parse(session, server, frame);
+    case FRONTEND_BIND: return on_bind(session, server, frame);
+    case FRONTEND_DESCRIBE:
+    case FRONTEND_CLOSE: return on_target(session, server, frame);
+    case FRONTEND_EXECUTE: return send_raw(server, frame, EXPECT_EXECUTE);
+    case FRONTEND_SYNC: return send_raw(server, frame, EXPECT_SYNC);
+    case FRONTEND_QUERY: server->statements.unnamed = 0; return send_raw(server, frame, EXPECT_QUERY);
+    case FRONTEND_FUNCTION_CALL: return send_raw(server, frame, EXPECT_QUERY);
+    case FRONTEND_FLUSH:
+        if (session->request.flush_as_sync) {
+            server_send(server, "S\0\0\0\4", 5);
+            return owe(server, EXPECT_SYNC, true, 0);
+        }
+        server_send(server, frame->body - FRAME_HEADER_LEN, frame->total);
+        return true;
+    case FRONTEND_COPY_DATA:
+    case FRONTEND_COPY_DONE:
+    case FRONTEND_COPY_FAIL:
+        server_send(server, frame->body - FRAME_HEADER_LEN, frame->total);
+        return true;
+    case FRONTEND_TERMINATE:
+    case FRONTEND_PASSWORD: break;
+    }
+    return false;
+}
+
+/* ---- the request ---- */
+
+static bool send_all(struct session *session, struct server *server)
+{
+    struct request *request = &session->request;
+    size_t at = 0;
+    request->parses_sent = 0;
+    while (at < request->bytes.len) {
+        struct frame frame;
+        if (frame_parse(request->bytes.data + at, request->bytes.len - at, &frame) != FRAME_OK || !frame.whole ||
+            !dispatch_message(session, server, &frame))
+            return false;
+        at += frame.total;
+    }
+    return true;
+}
+
+static void pin(struct session *session, uint32_t pins)
+{
+    if (pins && !session->pins)
+        count(&session->all->counters.pinned);
+    session->pins |= pins;
+}
+
+void dispatch_request(struct session *session, struct server *server)
+{
+    struct request *request = &session->request;
+    route_unhold(session);
+    if (server->state == SERVER_IDLE)
+        server_link(server, &answer_events, session);
+    request->in_transaction = server->tx_status != 'I';
+    if (request->kind == REQUEST_WELCOME) {
+        welcome_on_server(session, server);
+        return;
+    }
+    session_move(session, SESSION_ACTIVE);
+    session_deadline(session, session->limits.query_timeout_ms);
+    request->sent = true;
+    session->held_since_ms = 0;
+    if (!request->in_transaction)
+        request->exclude = 0;
+    atomic_fetch_add_explicit(&server->node->outstanding, 1, memory_order_relaxed);
+    pin(session, request->pins);
+    server->shutdown_warned = false;
+    dispatch_settings(session, server);
+    if (!send_all(session, server)) {
+        session_fatal(session, SQLSTATE_PROTOCOL_VIOLATION, "malformed request");
+        return;
+    }
+    answer_local(server);
+    if (session->state == SESSION_ACTIVE && request->stream)
+        session_move(session, SESSION_STREAMING);
+}

@@ -1,0 +1,254 @@
+/*
+ * A server is gone while a session needs it: DESIGN section 7, "what a client sees".
+ *
+ * What was not sent whole, or is a read of which nothing was forwarded, or was ended by a fast shutdown (FATAL 57P01)
+ * is run again elsewhere, unseen. A transaction that was open is reported once as 40001 and is failed until ROLLBACK,
+ * without a server. What may have been committed is 08007. Pinned sessions end with 57P01.
+ */
+#include "proxy/session/session.h"
+
+#include "conf/base/log.h"
+
+#include <assert.h>
+#include <stdio.h>
+#include <string.h>
+
+#define RERUNS_MAX 8
+
+/* ---- answers of our own ---- */
+
+static void command_complete(struct session *session, const char *tag)
+{
+    char out[64];
+    struct builder builder = builder_of(out, sizeof out);
+    backend_build_command_complete(&builder, slice_from(tag));
+    session_write(session, out, builder.len);
+}
+
+/* The client has sent all of the request, or its Sync is still to come. */
+static void end_request(struct session *session, char status)
+{
+    struct request *request = &session->request;
+    bool open_batch = request->kind == REQUEST_BATCH && (request->stream || request->flush_as_sync) &&
+                      !(request->stream && request->complete);
+    session->tx_status = status;
+    if (status == 'I')
+        session->tx_flags = 0;
+    request->error_seen = true;
+    collect_undo(session);
+    if (open_batch)
+        session->skip_to_sync = true;
+    else
+        session_ready_for_query(session, status);
+    session_next(session);
+}
+
+void lost_fail_request(struct session *session, const char *sqlstate, const char *text, char status)
+{
+    char buffer[ERROR_TEXT_MAX];
+    pool_unclaim(&session->claim);
+    route_unhold(session);
+    if (!text) {
+        snprintf(buffer, sizeof buffer, "%s",
+            session->state == SESSION_HELD ? "hold_timeout: no node took over in time"
+                                           : "query_wait_timeout: no server connection became free in time");
+        text = buffer;
+    }
+    session->held_since_ms = 0;
+    if (session->request.kind == REQUEST_WELCOME || session->request.kind == REQUEST_RELAY) {
+        session_fatal(session, sqlstate, "%s", text);
+        return;
+    }
+    session_error(session, sqlstate, text);
+    end_request(session, status);
+}
+
+/* ---- an open transaction whose server is gone ---- */
+
+static void fail_transaction(struct session *session)
+{
+    session_error(session, SQLSTATE_SERIALIZATION_FAILURE, session->lost_error.text);
+    session->lost = LOST_REPORTED;
+}
+
+static bool ends_transaction(const struct request *request)
+{
+    return request->statements == 1 && (request->flags & (STATEMENT_ROLLBACK | STATEMENT_COMMIT));
+}
+
+/* The extended protocol's answers to a batch that says ROLLBACK. */
+static void answer_batch(struct session *session, bool ends)
+{
+    struct request *request = &session->request;
+    size_t at = 0;
+    struct frame frame;
+    while (at < request->bytes.len &&
+           frame_parse(request->bytes.data + at, request->bytes.len - at, &frame) == FRAME_OK && frame.whole) {
+        static const char answers[][2] = {{FRONTEND_PARSE, BACKEND_PARSE_COMPLETE},
+            {FRONTEND_BIND, BACKEND_BIND_COMPLETE}, {FRONTEND_DESCRIBE, BACKEND_NO_DATA},
+            {FRONTEND_CLOSE, BACKEND_CLOSE_COMPLETE}};
+        at += frame.total;
+        if (frame.type == FRONTEND_EXECUTE && ends) {
+            command_complete(session, "ROLLBACK");
+            continue;
+        }
+        if (frame.type == FRONTEND_EXECUTE) {
+            session_error(session, SQLSTATE_IN_FAILED_TRANSACTION,
+                "current transaction is aborted, commands ignored until end of transaction block");
+            return;
+        }
+        for (size_t i = 0; i < sizeof answers / sizeof *answers; i++)
+            if (answers[i][0] == frame.type)
+                session_write(session, (char[]){answers[i][1], 0, 0, 0, 4}, 5);
+    }
+}
+
+bool lost_answer(struct session *session)
+{
+    struct request *request = &session->request;
+    bool ends = ends_transaction(request);
+    bool commit = ends && (request->flags & STATEMENT_COMMIT);
+    if (session->lost == LOST_PENDING && (!ends || commit)) {
+        fail_transaction(session); /* the first word of it; a COMMIT ends what there is */
+    } else if (request->kind == REQUEST_BATCH) {
+        answer_batch(session, ends);
+    } else if (ends) {
+        command_complete(session, "ROLLBACK");
+    } else {
+        session_error(session, SQLSTATE_IN_FAILED_TRANSACTION,
+            "current transaction is aborted, commands ignored until end of transaction block");
+    }
+    if (ends)
+        session->lost = LOST_NONE;
+    end_request(session, ends ? 'I' : 'E');
+    return true;
+}
+
+/* ---- the server has just gone ---- */
+
+enum outcome { OUTCOME_RERUN, OUTCOME_ROLLED_BACK, OUTCOME_UNKNOWN };
+
+static bool commits(const struct session *session)
+{
+    const struct request *request = &session->request;
+    return (request->flags & STATEMENT_COMMIT) != 0 || !request->in_transaction;
+}
+
+/* FATAL 57P01 instead of an answer, with no WARNING before it: a fast shutdown, which rolls back. */
+static bool was_fast_shutdown(const struct session *session, const struct server *server)
+{
+    const char *sqlstate = session->request.first_error.sqlstate;
+    return strcmp(sqlstate, SQLSTATE_ADMIN_SHUTDOWN) == 0 && !server->shutdown_warned;
+}
+
+static bool is_recovery_conflict(const struct session *session)
+{
+    return strcmp(session->request.first_error.sqlstate, SQLSTATE_SERIALIZATION_FAILURE) == 0 ||
+           strcmp(session->request.first_error.sqlstate, "40P01") == 0;
+}
+
+static enum outcome outcome_of(const struct session *session, const struct server *server)
+{
+    const struct request *request = &session->request;
+    bool at_client = request->committed;
+    bool handed_over = server->stream.out_len == 0 && request->complete && session->passing == 0;
+    if (request->in_transaction && !(request->flags & STATEMENT_COMMIT))
+        return OUTCOME_ROLLED_BACK;
+    if (request->in_transaction && session->tx_status == 'E')
+        return OUTCOME_ROLLED_BACK; /* COMMIT of a failed transaction is a rollback */
+    if (!request->in_transaction && request->class == STATEMENT_READ)
+        return at_client ? OUTCOME_ROLLED_BACK : OUTCOME_RERUN;
+    if (request->copying && !request->copy_done)
+        return OUTCOME_ROLLED_BACK;
+    bool undone = !handed_over || was_fast_shutdown(session, server) || is_recovery_conflict(session);
+    if (!undone)
+        return commits(session) ? OUTCOME_UNKNOWN : OUTCOME_ROLLED_BACK;
+    bool again = !request->in_transaction && !at_client && request->complete && !request->stream &&
+                 !(request->flags & (STATEMENT_CALL | STATEMENT_MULTIPLE | STATEMENT_BEGIN)) &&
+                 request->statements <= 1;
+    if (request->flags & (STATEMENT_CALL | STATEMENT_MULTIPLE) && handed_over)
+        return OUTCOME_UNKNOWN; /* parts of it may have been committed on the way */
+    return again ? OUTCOME_RERUN : OUTCOME_ROLLED_BACK;
+}
+
+static void rerun(struct session *session, const struct node_live *live)
+{
+    struct request *request = &session->request;
+    count(&session->all->counters.reruns);
+    request->reruns++;
+    request->sent = false;
+    request->retrying = false;
+    request->parses_done = request->closes_done = 0;
+    request->first_error = (struct error){0};
+    buffer_release(&request->withheld, &session->all->spares);
+    route_retry_without(session, live);
+}
+
+static void report(struct session *session, enum outcome outcome, const char *node)
+{
+    char text[ERROR_TEXT_MAX];
+    if (session->request.kind == REQUEST_WELCOME) {
+        session_fatal(session, SQLSTATE_CANNOT_CONNECT_NOW, "the connection to node %s was lost", node);
+        return;
+    }
+    if (outcome == OUTCOME_UNKNOWN) {
+        count(&session->all->counters.unknown_outcomes);
+        snprintf(text, sizeof text,
+            "the connection to node %s was lost before it acknowledged; the outcome is unknown", node);
+        session_error(session, SQLSTATE_OUTCOME_UNKNOWN, text);
+        end_request(session, 'I');
+        return;
+    }
+    count(&session->all->counters.lost_transactions);
+    snprintf(text, sizeof text, "the connection to node %s was lost; the transaction was rolled back, retry it", node);
+    session_error(session, SQLSTATE_SERIALIZATION_FAILURE, text);
+    bool open = session->request.in_transaction && !(session->request.flags & (STATEMENT_COMMIT | STATEMENT_ROLLBACK));
+    if (open) {
+        error_set(&session->lost_error, SQLSTATE_SERIALIZATION_FAILURE, "%s", text);
+        session->lost = LOST_REPORTED;
+    }
+    end_request(session, open ? 'E' : 'I');
+}
+
+static void raise_write_epoch(struct session *session)
+{
+    const struct topology *topology = pool_topology(session->pool);
+    if (topology)
+        session->write_epoch = atomic_load_explicit(&topology->live->started, memory_order_relaxed) + 1;
+}
+
+void lost_server(struct session *session, struct server *server, enum stream_end end, const struct error *error)
+{
+    const char *node = server->node->name;
+    (void)end;
+    if (session->request.sent) {
+        atomic_fetch_sub_explicit(&server->node->outstanding, 1, memory_order_relaxed);
+        if (session->request.class != STATEMENT_READ)
+            raise_write_epoch(session);
+    }
+    if (session->pins) {
+        session_fatal(session, SQLSTATE_ADMIN_SHUTDOWN,
+            "the connection to node %s was lost, and with it this session's state (%s)", node, error->text);
+        return;
+    }
+    if (session->state == SESSION_IDLE) {
+        if (session->tx_status == 'I')
+            return; /* session pooling: another server takes its place */
+        error_set(&session->lost_error, SQLSTATE_SERIALIZATION_FAILURE,
+            "the connection to node %s was lost; the transaction was rolled back, retry it", node);
+        session->lost = LOST_PENDING;
+        session->tx_status = 'E';
+        raise_write_epoch(session);
+        return;
+    }
+    if (!session->request.sent)
+        return;
+    enum outcome outcome = outcome_of(session, server);
+    log_event(LOG_INFO, "request_lost", "node=%s outcome=%s", node,
+        outcome == OUTCOME_RERUN ? "rerun" : outcome == OUTCOME_UNKNOWN ? "unknown" : "rolled_back");
+    bool welcome = session->request.kind == REQUEST_WELCOME;
+    if ((welcome || outcome == OUTCOME_RERUN) && session->request.reruns < RERUNS_MAX)
+        rerun(session, server->node);
+    else
+        report(session, outcome, node);
+}

@@ -1,0 +1,151 @@
+/*
+ * A client that speaks while its request is at the server: batches that are passed on message by message (streaming)
+ * and COPY data.
+ *
+ * Large messages pass in parts; only a Bind's head is rewritten. Backpressure: when the server does not take more, the
+ * client's stream is held until it has drained.
+ */
+#include "proxy/session/session.h"
+
+#include "proxy/server/answer.h"
+
+#include <string.h>
+
+#define BIND_HEAD_MAX 4096
+
+static size_t pass_rest(struct session *session, struct server *server, const char *bytes, size_t len)
+{
+    size_t part = len < session->passing ? len : session->passing;
+    server_send(server, bytes, part);
+    session->passing -= part;
+    if (session->passing == 0 && session->passing_ends) {
+        session->passing_ends = false;
+        session_move(session, SESSION_ACTIVE);
+    }
+    return part;
+}
+
+static size_t violation(struct session *session, size_t len)
+{
+    session_fatal(session, SQLSTATE_PROTOCOL_VIOLATION, "invalid message from the client");
+    return len;
+}
+
+static bool owe(struct server *server, enum expect_kind kind)
+{
+    return expect_push(&server->expect, (struct expect){.kind = (uint8_t)kind});
+}
+
+/* The effects of a text that is never seen whole are not known: the session keeps its server. */
+static void pin_unknown(struct session *session, uint32_t pins)
+{
+    if (!session->pins)
+        count(&session->all->counters.pinned);
+    session->pins |= pins;
+    session->request.flags |= STATEMENT_COMMIT | STATEMENT_MULTIPLE | STATEMENT_DDL;
+}
+
+/* The head of a Bind whose parameters are too large to collect. */
+static size_t pass_bind(struct session *session, struct server *server, const struct frame *frame, size_t len)
+{
+    struct frontend_bind bind;
+    size_t there = len - FRAME_HEADER_LEN;
+    if (!frontend_parse_bind(slice_of(frame->body, there), &bind))
+        return there < BIND_HEAD_MAX ? 0 : violation(session, len);
+    if (!dispatch_bind_head(session, server, &bind, frame->body_len - bind.head_len))
+        return violation(session, len);
+    session->passing = frame->body_len - bind.head_len;
+    pass_rest(session, server, bind.rest.data, bind.rest.len);
+    return len;
+}
+
+static size_t pass_large(struct session *session, struct server *server, const struct frame *frame, size_t len)
+{
+    char type = frame->type;
+    if (type == FRONTEND_BIND)
+        return pass_bind(session, server, frame, len);
+    bool query = type == FRONTEND_QUERY || type == FRONTEND_FUNCTION_CALL;
+    if (query)
+        server->statements.unnamed = session->unnamed_stamp = 0;
+    if (type == FRONTEND_PARSE) {
+        session->request.n_parses++;
+        session->unnamed.len = 0;
+    }
+    if (type == FRONTEND_PARSE || query)
+        pin_unknown(session, PIN_UNKNOWN | (type == FRONTEND_PARSE ? PIN_PREPARE : 0));
+    if (query || type == FRONTEND_PARSE)
+        owe(server, query ? EXPECT_QUERY : EXPECT_PARSE);
+    else if (type != FRONTEND_COPY_DATA)
+        return violation(session, len);
+    session->passing = frame->total;
+    session->passing_ends = query;
+    return pass_rest(session, server, frame->body - FRAME_HEADER_LEN, len);
+}
+
+/* Held until the server has drained; the bytes stay in the stream. */
+static bool wait_for_server(struct session *session, struct server *server)
+{
+    if (!stream_is_full(&server->stream) && !stream_is_full(&session->stream))
+        return false;
+    stream_hold(&session->stream);
+    return true;
+}
+
+size_t streaming_on_data(struct session *session, const char *bytes, size_t len)
+{
+    struct server *server = session->claim.server;
+    struct frame frame;
+    if (wait_for_server(session, server))
+        return 0;
+    if (session->passing > 0)
+        return pass_rest(session, server, bytes, len);
+    switch (frame_parse(bytes, len, &frame)) {
+    case FRAME_MORE: return 0;
+    case FRAME_BAD: return violation(session, len);
+    case FRAME_OK: break;
+    }
+    if (frame.type == FRONTEND_TERMINATE) {
+        session_close(session, "terminated by the client");
+        return len;
+    }
+    if (!frame.whole)
+        return frame.total < REACTOR_READ_BUFFER / 2 ? 0 : pass_large(session, server, &frame, len);
+    if (!collect_note(session, &frame))
+        return len;
+    if (!dispatch_message(session, server, &frame))
+        return violation(session, len);
+    if (frame.type == FRONTEND_SYNC || frame.type == FRONTEND_QUERY || frame.type == FRONTEND_FUNCTION_CALL) {
+        session->request.complete = true;
+        session_move(session, SESSION_ACTIVE);
+    }
+    answer_local(server);
+    return frame.total;
+}
+
+size_t copy_on_data(struct session *session, const char *bytes, size_t len)
+{
+    struct server *server = session->claim.server;
+    struct frame frame;
+    if (wait_for_server(session, server))
+        return 0;
+    if (session->passing > 0)
+        return pass_rest(session, server, bytes, len);
+    switch (frame_parse(bytes, len, &frame)) {
+    case FRAME_MORE: return 0;
+    case FRAME_BAD: return violation(session, len);
+    case FRAME_OK: break;
+    }
+    if (frame.type == FRONTEND_TERMINATE) {
+        session_close(session, "terminated by the client");
+        return len;
+    }
+    if (!frame.whole && frame.type != FRONTEND_COPY_DATA)
+        return frame.total < REACTOR_READ_BUFFER / 2 ? 0 : violation(session, len);
+    session->passing = frame.total;
+    bool ends = frame.type == FRONTEND_COPY_DONE || frame.type == FRONTEND_COPY_FAIL;
+    session->request.copy_done |= frame.type == FRONTEND_COPY_DONE;
+    session->passing_ends = session->request.kind == REQUEST_QUERY ? ends : frame.type == FRONTEND_SYNC;
+    if (frame.type == FRONTEND_SYNC && !owe(server, EXPECT_SYNC))
+        return violation(session, len);
+    return pass_rest(session, server, bytes, frame.whole ? frame.total : len);
+}

@@ -1,0 +1,265 @@
+/*
+ * Where a request goes: the verdict, the node, the claim; and holding what has no node to go to.
+ *
+ * All well: a session that has a server stays on it; else the router chooses a node, the pool grants a connection at
+ * once or later, and dispatch.c sends the request. Failure: no fit node holds the request (bounded in number and time)
+ * until the topology changes; a node that cannot be reached is left out and another chosen; what the node itself
+ * refuses (a wrong password) is tried elsewhere once and then told to the client.
+ */
+#include "proxy/session/session.h"
+
+#include "conf/base/clock.h"
+#include "conf/base/log.h"
+#include "router/target.h"
+
+#include <assert.h>
+#include <stdio.h>
+#include <string.h>
+
+/* ---- holding ---- */
+
+void route_unhold(struct session *session)
+{
+    struct sessions *all = session->all;
+    if (!session->is_held)
+        return;
+    if (session->held_prev)
+        session->held_prev->held_next = session->held_next;
+    else
+        all->held_first = session->held_next;
+    if (session->held_next)
+        session->held_next->held_prev = session->held_prev;
+    else
+        all->held_last = session->held_prev;
+    session->held_prev = session->held_next = NULL;
+    session->is_held = false;
+    all->n_held--;
+}
+
+static const struct config_cluster *cluster_of(const struct session *session)
+{
+    return &session->all->pools.runtime->config->clusters[pool_cluster(session->pool)];
+}
+
+static void hold(struct session *session, const char *why)
+{
+    struct sessions *all = session->all;
+    const struct config_cluster *cluster = cluster_of(session);
+    uint64_t now = uv_now(all->reactor->loop);
+    if (session->request.kind == REQUEST_WELCOME && welcome_from_memory(session, true))
+        return;
+    if (!session->held_since_ms)
+        session->held_since_ms = now ? now : 1;
+    uint64_t held_ms = now - session->held_since_ms;
+    uint32_t limit = cluster->hold_limit / (all->pools.n_peers ? all->pools.n_peers : 1);
+    if (held_ms >= cluster->hold_timeout_ms || all->n_held >= (limit ? limit : 1)) {
+        char text[ERROR_TEXT_MAX];
+        snprintf(text, sizeof text, "%s", why);
+        lost_fail_request(session, SQLSTATE_CANNOT_CONNECT_NOW, text, session->tx_status);
+        return;
+    }
+    if (session->state != SESSION_HELD)
+        count(&all->counters.held);
+    session_move(session, SESSION_HELD);
+    session_deadline(session, cluster->hold_timeout_ms - held_ms);
+    session->held_prev = all->held_last;
+    session->held_next = NULL;
+    if (all->held_last)
+        all->held_last->held_next = session;
+    else
+        all->held_first = session;
+    all->held_last = session;
+    session->is_held = true;
+    all->n_held++;
+}
+
+/* ---- the verdict ---- */
+
+static bool refused_before(const struct sessions *all, uint64_t shape)
+{
+    return shape && all->refused[shape % REFUSED_SHAPES] == shape;
+}
+
+/* May this request leave the primary, as far as its own contents tell? */
+static bool may_read(struct session *session, enum reason *reason)
+{
+    struct request *request = &session->request;
+    *reason = request->reason;
+    if (request->kind == REQUEST_WELCOME || request->kind == REQUEST_RELAY)
+        return request->class == STATEMENT_READ;
+    if (request->stream || request->flush_as_sync)
+        return false;
+    if (request->force_primary) {
+        *reason = REASON_RETRY;
+        return false;
+    }
+    if (session->pins) {
+        *reason = REASON_PINNED;
+        return false;
+    }
+    if (request->class == STATEMENT_TRANSACTION && request->statements == 1 &&
+        (request->flags & STATEMENT_BEGIN_READ_ONLY) && !params_get(&session->settings, "default_transaction_isolation")) {
+        *reason = REASON_READ_ONLY_TRANSACTION;
+        return true;
+    }
+    if (request->class != STATEMENT_READ)
+        return false;
+    if (refused_before(session->all, request->shape)) {
+        *reason = REASON_REFUSED_BEFORE;
+        return false;
+    }
+    return session->limits.pool != POOL_SESSION;
+}
+
+static void ask_target(struct session *session, const struct topology *topology, bool read,
+    struct target_answer *answer)
+{
+    const struct config_cluster *cluster = cluster_of(session);
+    struct target_request wanted = {
+        .route = session->listener->route,
+        .want_read = read,
+        .sticky = session->sticky,
+        .exclude = session->request.exclude,
+        .fallback = cluster->fallback,
+        .random = sessions_random(session->all),
+    };
+    if (read && session_is_split(session)) {
+        if (cluster->consistency == CONSISTENCY_SESSION) {
+            wanted.write_epoch = session->write_epoch;
+            wanted.seen_epoch = session->seen_epoch;
+        } else if (cluster->consistency == CONSISTENCY_STRONG) {
+            wanted.want_read = false;
+        }
+    }
+    *answer = target_choose(topology, &wanted);
+    if (answer->reason == REASON_CONSISTENCY)
+        atomic_store_explicit(&topology->live->wanted_at_us, clock_now_us(), memory_order_relaxed);
+}
+
+static void stick_to(struct session *session, struct node_live *live)
+{
+    if (session->sticky == live)
+        return;
+    node_live_unref(session->sticky);
+    session->sticky = node_live_ref(live);
+}
+
+static void record(struct session *session, enum reason verdict)
+{
+    session->request.verdict = verdict;
+    count(&session->all->counters.verdicts[verdict]);
+}
+
+static void claim(struct session *session, const struct topology_node *node)
+{
+    const struct params *native = session->limits.pool == POOL_SESSION || session->request.kind == REQUEST_RELAY
+                                      ? &session->settings
+                                      : NULL;
+    struct request *request = &session->request;
+    request->retriable = request->complete && request->class == STATEMENT_READ && node->role == ROLE_REPLICA &&
+                         (request->kind == REQUEST_QUERY || request->kind == REQUEST_BATCH);
+    if (session->state != SESSION_WAITING) {
+        session_move(session, SESSION_WAITING);
+        uint64_t limit = session->limits.query_wait_timeout_ms;
+        session_deadline(session, limit);
+    }
+    if (session->request.kind == REQUEST_RELAY) {
+        relay_claim(session, node);
+        return;
+    }
+    if (pool_claim(session->pool, node, native, &session->claim))
+        dispatch_request(session, session->claim.server);
+}
+
+static const char *no_node_reason(const struct topology *topology, bool read)
+{
+    if (!topology)
+        return "no node has been probed yet";
+    if (!read && topology->no_primary_reason)
+        return topology->no_primary_reason;
+    return read ? "no fit replica" : "there is no primary";
+}
+
+void route_request(struct session *session)
+{
+    route_unhold(session);
+    if (session->lost != LOST_NONE && lost_answer(session))
+        return;
+    if (session->claim.server) { /* in a transaction, pinned, or session pooling */
+        record(session, session->tx_status != 'I' ? REASON_IN_TRANSACTION
+                        : session->pins           ? REASON_PINNED
+                                                  : REASON_LISTENER);
+        dispatch_request(session, session->claim.server);
+        return;
+    }
+    struct topology *topology = pool_topology(session->pool);
+    enum reason reason;
+    bool read = may_read(session, &reason);
+    struct target_answer answer = {.node = -1, .wait = true};
+    if (topology) {
+        ask_target(session, topology, read, &answer);
+        if (answer.node < 0 && session->request.exclude) { /* every other node was tried: begin again */
+            session->request.exclude = 0;
+            hold(session, no_node_reason(topology, read));
+            return;
+        }
+    }
+    if (answer.node < 0 && answer.wait) {
+        hold(session, no_node_reason(topology, read));
+        return;
+    }
+    if (answer.node < 0) {
+        lost_fail_request(session, SQLSTATE_CANNOT_CONNECT_NOW, no_node_reason(topology, read), 'I');
+        return;
+    }
+    const struct topology_node *node = &topology->nodes[answer.node];
+    record(session, !session_is_split(session) ? REASON_LISTENER : read ? answer.reason : reason);
+    if (node->role == ROLE_REPLICA)
+        stick_to(session, node->live);
+    claim(session, node);
+}
+
+/* ---- the claim's events ---- */
+
+static void on_granted(void *user, struct server *server)
+{
+    dispatch_request(user, server);
+}
+
+static void exclude_node(struct session *session, const struct node_live *live)
+{
+    struct topology *topology = pool_topology(session->pool);
+    int index = topology ? topology_find(topology, live) : -1;
+    if (index >= 0)
+        session->request.exclude |= (uint64_t)1 << index;
+}
+
+static void on_refused(void *user, enum refusal why, const struct error *error)
+{
+    struct session *session = user;
+    struct request *request = &session->request;
+    if (session->sticky)
+        exclude_node(session, session->sticky);
+    if (why == REFUSED_BY_NODE && (request->class != STATEMENT_READ || request->reruns++ > 0)) {
+        lost_fail_request(session, error->sqlstate, error->text, session->tx_status);
+        return;
+    }
+    if (request->class == STATEMENT_READ)
+        route_request(session);
+    else
+        hold(session, error->text);
+}
+
+static void on_lost(void *user, struct server *server, enum stream_end end, const struct error *error)
+{
+    lost_server(user, server, end, error);
+}
+
+const struct claim_events route_claim_events = {
+    .on_granted = on_granted, .on_refused = on_refused, .on_lost = on_lost};
+
+void route_retry_without(struct session *session, const struct node_live *live)
+{
+    exclude_node(session, live);
+    route_request(session);
+}

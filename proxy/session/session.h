@@ -1,0 +1,244 @@
+/*
+ * One client: from its first byte to its last. The files of this room share this struct; nobody else looks inside.
+ *
+ * The way of a request:
+ *
+ *   client bytes -> session.c (by state) -> collect.c (a request: Query, or everything up to Sync)
+ *                -> route.c (verdict, node, claim; held when there is none)
+ *                -> dispatch.c (settings, prepared statements, the request: one write) -> server
+ *   node bytes   -> server -> answer.c (withheld, forwarded, or asked again) -> client
+ *   node gone    -> lost.c (DESIGN section 7)
+ *
+ * The client's stream is held while a request is on its way: what it pipelines waits in its stream.
+ */
+#ifndef ROLECALL_SESSION_SESSION_H
+#define ROLECALL_SESSION_SESSION_H
+
+#include "conf/base/error.h"
+#include "proxy/auth/scram_server.h"
+#include "proxy/pool/pool.h"
+#include "proxy/session/buffer.h"
+#include "proxy/session/names.h"
+#include "proxy/session/sessions.h"
+#include "proxy/stream/stream.h"
+#include "proxy/wire/cancel_key.h"
+#include "proxy/wire/frontend.h"
+#include "proxy/wire/startup.h"
+
+enum session_state {
+    SESSION_PROXY_HEADER, /* PROXY protocol line is awaited */
+    SESSION_STARTUP,      /* the first packet is awaited */
+    SESSION_TLS,
+    SESSION_SECRET,       /* auth_query runs */
+    SESSION_AUTH,         /* the client's answer is awaited */
+    SESSION_IDLE,         /* a request is awaited or being collected */
+    SESSION_HELD,         /* a request waits for a node */
+    SESSION_WAITING,      /* a request waits for a connection */
+    SESSION_ACTIVE,       /* a request is at the server */
+    SESSION_STREAMING,    /* a batch is passed on message by message until its Sync */
+    SESSION_COPY_IN,      /* the client's COPY data is passed on */
+    SESSION_RELAY,
+    SESSION_CLOSED
+};
+
+enum request_kind {
+    REQUEST_NONE,
+    REQUEST_QUERY,    /* simple Query */
+    REQUEST_BATCH,    /* extended protocol up to Sync */
+    REQUEST_FUNCTION, /* FunctionCall */
+    REQUEST_WELCOME,  /* none of the client's: fetches ParameterStatus for a new session */
+    REQUEST_RELAY     /* a server for good */
+};
+
+/* What a Parse or Close of the current request did to the session's names; undone when the node skipped it. */
+struct name_change {
+    bool closed;    /* else parsed */
+    bool duplicate; /* the name was taken: the node will say so */
+    uint32_t ordinal; /* how many Parse (Close) messages of the request came before */
+    char *name;     /* owned */
+    size_t len;
+    struct prepared *prepared; /* one reference when `closed` */
+};
+
+struct request {
+    enum request_kind kind;
+    struct buffer bytes; /* whole messages as the client sent them */
+    bool complete;       /* ends with Sync (or is a Query) */
+    bool stream;         /* too large to collect, or flushed: goes to the primary and is passed on as it comes */
+    bool flush_as_sync;  /* ends with a Flush after Parse/Describe/Close only */
+    bool has_execute, has_unnamed_parse;
+    enum statement_class class;
+    enum reason reason;
+    uint32_t flags, pins; /* of all statements in it */
+    uint32_t statements;
+    uint64_t shape;       /* hash for the memory of refused shapes */
+    struct name_change *changes;
+    uint32_t n_changes, cap_changes;
+    uint32_t n_parses, n_closes; /* messages noted */
+    uint32_t parses_sent;        /* while it is dispatched */
+    size_t awaited;              /* bytes of a large message still to be collected */
+    size_t message_at;           /* where it begins */
+
+    enum reason verdict;
+    bool retriable;  /* a read, alone, on a replica: an error is not final */
+    bool committed;  /* something of the answer has gone to the client */
+    bool retrying;   /* waiting for ReadyForQuery to ask the primary */
+    bool force_primary;
+    bool sent;       /* handed to a server */
+    bool in_transaction; /* it began inside one */
+    bool error_seen; /* an ErrorResponse was forwarded */
+    bool copy_done;  /* CopyDone was passed on */
+    bool copying;    /* COPY FROM STDIN was begun */
+    uint32_t parses_done, closes_done;
+    uint64_t exclude; /* nodes tried */
+    uint32_t reruns;
+    struct buffer withheld;
+    struct error first_error;
+};
+
+enum lost_state { LOST_NONE, LOST_PENDING, LOST_REPORTED }; /* an open transaction whose server is gone */
+
+struct auth; /* only during login */
+
+struct session {
+    struct stream stream;
+    struct sessions *all;
+    struct session *prev, *next;           /* all sessions */
+    struct session *held_prev, *held_next; /* held ones */
+    enum session_state state;
+    struct runtime *runtime;
+    const struct config_listener *listener;
+    const struct runtime_listener *listening;
+    struct limits limits;
+    struct sockaddr_storage peer;
+    uint32_t slot;
+    struct cancel_key key;
+    uint32_t version; /* of the protocol */
+    bool tls_direct;  /* TLS without SSLRequest: ALPN is required then */
+    enum startup_replication replication;
+
+    char *user, *database;  /* as the client said */
+    struct params settings; /* startup settings to put in place on servers */
+    struct auth *auth;
+    struct pool *pool;
+    struct claim claim;
+    uint64_t space; /* for prepared statements: hash of all that matters when parsing */
+
+    struct request request;
+    struct names names;
+    struct buffer unnamed; /* the last unnamed Parse message; for servers that do not hold it */
+    uint64_t unnamed_stamp;
+    uint32_t pins;
+    bool escape_strings; /* standard_conforming_strings is off */
+    char tx_status;
+    uint32_t tx_flags;  /* enum statement_flag of the open transaction so far */
+    enum lost_state lost;
+    struct error lost_error;
+    bool skip_to_sync;  /* an error was given for a batch whose Sync has not come yet */
+    bool cancelled;     /* the client asked to cancel the current request */
+    size_t passing;     /* bytes of a client message still to be passed on (or skipped) */
+    bool passing_ends;  /* with it the client's part of the request is over */
+    bool is_held;       /* in the list of held sessions */
+    struct server *relay; /* of its own, in no pool */
+    bool greeted;         /* of a passthrough relay: the node's key has been seen */
+    bool counted;       /* among logged-in clients of its limits */
+
+    struct node_live *sticky; /* one reference */
+    uint64_t write_epoch, seen_epoch;
+
+    uint64_t deadline_ms, state_since_ms;
+    uint64_t started_us; /* of the current request */
+    uint64_t held_since_ms;
+};
+
+/* session.c */
+struct session *session_new(struct sessions *all);
+void session_move(struct session *session, enum session_state to);
+/* Ends it. `reason` is for the log; a message to the client must have been written before. Idempotent. */
+void session_close(struct session *session, const char *reason);
+/* FATAL to the client, then closed. */
+void session_fatal(struct session *session, const char *sqlstate, const char *format, ...)
+    __attribute__((format(printf, 3, 4)));
+/* ERROR to the client (no ReadyForQuery). */
+void session_error(struct session *session, const char *sqlstate, const char *text);
+void session_ready_for_query(struct session *session, char status);
+void session_notice(struct session *session, enum severity severity, const char *sqlstate, const char *text);
+void session_write(struct session *session, const void *bytes, size_t len);
+void session_deadline(struct session *session, uint64_t in_ms); /* 0 = none */
+/* Forgets the request and goes on with what the client has sent meanwhile. */
+void session_next(struct session *session);
+const char *session_state_name(enum session_state state);
+bool session_is_split(const struct session *session);
+extern const struct stream_events session_stream_events;
+
+/* startup.c, authenticate.c, welcome.c */
+size_t startup_on_data(struct session *session, const char *bytes, size_t len);
+void startup_on_tls(struct session *session);
+/* True when the first byte begins direct TLS, which has then been started. */
+bool startup_on_first_byte(struct session *session, unsigned char byte);
+void authenticate_begin(struct session *session);
+size_t authenticate_on_data(struct session *session, const char *bytes, size_t len);
+void authenticate_on_secret(struct session *session, const struct message *reply);
+void auth_free(struct auth *auth);
+/* ticket 0 = none */
+uint64_t auth_ticket(const struct auth *auth);
+void welcome_begin(struct session *session, const struct secret *login_secret);
+void welcome_relay(struct session *session, struct server *server);
+void welcome_on_server(struct session *session, struct server *server);
+/* Takes the session out of the counts of clients. */
+void welcome_leave(struct session *session);
+/* From what was learnt before; false when nothing is known. */
+bool welcome_from_memory(struct session *session, bool stale_too);
+void welcomes_clear(struct sessions *sessions);
+
+/* collect.c */
+/* Classes a message of the extended protocol and applies it to the session's names. False closes the session. */
+bool collect_note(struct session *session, const struct frame *frame);
+/* Takes back what skipped Parse and Close messages did to the names. */
+void collect_undo(struct session *session);
+size_t collect_on_data(struct session *session, const char *bytes, size_t len);
+void request_reset(struct session *session);
+
+/* route.c */
+void route_request(struct session *session);
+void route_unhold(struct session *session);
+/* Sends the request again, not to this node. */
+void route_retry_without(struct session *session, const struct node_live *live);
+extern const struct claim_events route_claim_events;
+
+/* dispatch.c */
+void dispatch_request(struct session *session, struct server *server);
+/* Sends one client message on (rewritten if need be) and accounts for it. False closes the session. */
+bool dispatch_message(struct session *session, struct server *server, const struct frame *frame);
+/* A Bind's head for a known or unknown statement; `rest` bytes follow. */
+bool dispatch_bind_head(struct session *session, struct server *server, const struct frontend_bind *bind, size_t rest);
+/* Puts settings in place; true when something was sent. */
+bool dispatch_settings(struct session *session, struct server *server);
+/* pass.c */
+size_t streaming_on_data(struct session *session, const char *bytes, size_t len);
+size_t copy_on_data(struct session *session, const char *bytes, size_t len);
+
+/* answer.c */
+extern const struct server_user_events answer_events;
+/* The request is over: settles state, gives the server back. */
+void answer_finish(struct session *session, char status);
+
+/* lost.c */
+void lost_server(struct session *session, struct server *server, enum stream_end end, const struct error *error);
+/* Answers a request of a session whose transaction was lost; true when it did. */
+bool lost_answer(struct session *session);
+/* Ends the request with an error that is rolecall's own; the session lives. */
+void lost_fail_request(struct session *session, const char *sqlstate, const char *text, char status);
+
+/* relay.c */
+void relay_claim(struct session *session, const struct topology_node *node);
+void relay_close(struct session *session);
+/* The topology has changed: a relay whose node is down or lost its role is closed. */
+void relay_review(struct session *session);
+size_t relay_on_data(struct session *session, const char *bytes, size_t len);
+bool session_is_relay(const struct session *session);
+
+/* cancel.c */
+void cancel_from_client(struct session *session, uint32_t pid, struct slice secret);
+
+#endif

@@ -1,0 +1,290 @@
+/*
+ * The sessions of a worker; see sessions.h: accepting, messages from other threads, deadlines, catalogues.
+ */
+#include "proxy/session/session.h"
+
+#include "conf/base/clock.h"
+#include "conf/base/log.h"
+#include "proxy/session/cancel.h"
+
+#include <assert.h>
+#include <stdlib.h>
+#include <uthash.h>
+
+struct known_catalogue {
+    struct catalogue *catalogue; /* NULL while asked for, or stale */
+    uint64_t asked_ms;
+    bool stale_again; /* DDL was seen after the last question */
+    UT_hash_handle hh;
+    size_t key_len;
+    char key[2 * MESSAGE_NAME_MAX];
+};
+
+bool sessions_open(struct sessions *sessions, struct reactor *reactor, uint32_t worker, struct runtime *runtime)
+{
+    sessions->reactor = reactor;
+    sessions->earliest_ms = UINT64_MAX;
+    sessions->stamp = ((uint64_t)worker << 48) + 1;
+    sessions->ticket = 1;
+    if (!cancel_random(&sessions->random, sizeof sessions->random))
+        return false;
+    sessions->random |= 1;
+    return pools_open(&sessions->pools, reactor, worker, runtime);
+}
+
+uint64_t sessions_random(struct sessions *sessions)
+{
+    uint64_t x = sessions->random;
+    x ^= x << 13;
+    x ^= x >> 7;
+    x ^= x << 17;
+    return sessions->random = x;
+}
+
+void sessions_close(struct sessions *sessions)
+{
+    while (sessions->first)
+        session_fatal(sessions->first, SQLSTATE_ADMIN_SHUTDOWN, "rolecall is shutting down");
+    cancels_close(sessions);
+    welcomes_clear(sessions);
+    struct known_catalogue *known, *next;
+    HASH_ITER(hh, sessions->catalogues, known, next)
+    {
+        HASH_DELETE(hh, sessions->catalogues, known);
+        catalogue_unref(known->catalogue);
+        free(known);
+    }
+    pools_close(&sessions->pools);
+    free(sessions->slots);
+    buffer_spares_fini(&sessions->spares);
+}
+
+/* ---- accepting ---- */
+
+static bool take_slot(struct sessions *sessions, struct session *session)
+{
+    uint32_t slot = sessions->free_slot;
+    while (slot < sessions->n_slots && sessions->slots[slot])
+        slot++;
+    if (slot == sessions->n_slots) {
+        uint32_t n = sessions->n_slots ? sessions->n_slots * 2 : 64;
+        struct session **slots = realloc(sessions->slots, n * sizeof *slots);
+        if (!slots || n > CANCEL_SLOT_MAX)
+            return false;
+        memset(slots + sessions->n_slots, 0, (n - sessions->n_slots) * sizeof *slots);
+        sessions->slots = slots;
+        sessions->n_slots = n;
+    }
+    sessions->slots[slot] = session;
+    sessions->free_slot = slot + 1;
+    session->slot = slot;
+    return true;
+}
+
+static void begin(struct session *session)
+{
+    const struct config *config = session->runtime->config;
+    session_deadline(session, config->login_timeout_ms);
+    if (session->listening->tls)
+        stream_sniff(&session->stream);
+    if (session->listener->proxy_protocol)
+        session->state = SESSION_PROXY_HEADER;
+    if (session->peer.ss_family != AF_UNIX)
+        stream_set_tcp(&session->stream, config->tcp_keepalive_ms, config->tcp_user_timeout_ms);
+    if (*session->all->process_clients > config->max_clients)
+        session_fatal(session, SQLSTATE_TOO_MANY_CONNECTIONS, "sorry, too many clients already");
+}
+
+void sessions_accept(struct sessions *sessions, struct message *message)
+{
+    count(&sessions->counters.taken);
+    const struct config *old = message->connection.config;
+    struct runtime *runtime = sessions->pools.runtime;
+    int listener = runtime_listener(runtime, old->listeners[message->connection.listener].name);
+    struct session *session = listener < 0 || sessions->draining ? NULL : session_new(sessions);
+    if (!session)
+        return; /* message_free closes the descriptor */
+    if (!take_slot(sessions, session))
+        goto fail;
+    session->runtime = runtime_ref(runtime);
+    session->listener = &runtime->config->listeners[listener];
+    session->listening = &runtime->listeners[listener];
+    session->peer = message->connection.peer;
+    if (!stream_accept(&session->stream, sessions->reactor, &session_stream_events, session, message->connection.fd,
+            runtime->config->stream_buffer_bytes)) {
+        sessions->slots[session->slot] = NULL;
+        runtime_unref(session->runtime);
+        goto fail;
+    }
+    message->connection.fd = -1;
+    session->next = sessions->first;
+    if (sessions->first)
+        sessions->first->prev = session;
+    sessions->first = session;
+    count(&sessions->counters.clients);
+    (*sessions->process_clients)++;
+    begin(session);
+    return;
+fail:
+    free(session);
+}
+
+/* ---- messages ---- */
+
+void sessions_on_topology(struct sessions *sessions, struct topology *topology)
+{
+    pools_set_topology(&sessions->pools, topology);
+    for (struct session *session = sessions->first, *next; session; session = next) {
+        next = session->next;
+        if (session->state == SESSION_RELAY)
+            relay_review(session);
+    }
+    uint32_t n = sessions->n_held;
+    while (n-- > 0 && sessions->held_first)
+        route_request(sessions->held_first);
+}
+
+void sessions_on_runtime(struct sessions *sessions, struct runtime *runtime)
+{
+    welcomes_clear(sessions);
+    pools_set_runtime(&sessions->pools, runtime);
+}
+
+void sessions_on_secret(struct sessions *sessions, struct message *message)
+{
+    for (struct session *session = sessions->first; session; session = session->next)
+        if (session->state == SESSION_SECRET && auth_ticket(session->auth) == message->secret_reply.ticket) {
+            authenticate_on_secret(session, message);
+            return;
+        }
+}
+
+void sessions_drain(struct sessions *sessions)
+{
+    sessions->draining = true;
+    for (struct session *session = sessions->first, *next; session; session = next) {
+        next = session->next;
+        if (session->state == SESSION_RELAY)
+            continue;
+        if (session->state < SESSION_IDLE || (session->state == SESSION_IDLE && session->tx_status == 'I' &&
+                                                 session->request.kind == REQUEST_NONE))
+            session_fatal(session, SQLSTATE_ADMIN_SHUTDOWN, "rolecall is shutting down");
+    }
+}
+
+/* ---- time ---- */
+
+static void late(struct session *session)
+{
+    session->deadline_ms = 0;
+    switch (session->state) {
+    case SESSION_PROXY_HEADER:
+    case SESSION_STARTUP:
+    case SESSION_TLS:
+    case SESSION_SECRET:
+    case SESSION_AUTH:
+        session_fatal(session, SQLSTATE_ADMIN_SHUTDOWN, "login_timeout: the login took too long");
+        return;
+    case SESSION_IDLE:
+        if (session->tx_status != 'I')
+            session_fatal(session, SQLSTATE_IDLE_IN_TRANSACTION, "idle_transaction_timeout");
+        else
+            session_fatal(session, SQLSTATE_IDLE_SESSION_TIMEOUT, "client_idle_timeout");
+        return;
+    case SESSION_HELD:
+    case SESSION_WAITING:
+        lost_fail_request(session, session->state == SESSION_HELD ? SQLSTATE_CANNOT_CONNECT_NOW : SQLSTATE_LIMIT_EXCEEDED,
+            NULL, session->tx_status);
+        return;
+    case SESSION_ACTIVE:
+    case SESSION_STREAMING:
+    case SESSION_COPY_IN:
+        session_fatal(session, SQLSTATE_QUERY_CANCELED, "query_timeout");
+        return;
+    case SESSION_RELAY:
+    case SESSION_CLOSED: return;
+    }
+}
+
+void sessions_tick(struct sessions *sessions)
+{
+    uint64_t now = uv_now(sessions->reactor->loop);
+    pools_tick(&sessions->pools);
+    cancels_tick(sessions);
+    uint32_t n = sessions->n_held;
+    while (n-- > 0 && sessions->held_first)
+        route_request(sessions->held_first);
+    if (now < sessions->earliest_ms)
+        return;
+    sessions->earliest_ms = UINT64_MAX; /* session_deadline lowers it for those set meanwhile */
+    for (struct session *session = sessions->first, *next; session; session = next) {
+        next = session->next;
+        if (session->deadline_ms && session->deadline_ms <= now)
+            late(session);
+        else if (session->deadline_ms && session->deadline_ms < sessions->earliest_ms)
+            sessions->earliest_ms = session->deadline_ms;
+    }
+}
+
+/* ---- catalogues ---- */
+
+static struct known_catalogue *known_catalogue(struct sessions *sessions, const char *cluster, const char *database)
+{
+    char key[2 * MESSAGE_NAME_MAX];
+    int len = snprintf(key, sizeof key, "%s/%s", cluster, database);
+    size_t key_len = (size_t)len < sizeof key ? (size_t)len : sizeof key - 1;
+    struct known_catalogue *known;
+    HASH_FIND(hh, sessions->catalogues, key, key_len, known);
+    if (known)
+        return known;
+    known = calloc(1, sizeof *known);
+    if (!known)
+        abort();
+    memcpy(known->key, key, key_len);
+    known->key_len = key_len;
+    HASH_ADD_KEYPTR(hh, sessions->catalogues, known->key, key_len, known);
+    return known;
+}
+
+static void ask(struct sessions *sessions, struct known_catalogue *known, const char *cluster, const char *database,
+    bool changed)
+{
+    known->asked_ms = uv_now(sessions->reactor->loop);
+    if (!sessions->control)
+        return;
+    struct message *message = message_new(MESSAGE_CATALOGUE_REQUEST);
+    snprintf(message->catalogue_request.cluster, sizeof message->catalogue_request.cluster, "%s", cluster);
+    snprintf(message->catalogue_request.database, sizeof message->catalogue_request.database, "%s", database);
+    message->catalogue_request.changed = changed;
+    mailbox_post(sessions->control, &message->letter);
+}
+
+#define ASK_AGAIN_MS 1000
+#define ASK_REFRESH_MS 30000
+
+const struct catalogue *sessions_catalogue(struct sessions *sessions, size_t cluster, const char *database)
+{
+    const char *name = sessions->pools.runtime->config->clusters[cluster].name;
+    struct known_catalogue *known = known_catalogue(sessions, name, database);
+    uint64_t now = uv_now(sessions->reactor->loop);
+    if (now - known->asked_ms > (known->catalogue ? ASK_REFRESH_MS : ASK_AGAIN_MS) || known->asked_ms == 0)
+        ask(sessions, known, name, database, false);
+    return known->catalogue;
+}
+
+void sessions_catalogue_changed(struct sessions *sessions, size_t cluster, const char *database)
+{
+    const char *name = sessions->pools.runtime->config->clusters[cluster].name;
+    struct known_catalogue *known = known_catalogue(sessions, name, database);
+    catalogue_unref(known->catalogue);
+    known->catalogue = NULL;
+    ask(sessions, known, name, database, true);
+}
+
+void sessions_on_catalogue(struct sessions *sessions, struct catalogue *catalogue)
+{
+    struct known_catalogue *known =
+        known_catalogue(sessions, catalogue_cluster(catalogue), catalogue_database(catalogue));
+    catalogue_unref(known->catalogue);
+    known->catalogue = catalogue;
+}

@@ -1,0 +1,264 @@
+/*
+ * A session that has proved who it is gets its pool, its key and the parameters of its server.
+ *
+ * All well: the ParameterStatus values for (cluster, database, user, settings) are remembered from an earlier login and
+ * the client is welcomed at once. Else a server is claimed, the startup settings are put in place on it, and what it
+ * then reports is passed on and remembered for a minute. During an outage what is remembered serves beyond that, so
+ * that logins wait with their first statement instead of failing.
+ */
+#include "proxy/session/session.h"
+
+#include "conf/base/log.h"
+#include "proxy/session/census.h"
+
+#include <arpa/inet.h>
+#include <assert.h>
+#include <stdlib.h>
+#include <string.h>
+#include <uthash.h>
+
+#define FRESH_MS 60000
+#define WELCOMES_MAX 1000
+
+struct welcome {
+    struct params params;
+    uint64_t learnt_ms;
+    UT_hash_handle hh;
+    size_t key_len;
+    char key[]; /* cluster, database, user, route, settings */
+};
+
+void welcomes_clear(struct sessions *sessions)
+{
+    struct welcome *welcome, *next;
+    HASH_ITER(hh, sessions->welcomes, welcome, next)
+    {
+        HASH_DELETE(hh, sessions->welcomes, welcome);
+        params_fini(&welcome->params);
+        free(welcome);
+    }
+}
+
+static struct welcome *welcome_new(const struct session *session)
+{
+    size_t cluster = pool_cluster(session->pool);
+    const char *database = pool_database(session->pool), *user = pool_user(session->pool);
+    size_t d = strlen(database) + 1, u = strlen(user) + 1;
+    size_t key_len = sizeof cluster + 1 + d + u + session->settings.len;
+    struct welcome *welcome = calloc(1, sizeof *welcome + key_len);
+    if (!welcome)
+        abort();
+    char *at = welcome->key;
+    memcpy(at, &cluster, sizeof cluster);
+    at += sizeof cluster;
+    *at++ = session->listener->route == ROUTE_REPLICA ? 'r' : 'p';
+    memcpy(at, database, d);
+    memcpy(at + d, user, u);
+    if (session->settings.len)
+        memcpy(at + d + u, session->settings.block, session->settings.len);
+    welcome->key_len = key_len;
+    return welcome;
+}
+
+static struct welcome *find(struct session *session, bool make)
+{
+    struct sessions *all = session->all;
+    struct welcome *fresh = welcome_new(session), *welcome;
+    HASH_FIND(hh, all->welcomes, fresh->key, fresh->key_len, welcome);
+    if (welcome || !make) {
+        free(fresh);
+        return welcome;
+    }
+    if (HASH_COUNT(all->welcomes) >= WELCOMES_MAX)
+        welcomes_clear(all);
+    HASH_ADD_KEYPTR(hh, all->welcomes, fresh->key, fresh->key_len, fresh);
+    return fresh;
+}
+
+/* ---- the greeting ---- */
+
+static void write_parameters(struct session *session, const struct params *params)
+{
+    const char *name, *value;
+    char out[PARAMS_BYTES_MAX + 64];
+    for (uint32_t at = 0; params_next(params, &at, &name, &value);) {
+        struct builder builder = builder_of(out, sizeof out);
+        if (session_is_split(session) && strcmp(name, "in_hot_standby") == 0)
+            value = "off";
+        if (backend_build_parameter_status(&builder, slice_from(name), slice_from(value)))
+            session_write(session, out, builder.len);
+    }
+}
+
+static void greet(struct session *session, const struct params *params)
+{
+    char out[512];
+    unsigned char random[CANCEL_KEY_RANDOM];
+    struct builder builder = builder_of(out, sizeof out);
+    if (!cancel_random(random, sizeof random)) {
+        session_close(session, "no random bytes");
+        return;
+    }
+    backend_build_authentication_ok(&builder);
+    session_write(session, out, builder.len);
+    write_parameters(session, params);
+    cancel_key_build(&session->runtime->issuer, (uint8_t)session->all->pools.worker, session->slot,
+        session->version == PROTOCOL_3_2, random, &session->key);
+    builder = builder_of(out, sizeof out);
+    backend_build_key_data(&builder, session->key.pid,
+        slice_of((const char *)session->key.secret, session->key.secret_len));
+    session_write(session, out, builder.len);
+    session_ready_for_query(session, 'I');
+    count(&session->all->counters.logins);
+    log_event(LOG_DEBUG, "login", "user=%s database=%s listener=%s", session->user, session->database,
+        session->listener->name);
+}
+
+bool welcome_from_memory(struct session *session, bool stale_too)
+{
+    struct welcome *welcome = find(session, false);
+    uint64_t now = uv_now(session->all->reactor->loop);
+    if (!welcome || (!stale_too && now - welcome->learnt_ms > FRESH_MS))
+        return false;
+    greet(session, &welcome->params);
+    if (session->state != SESSION_CLOSED)
+        session_next(session);
+    return true;
+}
+
+void welcome_relay(struct session *session, struct server *server)
+{
+    greet(session, &server->params);
+}
+
+static void finish(struct session *session, struct server *server)
+{
+    struct welcome *welcome = find(session, true);
+    params_copy(&welcome->params, &server->params);
+    welcome->learnt_ms = uv_now(session->all->reactor->loop);
+    greet(session, &server->params);
+    session->request.sent = false;
+    if (session->limits.pool != POOL_SESSION)
+        pool_release(&session->claim, false);
+    if (session->state != SESSION_CLOSED)
+        session_next(session);
+}
+
+void welcome_on_server(struct session *session, struct server *server)
+{
+    if (session->state != SESSION_ACTIVE) { /* just granted */
+        session_move(session, SESSION_ACTIVE);
+        session->request.sent = true;
+        if (dispatch_settings(session, server))
+            return;
+    }
+    if (server->prefix_failed)
+        session_fatal(session, server->prefix_error.sqlstate, "%s", server->prefix_error.text);
+    else
+        finish(session, server);
+}
+
+/* ---- the pool ---- */
+
+static void add_host(struct session *session)
+{
+    char host[INET6_ADDRSTRLEN] = "unix", name[128];
+    unsigned port = 0;
+    const char *given = params_get(&session->settings, "application_name");
+    if (session->peer.ss_family == AF_INET) {
+        const struct sockaddr_in *in = (const struct sockaddr_in *)&session->peer;
+        inet_ntop(AF_INET, &in->sin_addr, host, sizeof host);
+        port = ntohs(in->sin_port);
+    } else if (session->peer.ss_family == AF_INET6) {
+        const struct sockaddr_in6 *in6 = (const struct sockaddr_in6 *)&session->peer;
+        inet_ntop(AF_INET6, &in6->sin6_addr, host, sizeof host);
+        port = ntohs(in6->sin6_port);
+    }
+    snprintf(name, sizeof name, "%s%s%s:%u", given ? given : "", given ? " - " : "", host, port);
+    params_set(&session->settings, slice_from("application_name"), slice_from(name));
+}
+
+static bool enter(struct session *session)
+{
+    const struct config *config = session->runtime->config;
+    const struct config_database *database = config_database(config, session->database);
+    const struct config_user *user = config_user(config, session->user);
+    uint32_t of_database = database ? database->limits.max_clients : 0;
+    uint32_t of_user = user ? user->limits.max_clients : 0;
+    if (!census_enter(CENSUS_LISTENER, session->listener->name, session->listener->max_clients))
+        return false;
+    if (!census_enter(CENSUS_DATABASE, session->database, of_database)) {
+        census_leave(CENSUS_LISTENER, session->listener->name);
+        return false;
+    }
+    if (!census_enter(CENSUS_USER, session->user, of_user)) {
+        census_leave(CENSUS_LISTENER, session->listener->name);
+        census_leave(CENSUS_DATABASE, session->database);
+        return false;
+    }
+    return session->counted = true;
+}
+
+void welcome_leave(struct session *session)
+{
+    if (!session->counted)
+        return;
+    session->counted = false;
+    census_leave(CENSUS_LISTENER, session->listener->name);
+    census_leave(CENSUS_DATABASE, session->database);
+    census_leave(CENSUS_USER, session->user);
+}
+
+static bool join(struct session *session, const struct secret *login_secret)
+{
+    const struct config *config = session->runtime->config;
+    const struct config_database *section = config_database(config, session->database);
+    struct sessions *all = session->all;
+    const char *cluster = section && section->cluster ? section->cluster
+                                                      : config->clusters[session->listener->cluster].name;
+    int index = runtime_cluster(all->pools.runtime, cluster);
+    struct pool_key key = {
+        .cluster = (size_t)index,
+        .database = section && section->dbname ? section->dbname : session->database,
+        .user = section && section->user ? section->user : session->user,
+    };
+    if (index < 0 ||
+        !(session->pool = pool_join(&all->pools, &key, &session->limits, section ? section->connect_query : NULL)))
+        return false;
+    struct secret forced = {0};
+    if (section && section->password && secret_parse(slice_from(section->password), &forced))
+        pool_set_secret(session->pool, &forced);
+    else if (login_secret->kind != SECRET_NONE && !(section && section->user))
+        pool_set_secret(session->pool, login_secret);
+    secret_wipe(&forced);
+    session->space = params_hash(&session->settings) ^ ((uint64_t)(uintptr_t)session->pool * 0x9E3779B97F4A7C15u);
+    return true;
+}
+
+void welcome_begin(struct session *session, const struct secret *login_secret)
+{
+    if (!enter(session)) {
+        session_fatal(session, SQLSTATE_TOO_MANY_CONNECTIONS, "sorry, too many clients of this user, database or listener");
+        return;
+    }
+    if (session->runtime->config->application_name_add_host)
+        add_host(session);
+    if (!join(session, login_secret)) {
+        session_fatal(session, SQLSTATE_INVALID_DATABASE, "the cluster of database \"%s\" is not configured",
+            session->database);
+        return;
+    }
+    bool relay = session->replication != REPLICATION_NONE || session->listener->auth == AUTH_PASSTHROUGH ||
+                 session->limits.pool == POOL_NONE;
+    if (relay) {
+        session->request.kind = REQUEST_RELAY;
+    } else {
+        if (welcome_from_memory(session, false))
+            return;
+        session->request.kind = REQUEST_WELCOME;
+    }
+    bool reads = session->listener->route == ROUTE_REPLICA || session->listener->route == ROUTE_ANY;
+    session->request.class = reads ? STATEMENT_READ : STATEMENT_WRITE;
+    session->request.complete = true;
+    route_request(session);
+}
