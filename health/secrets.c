@@ -23,11 +23,6 @@
 #define TICK_MS 100
 #define REFRESH_GAP_US 200000u /* a failed proof asks the primary again at most that often per user */
 
-/* What PgBouncer's and our own documentation suggest: the verifier of a role that may log in today. */
-#define DEFAULT_QUERY                                                                                        \
-    "SELECT rolpassword FROM pg_catalog.pg_authid"                                                           \
-    " WHERE rolname = $1 AND rolcanlogin AND (rolvaliduntil IS NULL OR rolvaliduntil > now())"
-
 struct waiter {
     uint32_t worker;
     uint64_t ticket;
@@ -175,8 +170,8 @@ static void send_query(struct secrets *secrets)
 {
     const struct config_cluster *cluster = secrets->settings->cluster;
     const char *values[] = {secrets->asked->user};
-    pgconn_query(secrets->conn, cluster->auth_query ? cluster->auth_query : DEFAULT_QUERY, values, 1,
-        cluster->probe_timeout_ms, secrets, on_answer);
+    pgconn_query(
+        secrets->conn, cluster->auth_query, values, 1, cluster->probe_timeout_ms, secrets, on_answer);
 }
 
 static void on_opened(void *context, const struct pgconn_answer *answer)
@@ -301,6 +296,11 @@ void secrets_request(struct secrets *secrets, struct message *message)
     struct waiter waiter = {message->secret_request.worker, message->secret_request.ticket};
     snprintf(user, sizeof user, "%.*s", MESSAGE_NAME_MAX - 1, message->secret_request.user);
     message_free(message);
+    if (!secrets->settings->cluster->auth_query) { /* switched off: nobody is known that way */
+        const struct cached_secret nobody = {.found = false};
+        reply(secrets, &waiter, user, &nobody);
+        return;
+    }
     const struct cached_secret *value = secret_cache_get(secrets->cache, user);
     if (young(secrets, value, refresh)) {
         reply(secrets, &waiter, user, value);
@@ -331,6 +331,8 @@ void secrets_settings_changed(struct secrets *secrets)
     drop_connection(secrets);
     secrets->asked = NULL;
     secret_cache_expire(secrets->cache);
+    while (!secrets->settings->cluster->auth_query && secrets->first)
+        settle(secrets, secrets->first);
     proceed(secrets);
 }
 

@@ -37,6 +37,8 @@ struct sql_probe {
     bool fresh; /* the main connection was opened in this look */
     bool walsender_opening;
     bool walsender_told, question_told; /* the log knows of what may not be asked */
+    bool walsender_refused;             /* since the last look; then: */
+    struct error walsender_error;
     enum sql_question question;
     uint64_t walsender_not_before_us, history_not_before_us;
     struct history history;     /* fetched last */
@@ -114,16 +116,24 @@ static void on_walsender_opened(void *context, const struct pgconn_answer *answe
     if (answer->outcome == PGCONN_OK) {
         probe->walsender_told = false;
     } else {
-        bool refused = answer->outcome == PGCONN_LOGIN && !says_not_now(answer->error.sqlstate);
-        if (refused && !probe->walsender_told)
-            log_event(LOG_INFO, "probe_without_replication", "node=%s sqlstate=%s error=%s consequence=%s",
-                probe->name, answer->error.sqlstate, answer->error.text,
-                "timelines of replicas come from their WAL receiver and histories are not compared");
-        probe->walsender_told |= refused;
-        drop_walsender(probe, refused ? WALSENDER_REFUSED_RETRY_US : WALSENDER_BROKEN_RETRY_US);
+        probe->walsender_refused = answer->outcome == PGCONN_LOGIN && !says_not_now(answer->error.sqlstate);
+        probe->walsender_error = answer->error;
+        drop_walsender(probe, WALSENDER_BROKEN_RETRY_US);
     }
     if (probe->step == STEP_AWAIT_WALSENDER)
         use_walsender(probe);
+}
+
+/* The node answers plain SQL but refuses the walsender: that is a matter of rights, not of the moment. */
+static void do_without_walsender(struct sql_probe *probe)
+{
+    if (!probe->walsender_told)
+        log_event(LOG_INFO, "probe_without_replication", "node=%s sqlstate=%s error=%s consequence=%s",
+            probe->name, probe->walsender_error.sqlstate, probe->walsender_error.text,
+            "timelines of replicas come from their WAL receiver and histories are not compared");
+    probe->walsender_told = true;
+    probe->walsender_refused = false;
+    probe->walsender_not_before_us = clock_now_us() + WALSENDER_REFUSED_RETRY_US;
 }
 
 static struct pgconn *open_connection(struct sql_probe *probe, bool replication,
@@ -200,6 +210,8 @@ static void on_identity(void *context, const struct pgconn_answer *answer)
 static void use_walsender(struct sql_probe *probe)
 {
     const struct observation *seen = &probe->report.seen;
+    if (probe->walsender_refused)
+        do_without_walsender(probe);
     if (probe->walsender_opening) {
         probe->step = STEP_AWAIT_WALSENDER;
     } else if (!pgconn_ready(probe->walsender)) {
