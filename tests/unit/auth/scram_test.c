@@ -51,6 +51,12 @@ static void passwords_give_the_verifiers_that_postgresql_stores(void **state)
             "b",
             "SCRAM-SHA-256$4096:a95cym5/6lpvLnszzx4BUw==$bHWCwBzRU8TfrhG8vHu94TjWzGfDFJQq/rgWrYbJcyA=:"
             "99JoKfUtiznMk0HTMWZeSDw2xCh7wNDuGU0R84C/Bw4="},
+        {"letter like a right-to-left one: composed", "\xc3\xa9\xe2\x84\xb8",
+            "SCRAM-SHA-256$4096:HljbdfaGJruvLStu2KWBMQ==$NEhXKsMXll1lhcQUVvZkSD5CXN8hR+4cG7mXwPjUpX4=:"
+            "caUZ2BPhasQWfjKDNpUih1bo1tPGo6p+TuMjUdIyODQ="},
+        {"ligature that becomes a space and marks: composed", "\xef\xb1\xa3",
+            "SCRAM-SHA-256$4096:9tf+d9gVXaua98O4RFlnqA==$9PYTXcrac6wCDY7Bxrk25rwfVd2uo9igsVJEhooyhgo=:ln/"
+            "kdJeTLP0GkqYA604bgWhhzWVE0gIIjRlrh/xTeJ8="},
     };
     for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
         struct scram_keys keys;
