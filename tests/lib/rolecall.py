@@ -59,7 +59,11 @@ class Rolecall:
         self.sections = self._sections(listeners or LISTENERS, settings, cluster_settings, databases, users, nodes)
         self.write_config()
         if start:
-            self.start(ready)
+            try:
+                self.start(ready)
+            except BaseException:
+                self.abandon()
+                raise
 
     def _sections(self, listeners, settings, cluster_settings, databases, users, nodes):
         sections = {"rolecall": {"workers": 2, "admin_socket": self.admin, **(settings or {})}}
@@ -137,16 +141,22 @@ class Rolecall:
 
     def wait_answer(self, listener, ports=None, timeout=15):
         """Until `select whereami()` through the listener is answered, by one of the ports when some are given."""
+        last = [None]
+
         def answered():
             self.must_live()
             try:
                 with self.connect(listener, connect_timeout=3) as connection:
-                    port = connection.execute("select whereami()").fetchone()[0]
-                    return port if ports is None or port in ports else None
-            except psycopg.Error:
+                    last[0] = connection.execute("select whereami()").fetchone()[0]
+                    return last[0] if ports is None or last[0] in ports else None
+            except psycopg.Error as error:
+                last[0] = error
                 return None
 
-        return wait_until(answered, timeout, f"listener {listener} answers from {ports or 'any node'}", 0.05)
+        try:
+            return wait_until(answered, timeout, f"listener {listener} answers from {ports or 'any node'}", 0.05)
+        except AssertionError as error:
+            raise AssertionError(f"{error}; last: {last[0]}\n{self.log()[-3000:]}") from None
 
     def reload(self):
         """Writes the sections again, as the test has changed them, and signals."""
@@ -167,6 +177,14 @@ class Rolecall:
             return log
         finally:
             shutil.rmtree(self.directory, ignore_errors=True)
+
+    def abandon(self):
+        """After a start that failed: nothing is checked any more."""
+        if self.process and self.process.poll() is None:
+            self.process.kill()
+            self.process.wait()
+        self.process = None
+        shutil.rmtree(self.directory, ignore_errors=True)
 
     def __enter__(self):
         return self
