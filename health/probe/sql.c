@@ -345,6 +345,7 @@ void sql_probe_run(struct sql_probe *probe)
     assert(probe->step == STEP_IDLE);
     probe->report = (struct sql_report){.asked_at_us = clock_now_us()};
     probe->fresh = false;
+    probe->walsender_refused = false;
     open_walsender(probe);
     if (pgconn_ready(probe->main))
         ask(probe);

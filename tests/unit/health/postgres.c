@@ -118,7 +118,7 @@ const char *postgres_sql(struct postgres *postgres, int server, const char *data
         fail_msg("%s", PQerrorMessage(conn));
     PGresult *result = PQexec(conn, sql);
     if (PQresultStatus(result) != PGRES_COMMAND_OK && PQresultStatus(result) != PGRES_TUPLES_OK)
-        fail_msg("%s: %s", sql, PQerrorMessage(conn));
+        fail_msg("%s: %.200s", PQerrorMessage(conn), sql);
     snprintf(value, sizeof value, "%s", PQntuples(result) > 0 ? PQgetvalue(result, 0, 0) : "");
     PQclear(result);
     PQfinish(conn);
