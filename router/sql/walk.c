@@ -6,129 +6,13 @@
  * special goes to the primary, which is always right. The places where a name before a parenthesis is *not* a
  * call are listed in is_syntax(), each with the reason why PostgreSQL's grammar allows no call there.
  */
-#include "router/sql/walk.h"
 #include "router/sql/builtins.h"
-#include "router/sql/name.h"
-
-#include <strings.h>
-
-#define DEPTH_BITS 64
-
-struct walker {
-    struct tokens *tokens;
-    const struct catalogue *catalogue;
-    struct findings *findings;
-    enum walk_kind kind;
-    struct token before, before_that; /* the tokens before the current one */
-    unsigned depth;
-    uint64_t with_list;   /* bit d: at depth d we are in the list of a WITH clause */
-    uint64_t distinct_on; /* bit d: the parenthesis that began depth d was DISTINCT ON ( */
-    bool closed_distinct; /* the last closing parenthesis was such a one */
-    bool compound;        /* the ATOMIC body of a function: semicolons are inside */
-    unsigned blocks;      /* BEGIN and CASE without their END, in such a body */
-    /* a dotted name: a.b.c */
-    struct token before_name; /* the token before its first word */
-    struct slice qualifier;   /* the word before the last dot; len 0: none */
-    char storage[2][LEX_NAME_MAX];
-    unsigned turn;
-    /* set_config(name, value, is_local): its third argument decides whether it pins */
-    unsigned setting_depth; /* depth inside its parentheses; 0: not inside one */
-    unsigned setting_commas;
-};
+#include "router/sql/walker.h"
 
 static void found(struct cause *cause, enum reason reason, struct slice culprit)
 {
     if (cause->reason == REASON_READ)
         *cause = (struct cause){reason, culprit};
-}
-
-static bool bit(uint64_t bits, unsigned depth)
-{
-    return depth < DEPTH_BITS && bits >> depth & 1;
-}
-
-static void set_bit(uint64_t *bits, unsigned depth, bool on)
-{
-    if (depth < DEPTH_BITS)
-        *bits = (*bits & ~(UINT64_C(1) << depth)) | (uint64_t)on << depth;
-}
-
-static bool is_name(const struct token *token)
-{
-    return token->kind == TOKEN_WORD || token->kind == TOKEN_QUOTED || token->kind == TOKEN_UNICODE;
-}
-
-/* A name that introduces no expression: what follows it can only be an alias. Key words are not trusted. */
-static bool is_plain_name(const struct token *token)
-{
-    if (token->kind != TOKEN_WORD)
-        return is_name(token);
-    if (token->keyword != NO_KEYWORD)
-        return token->keyword == KEYWORD_ORDINALITY;
-    /* XMLTABLE(... COLUMNS a text PATH f(x)): the one word that is no key word and introduces an expression
-     */
-    return !(token->text.len == 4 && strncasecmp(token->text.data, "path", 4) == 0);
-}
-
-/* OPERATOR(schema.+): behind the parenthesis names with dots, then an operator. */
-static bool is_operator_clause(const struct tokens *tokens)
-{
-    struct lexer ahead = tokens->lexer;
-    struct token token = lex_next(&ahead);
-    for (int names = 0; names < 3 && is_name(&token); names++) {
-        token = lex_next(&ahead);
-        if (!token_is(&token, '.'))
-            return false;
-        token = lex_next(&ahead);
-    }
-    return token.kind == TOKEN_OPERATOR ||
-           (token.kind == TOKEN_CHARACTER && memchr("+-*/%^<>=", token.character, 9) != NULL);
-}
-
-/* Key words that are no function before a parenthesis, given the word before them. */
-static bool is_clause_word(const struct walker *walker, enum keyword word)
-{
-    enum keyword before = walker->before_name.keyword;
-    if (word == KEYWORD_BY) /* ORDER BY (, GROUP BY (, PARTITION BY ( */
-        return before == KEYWORD_ORDER || before == KEYWORD_GROUP || before == KEYWORD_PARTITION;
-    if (word == KEYWORD_ROLLUP || word == KEYWORD_CUBE)
-        return before == KEYWORD_BY || token_is(&walker->before_name, ',') ||
-               token_is(&walker->before_name, '(');
-    if (word == KEYWORD_SETS)
-        return before == KEYWORD_GROUPING;
-    if (word == KEYWORD_ZONE) /* AT TIME ZONE ( */
-        return before == KEYWORD_TIME;
-    if (word == KEYWORD_FIRST || word == KEYWORD_NEXT)
-        return before == KEYWORD_FETCH;
-    if (word == KEYWORD_VARYING)
-        return before == KEYWORD_CHARACTER || before == KEYWORD_CHAR || before == KEYWORD_NCHAR ||
-               before == KEYWORD_BIT;
-    bool behind_string = walker->before_name.kind == TOKEN_STRING;
-    if (word == KEYWORD_SECOND) /* interval day to second(3), interval '1' second(3) */
-        return before == KEYWORD_TO || before == KEYWORD_INTERVAL || behind_string;
-    if (word == KEYWORD_ESCAPE) /* LIKE 'x' ESCAPE ( */
-        return behind_string;
-    if (word == KEYWORD_OPERATOR)
-        return is_operator_clause(walker->tokens);
-    /* JOIN (, x LIKE (: as functions they would have to be somebody's own, which the catalogue tells */
-    return word == KEYWORD_JOIN || word == KEYWORD_LIKE || word == KEYWORD_ILIKE;
-}
-
-/* True when the name at hand, though a parenthesis follows, is no call of a function. */
-static bool is_syntax(const struct walker *walker, enum keyword word)
-{
-    const struct token *before = &walker->before_name;
-    if (before->kind == TOKEN_TYPECAST)
-        return true; /* x::numeric(10,2), x::public.geometry(Point) */
-    if (before->keyword == KEYWORD_AS || before->keyword == KEYWORD_INTO)
-        return true; /* AS t(a, b), CAST(x AS numeric(10)), AS MATERIALIZED (, INSERT INTO t(a) */
-    if (bit(walker->with_list, walker->depth))
-        return true; /* WITH x(a) AS, NOT MATERIALIZED (: no expression stands in the list itself */
-    if (is_plain_name(before))
-        return true; /* FROM t x(a), FROM f() WITH ORDINALITY x(a): two names are no expression */
-    if (token_is(before, ')') && walker->depth < DEPTH_BITS && !walker->closed_distinct)
-        return true; /* FROM f() x(a), f() FILTER (, f() OVER (, but not DISTINCT ON (a) f(b) */
-    return word != NO_KEYWORD && is_clause_word(walker, word);
 }
 
 static void call_builtin(struct walker *walker, const struct builtin *builtin, struct slice text)
@@ -198,7 +82,7 @@ static void on_name(struct walker *walker)
             mention(walker, name, token->text);
     } else if (word == NO_KEYWORD || keyword_category(word) == CATEGORY_UNRESERVED ||
                keyword_category(word) == CATEGORY_TYPE_OR_FUNCTION) {
-        call(walker, name, token->text, is_syntax(walker, word));
+        call(walker, name, token->text, walker_is_syntax(walker, word));
     }
     walker->qualifier = name;
 }
@@ -221,13 +105,13 @@ static void on_into(struct walker *walker)
  * list. */
 static void on_change(struct walker *walker)
 {
-    bool in_list = bit(walker->with_list, walker->depth);
+    bool in_list = walker_bit(walker->with_list, walker->depth);
     enum keyword before = walker->before.keyword;
     bool listed = before == KEYWORD_WITH || before == KEYWORD_RECURSIVE || token_is(&walker->before, ',');
     if (!token_is(&walker->before, '(') && (!in_list || listed))
         return;
     if (in_list)
-        set_bit(&walker->with_list, walker->depth, false);
+        walker_set_bit(&walker->with_list, walker->depth, false);
     if (walker->kind != WALK_PLAN)
         found(&walker->findings->sure, REASON_WRITE, walker->tokens->now.text);
 }
@@ -244,7 +128,7 @@ static void on_for(struct walker *walker)
 static void on_with(struct walker *walker)
 {
     if (walker->before.kind == TOKEN_END || token_is(&walker->before, '('))
-        set_bit(&walker->with_list, walker->depth, true);
+        walker_set_bit(&walker->with_list, walker->depth, true);
 }
 
 /* The reserved words that may stand in the list of a WITH clause (SEARCH and CYCLE among them); any other
@@ -272,7 +156,11 @@ static void on_keyword(struct walker *walker, enum keyword word)
 {
     bool values = word == KEYWORD_VALUES && token_is(&walker->before, ')');
     if (values || (keyword_category(word) == CATEGORY_RESERVED && !stays_in_list(word)))
-        set_bit(&walker->with_list, walker->depth, false);
+        walker_set_bit(&walker->with_list, walker->depth, false);
+    if (word == KEYWORD_BY && walker->before.keyword == KEYWORD_GROUP)
+        walker_set_bit(&walker->group_list, walker->depth, true);
+    else if (keyword_category(word) == CATEGORY_RESERVED && word != KEYWORD_ALL && word != KEYWORD_DISTINCT)
+        walker_set_bit(&walker->group_list, walker->depth, false);
     if (walker->kind == WALK_CREATE)
         on_body(walker, word);
     if ((word == KEYWORD_FROM || word == KEYWORD_TABLE) && !walker->catalogue)
@@ -292,11 +180,16 @@ static void on_open(struct walker *walker)
 {
     /* WITH x AS (...) (SELECT ...): the list is over */
     if (token_is(&walker->before, ')'))
-        set_bit(&walker->with_list, walker->depth, false);
+        walker_set_bit(&walker->with_list, walker->depth, false);
+    enum keyword before = walker->before.keyword;
+    bool sets = before == KEYWORD_SETS && walker_bit(walker->group_list, walker->depth);
     walker->depth++;
-    set_bit(&walker->with_list, walker->depth, false);
-    set_bit(&walker->distinct_on, walker->depth,
-        walker->before.keyword == KEYWORD_ON && walker->before_that.keyword == KEYWORD_DISTINCT);
+    walker_set_bit(&walker->group_list, walker->depth, sets);
+    walker_set_bit(&walker->with_list, walker->depth, false);
+    /* DISTINCT ON (a) f(b), a OPERATOR(+) f(b) */
+    walker_set_bit(&walker->openings, walker->depth,
+        before == KEYWORD_OPERATOR ||
+            (before == KEYWORD_ON && walker->before_that.keyword == KEYWORD_DISTINCT));
 }
 
 /* False when nothing is open. */
@@ -311,7 +204,7 @@ static bool on_close(struct walker *walker)
             walker->findings->pins |= PIN_SETTING;
         walker->setting_depth = 0;
     }
-    walker->closed_distinct = bit(walker->distinct_on, walker->depth);
+    walker->closed_opening = walker_bit(walker->openings, walker->depth);
     walker->depth--;
     return true;
 }
@@ -335,7 +228,7 @@ static bool on_token(struct walker *walker)
         walker->findings->first = *token;
     if (token->kind == TOKEN_CHARACTER)
         return on_character(walker);
-    if (!is_name(token))
+    if (!walker_is_name(token))
         return true;
     if (token->keyword != NO_KEYWORD && !token_is(&walker->before, '.'))
         on_keyword(walker, token->keyword);
@@ -380,7 +273,7 @@ bool walk_relation(struct tokens *tokens, const struct catalogue *catalogue, str
     struct walker walker = {.tokens = tokens, .catalogue = catalogue, .findings = findings};
     findings_init(findings);
     for (;;) {
-        if (!is_name(&tokens->now))
+        if (!walker_is_name(&tokens->now))
             return false;
         struct slice name;
         walker.turn ^= 1;

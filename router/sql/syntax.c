@@ -1,0 +1,131 @@
+/*
+ * Where a name before a parenthesis is no call: lists of columns behind aliases, types with modifiers,
+ * clauses.
+ *
+ * Each place is one where PostgreSQL's grammar allows no function call, so that none is overlooked; where the
+ * words at hand do not suffice to tell, the answer is "a call". tests/oracle/lexer_oracle.c tries calls in
+ * every place.
+ */
+#include "router/sql/walker.h"
+
+#include <string.h>
+
+#include <strings.h>
+
+/* A name that introduces no expression: what follows it can only be an alias. Key words are not trusted. */
+static bool is_plain_name(const struct token *token)
+{
+    if (token->kind != TOKEN_WORD)
+        return walker_is_name(token);
+    /* XMLTABLE(... COLUMNS a text PATH f(x)): the one word that is no key word and introduces an expression
+     */
+    return token->keyword == NO_KEYWORD &&
+           !(token->text.len == 4 && strncasecmp(token->text.data, "path", 4) == 0);
+}
+
+/* OPERATOR(schema.+): behind the parenthesis names with dots, then an operator. (*) alone may be an
+ * aggregate's. */
+static bool is_operator_clause(const struct tokens *tokens)
+{
+    struct lexer ahead = tokens->lexer;
+    struct token token = lex_next(&ahead);
+    int names = 0;
+    for (; names < 3 && walker_is_name(&token); names++) {
+        token = lex_next(&ahead);
+        if (!token_is(&token, '.'))
+            return false;
+        token = lex_next(&ahead);
+    }
+    if (token.kind == TOKEN_CHARACTER)
+        return strchr(names > 0 ? "+-*/%^<>=" : "+-/%^<>=", token.character) != NULL;
+    return token.kind == TOKEN_OPERATOR;
+}
+
+/* A closing parenthesis behind which no expression may begin. */
+static bool closes(const struct walker *walker)
+{
+    return token_is(&walker->before_name, ')') && walker->depth < WALKER_DEPTHS && !walker->closed_opening;
+}
+
+/* A literal, a parameter, a name or a closing bracket before the name: an operator or a clause follows, and
+ * no call. */
+static bool follows_expression(const struct walker *walker)
+{
+    const struct token *before = &walker->before_name;
+    enum keyword word = before->keyword;
+    return before->kind == TOKEN_STRING || before->kind == TOKEN_UNICODE_STRING ||
+           before->kind == TOKEN_BITS || before->kind == TOKEN_NUMBER || before->kind == TOKEN_PARAMETER ||
+           token_is(before, ']') || closes(walker) || is_plain_name(before) || word == KEYWORD_TRUE ||
+           word == KEYWORD_FALSE || word == KEYWORD_NULL;
+}
+
+/* day to second, hour to second, minute to second */
+static bool ends_range(const struct token *field)
+{
+    return field->keyword == KEYWORD_DAY || field->keyword == KEYWORD_HOUR ||
+           field->keyword == KEYWORD_MINUTE;
+}
+
+struct clause {
+    enum keyword word;      /* before the parenthesis */
+    enum keyword before[7]; /* any of these before it */
+};
+
+static const struct clause clauses[] = {
+    {KEYWORD_BY, {KEYWORD_ORDER, KEYWORD_GROUP, KEYWORD_PARTITION}},
+    {KEYWORD_SETS, {KEYWORD_GROUPING}},
+    {KEYWORD_ZONE, {KEYWORD_TIME}}, /* AT TIME ZONE ( */
+    {KEYWORD_FIRST, {KEYWORD_FETCH}},
+    {KEYWORD_NEXT, {KEYWORD_FETCH}},
+    {KEYWORD_VARYING, {KEYWORD_CHARACTER, KEYWORD_CHAR, KEYWORD_NCHAR, KEYWORD_BIT}},
+    {KEYWORD_SECOND, {KEYWORD_INTERVAL}},
+    {KEYWORD_JOIN, {KEYWORD_CROSS, KEYWORD_NATURAL, KEYWORD_INNER, KEYWORD_LEFT, KEYWORD_RIGHT, KEYWORD_FULL,
+                       KEYWORD_OUTER}},
+};
+
+static bool is_clause_of(const struct clause *clause, enum keyword before)
+{
+    for (size_t i = 0; i < sizeof clause->before / sizeof *clause->before; i++) {
+        if (before != NO_KEYWORD && clause->before[i] == before)
+            return true;
+    }
+    return false;
+}
+
+/* Key words that are no function before a parenthesis, given what is before them. */
+static bool is_clause_word(const struct walker *walker, enum keyword word)
+{
+    const struct token *before = &walker->before_name;
+    for (size_t i = 0; i < sizeof clauses / sizeof *clauses; i++) {
+        if (clauses[i].word == word && is_clause_of(&clauses[i], before->keyword))
+            return true;
+    }
+    if (word == KEYWORD_ROLLUP || word == KEYWORD_CUBE)
+        return walker_bit(walker->group_list, walker->depth) &&
+               (before->keyword == KEYWORD_BY || before->keyword == KEYWORD_ALL ||
+                   before->keyword == KEYWORD_DISTINCT || token_is(before, ',') || token_is(before, '('));
+    if (word == KEYWORD_JOIN || word == KEYWORD_ILIKE || word == KEYWORD_ESCAPE)
+        return follows_expression(walker);
+    if (word == KEYWORD_SECOND) /* interval '1' second(3), interval '1' day to second(3) */
+        return before->kind == TOKEN_STRING ||
+               (before->keyword == KEYWORD_TO && ends_range(&walker->before_that));
+    if (word == KEYWORD_CONFLICT) /* INSERT ... ON CONFLICT (; but JOIN ... ON conflict(a) is a call */
+        return before->keyword == KEYWORD_ON && walker->findings->first.keyword == KEYWORD_INSERT;
+    return word == KEYWORD_OPERATOR && is_operator_clause(walker->tokens);
+}
+
+bool walker_is_syntax(const struct walker *walker, enum keyword word)
+{
+    const struct token *before = &walker->before_name;
+    if (before->kind == TOKEN_TYPECAST)
+        return true; /* x::numeric(10,2), x::public.geometry(Point) */
+    if (before->keyword == KEYWORD_AS || before->keyword == KEYWORD_INTO)
+        return true; /* AS t(a, b), CAST(x AS numeric(10)), AS MATERIALIZED (, INSERT INTO t(a) */
+    if (walker_bit(walker->with_list, walker->depth))
+        return true; /* WITH x(a) AS, NOT MATERIALIZED (: no expression stands in the list itself */
+    if (is_plain_name(before) || before->keyword == KEYWORD_ORDINALITY)
+        return true; /* FROM t x(a), FROM f() WITH ORDINALITY x(a): two names are no expression */
+    if (closes(walker))
+        return true; /* FROM f() x(a), f() FILTER (, f() OVER ( */
+    return word != NO_KEYWORD && is_clause_word(walker, word);
+}
