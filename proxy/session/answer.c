@@ -69,7 +69,7 @@ static bool should_retry(struct session *session, const struct answer *answer)
         return false;
     if (strcmp(answer->error->sqlstate, SQLSTATE_QUERY_CANCELED) == 0)
         return false;
-    return session->listener->route != ROUTE_REPLICA && topology && topology->primary >= 0;
+    return session_is_split(session) && topology && topology->primary >= 0;
 }
 
 static void remember_shape(struct session *session)
@@ -103,7 +103,8 @@ static void retry_now(struct session *session)
 {
     struct request *request = &session->request;
     leave_node(session);
-    pool_release(&session->claim, false);
+    if (session->limits.pool != POOL_SESSION)
+        pool_release(&session->claim, false);
     request->retrying = false;
     request->force_primary = true;
     request->parses_done = request->closes_done = 0;

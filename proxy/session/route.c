@@ -87,6 +87,8 @@ static bool may_read(struct session *session, enum reason *reason)
     *reason = request->reason;
     if (request->kind == REQUEST_WELCOME || request->kind == REQUEST_RELAY)
         return request->class == STATEMENT_READ;
+    if (session->listener->route == ROUTE_ANY)
+        return true; /* nothing is decided: any node will do */
     if (request->stream || request->flush_as_sync)
         return false;
     if (request->force_primary) {
@@ -108,7 +110,7 @@ static bool may_read(struct session *session, enum reason *reason)
         *reason = REASON_REFUSED_BEFORE;
         return false;
     }
-    return session->limits.pool != POOL_SESSION;
+    return true;
 }
 
 static void ask_target(struct session *session, const struct topology *topology, bool read,
@@ -150,14 +152,19 @@ static void record(struct session *session, enum reason verdict)
     count(&session->all->counters.verdicts[verdict]);
 }
 
+static void note_retriable(struct session *session, const struct topology_node *node)
+{
+    struct request *request = &session->request;
+    request->retriable = request->complete && request->class == STATEMENT_READ && node->role == ROLE_REPLICA &&
+                         (request->kind == REQUEST_QUERY || request->kind == REQUEST_BATCH);
+}
+
 static void claim(struct session *session, const struct topology_node *node)
 {
     const struct params *native = session->limits.pool == POOL_SESSION || session->request.kind == REQUEST_RELAY
                                       ? &session->settings
                                       : NULL;
-    struct request *request = &session->request;
-    request->retriable = request->complete && request->class == STATEMENT_READ && node->role == ROLE_REPLICA &&
-                         (request->kind == REQUEST_QUERY || request->kind == REQUEST_BATCH);
+    note_retriable(session, node);
     if (session->state != SESSION_WAITING) {
         session_move(session, SESSION_WAITING);
         uint64_t limit = session->limits.query_wait_timeout_ms;
@@ -180,12 +187,66 @@ static const char *no_node_reason(const struct topology *topology, bool read)
     return read ? "no fit replica" : "there is no primary";
 }
 
+/* ---- two connections of one session: session pooling with split routing ---- */
+
+static void move_claim(struct claim *from, struct claim *to)
+{
+    assert(!to->server && !to->queued && !from->queued);
+    to->server = from->server;
+    to->at = from->at;
+    from->server = NULL;
+    from->at = NULL;
+    if (to->server)
+        to->server->claim = to;
+}
+
+/* Leaves the connection to another node aside and takes up the one to this node, if there is one. */
+static void change_node(struct session *session, const struct node_live *live)
+{
+    struct claim other = {0};
+    if (session->claim.server && session->claim.server->node == live)
+        return;
+    move_claim(&session->parked, &other);
+    if (session->claim.server)
+        move_claim(&session->claim, &session->parked);
+    if (!other.server)
+        return;
+    if (other.server->node == live) {
+        move_claim(&other, &session->claim);
+        return;
+    }
+    struct claim *spare = session->parked.server ? &session->claim : &session->parked;
+    move_claim(&other, spare);
+    if (spare == &session->claim) { /* a third node: its connection goes back */
+        session->claim.server->dirty = true;
+        pool_release(&session->claim, false);
+    }
+}
+
+static bool must_stay(const struct session *session)
+{
+    bool both = session->limits.pool == POOL_SESSION && session_is_split(session);
+    return session->claim.server && (session->tx_status != 'I' || session->pins || !both);
+}
+
+static void on_parked_lost(void *user, struct server *server, enum stream_end end, const struct error *error)
+{
+    (void)user; /* nothing runs there: the next request takes another */
+    (void)server;
+    (void)end;
+    (void)error;
+}
+
+const struct claim_events route_parked_events = {.on_lost = on_parked_lost};
+
+/* ---- routing ---- */
+
 void route_request(struct session *session)
 {
     route_unhold(session);
     if (session->lost != LOST_NONE && lost_answer(session))
         return;
-    if (session->claim.server) { /* in a transaction, pinned, or session pooling */
+    if (must_stay(session)) {
         record(session, session->tx_status != 'I' ? REASON_IN_TRANSACTION
                         : session->pins           ? REASON_PINNED
                                                   : REASON_LISTENER);
@@ -216,6 +277,12 @@ void route_request(struct session *session)
     record(session, !session_is_split(session) ? REASON_LISTENER : read ? answer.reason : reason);
     if (node->role == ROLE_REPLICA)
         stick_to(session, node->live);
+    change_node(session, node->live);
+    if (session->claim.server) {
+        note_retriable(session, node);
+        dispatch_request(session, session->claim.server);
+        return;
+    }
     claim(session, node);
 }
 

@@ -217,6 +217,8 @@ struct session *session_new(struct sessions *all)
     session->state = SESSION_STARTUP;
     session->claim.events = &route_claim_events;
     session->claim.user = session;
+    session->parked.events = &route_parked_events;
+    session->parked.user = session;
     return session;
 }
 
@@ -237,6 +239,10 @@ static void free_session(void *object)
 static void leave_server(struct session *session)
 {
     pool_unclaim(&session->claim);
+    if (session->parked.server) {
+        session->parked.server->dirty = true;
+        pool_release(&session->parked, false);
+    }
     if (!session->claim.server)
         return;
     struct server *server = session->claim.server;

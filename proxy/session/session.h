@@ -122,6 +122,7 @@ struct session {
     struct auth *auth;
     struct pool *pool;
     struct claim claim;
+    struct claim parked; /* session pooling with split routing: its connection to the other role */
     uint64_t space; /* for prepared statements: hash of all that matters when parsing */
 
     struct request request;
@@ -204,7 +205,7 @@ void route_request(struct session *session);
 void route_unhold(struct session *session);
 /* Sends the request again, not to this node. */
 void route_retry_without(struct session *session, const struct node_live *live);
-extern const struct claim_events route_claim_events;
+extern const struct claim_events route_claim_events, route_parked_events;
 
 /* dispatch.c */
 void dispatch_request(struct session *session, struct server *server);
