@@ -1,0 +1,218 @@
+/* How special spreads: through calls, views and cycles, by oid and by name; and what the text of a function
+ * says. */
+#include "health/catalogue_rules.h"
+#include "health/function_text.h"
+#include "tests/unit/health/unit.h"
+
+/* --- texts
+ * -------------------------------------------------------------------------------------------------- */
+
+struct heard {
+    char words[512];
+};
+
+static void on_call(void *context, const char *schema, const char *name, bool may_be_syntax)
+{
+    struct heard *heard = context;
+    sprintf(heard->words + strlen(heard->words), "%s%s%s%s ", schema, schema[0] ? "." : "", name,
+        may_be_syntax ? "(?" : "(");
+}
+
+static void on_name(void *context, const char *schema, const char *name)
+{
+    struct heard *heard = context;
+    sprintf(heard->words + strlen(heard->words), "%s%s%s ", schema, schema[0] ? "." : "", name);
+}
+
+static void on_unreadable(void *context)
+{
+    struct heard *heard = context;
+    strcat(heard->words, "! ");
+}
+
+static const char *const texts[][2] = {
+    {"", ""},
+    {"SELECT nextval('s') -- setval(1)\n", "select nextval( "},
+    {"select /* f(1) */ \"My Table\".\"F\" (1)", "select My Table.F( "},
+    {"SELECT 'f(1)', $$g(2)$$, $x$h()$x$, E'\\'k('", "select "},
+    {"return (a.b + C.d(e))", "return(? a.b c.d( e "},
+    {"IF (x) THEN PERFORM f(1); END IF", "if(? x then perform f( end if "},
+    {"x := count(*) OVER (PARTITION BY a)", "x count( over(? partition by a "},
+    {"SELECT a::numeric(1,2), CAST(b AS varchar(3))", "select a numeric(? cast(? b as varchar(? "},
+    {"EXECUTE 'select 1'", "! "},
+    {"SELECT t.execute, \"execute\"", "select t.execute execute "},
+    {"SELECT f(1) AS x(a, b)", "select f( as x(? a b "},
+    {"SELECT 'never ends", "select ! "},
+    {"SELECT /* never ends", "select ! "},
+    {"SELECT a.b.c(1), d . e ( 2 )", "select b.c( d.e( "},
+    {"SELECT * FROM s.t, u.*", "select from s.t "},
+    {"SELECT U&\"d\\0061ta\"(1)", "select data( "},
+};
+
+static void names_and_calls_are_found_where_they_are(void **state)
+{
+    (void)state;
+    for (size_t i = 0; i < COUNT(texts); i++) {
+        struct heard heard = {""};
+        const struct function_text_events events = {&heard, on_call, on_name, on_unreadable};
+        function_text_read(slice_from(texts[i][0]), &events);
+        if (strcmp(heard.words, texts[i][1]) != 0)
+            fail_msg("%s: \"%s\", not \"%s\"", texts[i][0], heard.words, texts[i][1]);
+    }
+}
+
+static void any_cut_of_a_text_is_read_to_its_end(void **state)
+{
+    (void)state;
+    static const char text[] =
+        "SELECT \"a\".b($1, 'c', $q$ d $q$), U&\"\\0061\" /* e */ FROM f -- g\n WHERE h(i)";
+    for (size_t len = 0; len < sizeof text; len++) {
+        char *cut = strndup(text, len); /* on the heap: the sanitizer sees a byte too far */
+        struct heard heard = {""};
+        const struct function_text_events events = {&heard, on_call, on_name, on_unreadable};
+        function_text_read(slice_of(cut, len), &events);
+        free(cut);
+    }
+}
+
+/* --- rules
+ * -------------------------------------------------------------------------------------------------- */
+
+static struct catalogue *decide(struct catalogue_rules *rules)
+{
+    struct catalogue *catalogue = catalogue_new("c", "d");
+    catalogue_rules_decide(rules);
+    catalogue_rules_fill(rules, catalogue);
+    catalogue_rules_free(rules);
+    return catalogue;
+}
+
+static enum name_kind function(const struct catalogue *catalogue, const char *schema, const char *name)
+{
+    return catalogue_function(catalogue, slice_from(schema), slice_from(name));
+}
+
+static enum name_kind relation(const struct catalogue *catalogue, const char *name)
+{
+    return catalogue_relation(catalogue, slice_of("", 0), slice_from(name));
+}
+
+static void special_spreads_through_any_number_of_calls(void **state)
+{
+    (void)state;
+    struct catalogue_rules *rules = catalogue_rules_new();
+    char name[16], text[64];
+    for (int i = 0; i < 200; i++) {
+        snprintf(name, sizeof name, "f%d", i);
+        snprintf(text, sizeof text, i == 199 ? "select nextval('s')" : "select public.f%d(1)", i + 1);
+        catalogue_rules_function(
+            rules, (uint32_t)(20000 + (i * 7919) % 200), "public", name, RULE_BODY_TEXT, text);
+    }
+    catalogue_rules_function(rules, 30000, "public", "g", RULE_BODY_TEXT, "select lower('x')");
+    struct catalogue *catalogue = decide(rules);
+    assert_int_equal(function(catalogue, "public", "f0"), NAME_SPECIAL);
+    assert_int_equal(function(catalogue, "public", "f150"), NAME_SPECIAL);
+    assert_int_equal(function(catalogue, "public", "g"), NAME_HARMLESS);
+    catalogue_unref(catalogue);
+}
+
+static void a_cycle_is_harmless_unless_something_special_is_in_it(void **state)
+{
+    (void)state;
+    struct catalogue_rules *rules = catalogue_rules_new();
+    catalogue_rules_function(rules, 1, "s", "even", RULE_BODY_TEXT, "select odd(1)");
+    catalogue_rules_function(rules, 2, "s", "odd", RULE_BODY_TEXT, "select even(1)");
+    catalogue_rules_function(rules, 3, "s", "ping", RULE_BODY_TEXT, "select pong(1)");
+    catalogue_rules_function(rules, 4, "s", "pong", RULE_BODY_TEXT, "select ping(txid_current())");
+    catalogue_rules_function(rules, 5, "s", "self", RULE_BODY_TEXT, "select self(1)");
+    struct catalogue *catalogue = decide(rules);
+    assert_int_equal(function(catalogue, "s", "even"), NAME_HARMLESS);
+    assert_int_equal(function(catalogue, "s", "odd"), NAME_HARMLESS);
+    assert_int_equal(function(catalogue, "s", "ping"), NAME_SPECIAL);
+    assert_int_equal(function(catalogue, "s", "pong"), NAME_SPECIAL);
+    assert_int_equal(function(catalogue, "s", "self"), NAME_HARMLESS);
+    catalogue_unref(catalogue);
+}
+
+static void a_namesake_in_another_schema_counts_only_when_no_schema_is_written(void **state)
+{
+    (void)state;
+    struct catalogue_rules *rules = catalogue_rules_new();
+    catalogue_rules_function(rules, 1, "a", "f", RULE_BODY_SPECIAL, NULL);
+    catalogue_rules_function(rules, 2, "b", "f", RULE_BODY_TEXT, "select 1");
+    catalogue_rules_function(rules, 3, "c", "exact", RULE_BODY_TEXT, "select b.f()");
+    catalogue_rules_function(rules, 4, "c", "vague", RULE_BODY_TEXT, "select f()");
+    catalogue_rules_function(rules, 5, "c", "nowhere", RULE_BODY_TEXT, "select d.f()");
+    struct catalogue *catalogue = decide(rules);
+    assert_int_equal(function(catalogue, "c", "exact"), NAME_HARMLESS);
+    assert_int_equal(function(catalogue, "c", "vague"), NAME_SPECIAL);
+    assert_int_equal(function(catalogue, "c", "nowhere"), NAME_SPECIAL);
+    catalogue_unref(catalogue);
+}
+
+static void views_and_functions_make_each_other_special(void **state)
+{
+    (void)state;
+    struct catalogue_rules *rules = catalogue_rules_new();
+    catalogue_rules_relation(rules, 1, "s", "fast", true);
+    catalogue_rules_relation(rules, 2, "s", "view", false);
+    catalogue_rules_relation(rules, 3, "s", "table", false);
+    catalogue_rules_relation(rules, 5, "s", "upper", false);
+    catalogue_rules_function(rules, 1, "s", "reads", RULE_BODY_TEXT, "select * from fast");
+    catalogue_rules_function(rules, 2, "s", "good", RULE_BODY_TEXT, "select * from \"table\"");
+    const struct rule_object view = {false, 2, "view"}, upper = {false, 5, "upper"},
+                             reads = {true, 1, "reads"};
+    const struct rule_object shipped = {true, 871, "upper"}, good = {true, 2, "good"};
+    catalogue_rules_depends(rules, &view, &reads);
+    catalogue_rules_depends(rules, &upper, &shipped);
+    catalogue_rules_depends(rules, &upper, &good);
+    struct catalogue *catalogue = decide(rules);
+    assert_int_equal(relation(catalogue, "view"), NAME_SPECIAL);
+    assert_int_equal(relation(catalogue, "upper"), NAME_UNKNOWN);
+    assert_int_equal(function(catalogue, "s", "reads"), NAME_SPECIAL);
+    assert_int_equal(function(catalogue, "s", "good"), NAME_HARMLESS);
+    catalogue_unref(catalogue);
+}
+
+static void what_the_operator_says_wins_for_callers_too(void **state)
+{
+    (void)state;
+    struct catalogue_rules *rules = catalogue_rules_new();
+    catalogue_rules_function(rules, 1, "s", "c_code", RULE_BODY_SPECIAL, NULL);
+    catalogue_rules_function(rules, 2, "s", "uses_c", RULE_BODY_TEXT, "select c_code()");
+    catalogue_rules_function(rules, 3, "s", "sly", RULE_BODY_TEXT, "select 1");
+    catalogue_rules_function(rules, 4, "s", "uses_sly", RULE_BODY_TEXT, "select sly()");
+    catalogue_rules_function(rules, 5, "t", "sly", RULE_BODY_TEXT, "select 1");
+    catalogue_rules_override(rules, "s.c_code", NAME_HARMLESS);
+    catalogue_rules_override(rules, "sly", NAME_SPECIAL);
+    catalogue_rules_override(rules, "s.nobody", NAME_SPECIAL);
+    struct catalogue *catalogue = decide(rules);
+    assert_int_equal(function(catalogue, "s", "uses_c"), NAME_HARMLESS);
+    assert_int_equal(function(catalogue, "s", "uses_sly"), NAME_SPECIAL);
+    assert_int_equal(function(catalogue, "t", "sly"), NAME_SPECIAL);
+    catalogue_unref(catalogue);
+}
+
+static void an_empty_database_has_an_empty_catalogue(void **state)
+{
+    (void)state;
+    struct catalogue *catalogue = decide(catalogue_rules_new());
+    assert_int_equal(function(catalogue, "s", "f"), NAME_UNKNOWN);
+    catalogue_unref(catalogue);
+    catalogue_rules_free(NULL);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(names_and_calls_are_found_where_they_are),
+        cmocka_unit_test(any_cut_of_a_text_is_read_to_its_end),
+        cmocka_unit_test(special_spreads_through_any_number_of_calls),
+        cmocka_unit_test(a_cycle_is_harmless_unless_something_special_is_in_it),
+        cmocka_unit_test(a_namesake_in_another_schema_counts_only_when_no_schema_is_written),
+        cmocka_unit_test(views_and_functions_make_each_other_special),
+        cmocka_unit_test(what_the_operator_says_wins_for_callers_too),
+        cmocka_unit_test(an_empty_database_has_an_empty_catalogue),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
