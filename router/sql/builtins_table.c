@@ -1856,7 +1856,7 @@ const struct builtin builtin_functions[] = {
     {"pg_replication_origin_advance", BUILTIN_SPECIAL, 0},
     {"pg_replication_origin_create", BUILTIN_SPECIAL, 0},
     {"pg_replication_origin_drop", BUILTIN_SPECIAL, 0},
-    {"pg_replication_origin_oid", BUILTIN_HARMLESS, 0},
+    {"pg_replication_origin_oid", BUILTIN_LOCAL, 0},
     {"pg_replication_origin_progress", BUILTIN_LOCAL, 0},
     {"pg_replication_origin_session_is_setup", BUILTIN_LOCAL, 0},
     {"pg_replication_origin_session_progress", BUILTIN_LOCAL, 0},

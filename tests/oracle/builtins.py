@@ -68,6 +68,7 @@ LOCAL = {
     "pg_ls_tmpdir pg_ls_waldir pg_read_binary_file pg_read_file pg_read_file_old pg_stat_file": "files of the node",
     "pg_notification_queue_usage": "the node's queue",
     "pg_sequence_last_value": "replicas see up to 32 values ahead",
+    "pg_replication_origin_oid": "refused on a replica",
     "current_query": "the text that arrived, which rolecall may have put together",
     "pg_stat_have_stats": "statistics are the node's own",
 }
