@@ -224,6 +224,14 @@ void pool_node_serve(struct pool_node *at)
     }
 }
 
+void pool_node_open(struct pool_node *at, uint32_t up_to)
+{
+    const struct topology_node *node = pool_node_entry(at);
+    bool fit = node && node->condition != CONDITION_DOWN && pools_now(at->pool->pools) >= at->retry_ms;
+    if (fit && ledger_reserve(at->ledger, up_to, node->max_connections) == LEDGER_ROOM)
+        open_one(at, node, NULL);
+}
+
 /* ---- giving ---- */
 
 bool server_is_current(const struct server *server)

@@ -37,6 +37,7 @@ struct pool {
     size_t cluster;
     char *database, *user, *connect_query;
     struct limits limits;
+    char *client_database, *client_user, *listener; /* whose limits they are */
     struct secret secret;
     struct secret derived; /* SCRAM keys of a plain secret, found at the first login */
     struct pool_node *nodes;
@@ -57,6 +58,9 @@ void place_server(struct server *server, struct pool_node *at, enum place place)
 /* The snapshot's entry for this node, NULL when it is no longer there. */
 const struct topology_node *pool_node_entry(const struct pool_node *at);
 struct pool_node *pool_node_of(struct pool *pool, struct node_live *live);
+
+/* Opens one more connection when limits allow. */
+void pool_node_open(struct pool_node *at, uint32_t up_to);
 
 /* Closes a server, settles the accounts, and tells its claim, if any. */
 void pool_drop_server(struct server *server, enum stream_end end, const struct error *error, const char *reason);

@@ -34,6 +34,9 @@ static void pool_free(struct pool *pool)
     }
     secret_wipe(&pool->secret);
     secret_wipe(&pool->derived);
+    free(pool->client_database);
+    free(pool->client_user);
+    free(pool->listener);
     free(pool->database);
     free(pool->user);
     free(pool->connect_query);
@@ -76,6 +79,24 @@ void pools_close(struct pools *pools)
 
 /* ---- configuration and topology ---- */
 
+static void replace(char **text, const char *with)
+{
+    if (*text && strcmp(*text, with) == 0)
+        return;
+    free(*text);
+    *text = strdup(with);
+    assert(*text);
+}
+
+static void find_limits(struct pool *pool)
+{
+    const struct runtime *runtime = pool->pools->runtime;
+    int listener = runtime_listener(runtime, pool->listener);
+    if (listener >= 0)
+        config_limits(runtime->config, &runtime->config->listeners[listener], pool->client_database,
+            pool->client_user, &pool->limits);
+}
+
 void pools_set_runtime(struct pools *pools, struct runtime *runtime)
 {
     size_t n = runtime->config->n_clusters;
@@ -101,6 +122,12 @@ void pools_set_runtime(struct pools *pools, struct runtime *runtime)
     runtime_ref(runtime);
     runtime_unref(pools->runtime);
     pools->runtime = runtime;
+    HASH_ITER(hh, pools->by_key, pool, next)
+    {
+        find_limits(pool);
+        for (struct pool_node *at = pool->nodes; at; at = at->next)
+            pool_node_serve(at);
+    }
 }
 
 static bool must_cut(const struct server *server, const struct topology_node *node)
@@ -159,8 +186,15 @@ static size_t build_key(const struct pool_key *key, char *out)
     return sizeof key->cluster + d + u;
 }
 
-struct pool *pool_join(struct pools *pools, const struct pool_key *key, const struct limits *limits,
-    const char *connect_query)
+static void set_limits(struct pool *pool, const struct pool_key *key)
+{
+    replace(&pool->client_database, key->client_database);
+    replace(&pool->client_user, key->client_user);
+    replace(&pool->listener, key->listener);
+    find_limits(pool);
+}
+
+struct pool *pool_join(struct pools *pools, const struct pool_key *key, const char *connect_query)
 {
     size_t size = sizeof key->cluster + strlen(key->database) + strlen(key->user) + 2;
     struct pool *fresh = calloc(1, sizeof *fresh + size), *pool;
@@ -180,7 +214,7 @@ struct pool *pool_join(struct pools *pools, const struct pool_key *key, const st
         assert(pool->database && pool->user);
         HASH_ADD_KEYPTR(hh, pools->by_key, pool->key, pool->key_len, pool);
     }
-    pool->limits = *limits;
+    set_limits(pool, key);
     pool->users++;
     return pool;
 }

@@ -84,11 +84,12 @@ struct pool_key {
     size_t cluster;
     const char *database; /* as the node calls it */
     const char *user;     /* as it logs in to the node */
+    /* Whose limits are in force: names as the client gave them, and its listener's. */
+    const char *client_database, *client_user, *listener;
 };
 
 /* Finds or makes it and counts the caller as a user of it. */
-struct pool *pool_join(struct pools *pools, const struct pool_key *key, const struct limits *limits,
-    const char *connect_query);
+struct pool *pool_join(struct pools *pools, const struct pool_key *key, const char *connect_query);
 void pool_leave(struct pool *pool);
 struct pools *pool_pools(const struct pool *pool);
 struct topology *pool_topology(const struct pool *pool); /* borrowed; NULL until known */

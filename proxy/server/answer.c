@@ -28,7 +28,12 @@ static void bad_message(struct server *server, char type)
 void answer_local(struct server *server)
 {
     struct expect *head;
-    while ((head = expect_head(&server->expect)) && head->kind == EXPECT_LOCAL) {
+    while ((head = expect_head(&server->expect)) &&
+           (head->kind == EXPECT_LOCAL || head->kind == EXPECT_COPY_END)) {
+        if (head->kind == EXPECT_COPY_END) { /* there was no COPY: the node has ignored it */
+            expect_pop(&server->expect);
+            continue;
+        }
         const char bytes[5] = {head->local, 0, 0, 0, 4};
         struct answer answer = {
             .type = head->local, .bytes = bytes, .len = sizeof bytes, .first = true, .last = true};
@@ -51,6 +56,7 @@ static bool ends(const struct expect *head, char type)
         return type == BACKEND_COMMAND_COMPLETE || type == BACKEND_EMPTY_QUERY || type == BACKEND_PORTAL_SUSPENDED;
     case EXPECT_QUERY:
     case EXPECT_SYNC: return type == BACKEND_READY;
+    case EXPECT_COPY_END:
     case EXPECT_LOCAL: return false;
     }
     return false;
@@ -60,7 +66,7 @@ static bool ends(const struct expect *head, char type)
 static void forget_skipped(void *context, const struct expect *entry)
 {
     struct server *server = context;
-    if (entry->kind != EXPECT_PARSE)
+    if (entry->kind != EXPECT_PARSE || entry->about == EXPECT_ABOUT_NOTHING)
         return;
     if (entry->about)
         statements_remove(&server->statements, entry->about);
@@ -84,6 +90,7 @@ static void on_error(struct server *server, const struct frame *frame, struct an
             error_set(&server->prefix_error, error.sqlstate, "%.*s", (int)error.message.len, error.message.data);
         return;
     }
+    answer->hidden = false; /* an injected Parse that fails fails the client's Bind */
     if (head && head->kind != EXPECT_QUERY)
         expect_skip_to_sync(&server->expect, server, forget_skipped);
     deliver(server, answer);
@@ -157,7 +164,7 @@ static void on_message(struct server *server, const struct frame *frame, struct 
         answer->status = server->tx_status;
     }
     if (type == BACKEND_COPY_IN && head->kind == EXPECT_EXECUTE)
-        expect_drop_syncs(&server->expect);
+        answer->copy_ended = expect_copy_in(&server->expect);
     if (answer->last && ends(head, type))
         expect_pop(&server->expect);
     if (type == BACKEND_READY && answer->hidden && server->user_events)

@@ -57,15 +57,19 @@ void expect_skip_to_sync(struct expect_queue *queue, void *context,
     }
 }
 
-void expect_drop_syncs(struct expect_queue *queue)
+bool expect_copy_in(struct expect_queue *queue)
 {
     uint32_t kept = 0;
+    bool ended = false;
     for (uint32_t i = 0; i < queue->count; i++) {
         struct expect entry = queue->entries[(queue->head + i) & (queue->cap - 1)];
-        if (entry.kind != EXPECT_SYNC)
+        bool end = entry.kind == EXPECT_COPY_END && !ended;
+        if (!end && (entry.kind != EXPECT_SYNC || ended))
             queue->entries[(queue->head + kept++) & (queue->cap - 1)] = entry;
+        ended |= end;
     }
     queue->count = kept;
+    return ended;
 }
 
 void expect_clear(struct expect_queue *queue)

@@ -19,8 +19,11 @@ enum expect_kind {
     EXPECT_EXECUTE,  /* CommandComplete, EmptyQueryResponse or PortalSuspended */
     EXPECT_CLOSE,    /* CloseComplete */
     EXPECT_SYNC,     /* ReadyForQuery */
+    EXPECT_COPY_END, /* nothing: CopyDone or CopyFail was sent before the node asked for data */
     EXPECT_LOCAL     /* nothing: rolecall answers with a message of type `local` and no body */
 };
+
+#define EXPECT_ABOUT_NOTHING UINT64_MAX /* a Parse that touches no statement, named or unnamed */
 
 struct expect {
     uint8_t kind;
@@ -46,8 +49,9 @@ void expect_pop(struct expect_queue *queue);
    `dropped` (may be NULL) is called for each. */
 void expect_skip_to_sync(struct expect_queue *queue, void *context,
     void (*dropped)(void *context, const struct expect *entry));
-/* A Sync that reached the server while it was in copy-in mode is ignored by it. */
-void expect_drop_syncs(struct expect_queue *queue);
+/* The server went into copy-in mode. A Sync that was sent before the end of the data is ignored by it: dropped here.
+   True when the end of the data has been sent already. */
+bool expect_copy_in(struct expect_queue *queue);
 void expect_clear(struct expect_queue *queue);
 
 #endif

@@ -46,6 +46,7 @@ struct answer {
     size_t len;
     bool first, last;           /* of a message that comes in parts; both true when whole (or a run of rows) */
     bool hidden;                /* belongs to an injected request: not for the client */
+    bool copy_ended;            /* CopyInResponse: the client has sent all data already */
     char status;                /* ReadyForQuery */
     const struct backend_error *error; /* ErrorResponse and NoticeResponse that were whole */
 };

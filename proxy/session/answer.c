@@ -151,6 +151,14 @@ static void settle_transaction(struct session *session, char status)
     count(&all->counters.transactions);
 }
 
+static void remember_node(struct session *session, struct node_live *node)
+{
+    if (session->last_node == node)
+        return;
+    node_live_unref(session->last_node);
+    session->last_node = node_live_ref(node);
+}
+
 static bool must_keep(const struct session *session)
 {
     return session->tx_status != 'I' || session->pins || session->limits.pool == POOL_SESSION;
@@ -168,6 +176,9 @@ void answer_finish(struct session *session, char status)
         collect_undo(session);
     else if (request->flags & STATEMENT_RESET_ALL)
         discard_state(session, server);
+    else
+        special_settle(session, server);
+    remember_node(session, server->node);
     settle_epochs(session, server);
     settle_transaction(session, status);
     if (request->error_seen && request->flush_as_sync)
@@ -253,7 +264,8 @@ static void on_answer(void *user, struct server *server, const struct answer *an
     session_write(session, answer->bytes, answer->len);
     if (answer->type == BACKEND_COPY_IN) {
         request->copying = true;
-        session_move(session, SESSION_COPY_IN);
+        if (!answer->copy_ended)
+            session_move(session, SESSION_COPY_IN);
     }
     if (stream_is_full(&session->stream))
         stream_hold(&server->stream);

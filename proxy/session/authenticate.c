@@ -304,10 +304,12 @@ static bool by_hba(struct session *session, enum auth_method *method)
         .address = (const struct sockaddr *)&session->peer,
     };
     struct hba_verdict verdict;
-    if (!hba_match(session->listening->hba, &request, &verdict) || verdict.method == HBA_REJECT) {
+    bool found = hba_match(session->listening->hba, &request, &verdict);
+    if (!found || verdict.method == HBA_REJECT) {
         char why[ERROR_TEXT_MAX];
-        snprintf(why, sizeof why, "no hba rule lets user \"%s\" into database \"%s\"%s", session->user,
-            session->database, session->stream.tls ? "" : ", no encryption");
+        snprintf(why, sizeof why, "%s user \"%s\", database \"%s\"%s",
+            found ? "hba_file rejects connection for" : "no hba_file entry for", session->user, session->database,
+            session->stream.tls ? "" : ", no encryption");
         refuse(session, SQLSTATE_INVALID_AUTHORIZATION, why);
         return false;
     }

@@ -142,6 +142,12 @@ void cancels_close(struct sessions *sessions)
 
 /* ---- finding the session ---- */
 
+void cancel_running(struct session *session)
+{
+    if (session->claim.server && session->request.sent)
+        cancel_server(session, session->claim.server);
+}
+
 static void cancel_session(struct session *session)
 {
     switch (session->state) {
@@ -154,8 +160,7 @@ static void cancel_session(struct session *session)
     case SESSION_STREAMING:
     case SESSION_COPY_IN:
         session->cancelled = true;
-        if (session->claim.server)
-            cancel_server(session, session->claim.server);
+        cancel_running(session);
         return;
     case SESSION_RELAY:
         if (session->relay)

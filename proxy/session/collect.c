@@ -27,6 +27,7 @@ void request_reset(struct session *session)
         free(request->changes[i].name);
     }
     free(request->changes);
+    free(request->special);
     buffer_release(&request->bytes, &all->spares);
     buffer_release(&request->withheld, &all->spares);
     *request = (struct request){0};
@@ -72,6 +73,8 @@ static void class_text(struct session *session, struct slice text)
         class.class = STATEMENT_WRITE;
         class.reason = REASON_NO_CATALOGUE;
     }
+    if (class.class != STATEMENT_READ && class.statements == 1)
+        special_note(session, text);
     merge(&session->request, &class, class.class == STATEMENT_READ ? hash_text(text) : 0);
 }
 
@@ -88,6 +91,8 @@ static void class_prepared(struct session *session, struct prepared *prepared)
         class.class = STATEMENT_WRITE;
         class.reason = REASON_NO_CATALOGUE;
     }
+    if (class.class != STATEMENT_READ && class.statements == 1)
+        special_note(session, prepared->query);
     merge(&session->request, &class, prepared->id);
 }
 
@@ -311,6 +316,11 @@ static bool is_known(char type)
     return type && strchr("BCDEFHPQSXcdfp", type);
 }
 
+static bool is_copy(char type)
+{
+    return type == FRONTEND_COPY_DATA || type == FRONTEND_COPY_DONE || type == FRONTEND_COPY_FAIL;
+}
+
 /* Messages that are no part of a request. True when the frame was one; `*used` of `len` bytes are done with. */
 static bool unrequested(struct session *session, const struct frame *frame, size_t len, size_t *used)
 {
@@ -323,8 +333,8 @@ static bool unrequested(struct session *session, const struct frame *frame, size
         violation(session, "unexpected password message");
         return true;
     }
-    bool copy = frame->type == FRONTEND_COPY_DATA || frame->type == FRONTEND_COPY_DONE ||
-                frame->type == FRONTEND_COPY_FAIL; /* outside of COPY they are ignored, as PostgreSQL does */
+    /* COPY's messages outside of a request are ignored, as PostgreSQL does. */
+    bool copy = is_copy(frame->type) && session->request.bytes.len == 0;
     bool empty_flush = frame->type == FRONTEND_FLUSH && session->request.bytes.len == 0;
     bool skipped = session->skip_to_sync && frame->type != FRONTEND_SYNC;
     if (session->skip_to_sync && frame->type == FRONTEND_SYNC) {
@@ -380,7 +390,8 @@ size_t collect_on_data(struct session *session, const char *bytes, size_t len)
     if (unrequested(session, &frame, len, &used))
         return used;
     bool simple = frame.type == FRONTEND_QUERY || frame.type == FRONTEND_FUNCTION_CALL;
-    if ((simple && request->bytes.len > 0) || /* inside a batch without Sync: the batch goes first, as it is */
+    bool alien = (simple || is_copy(frame.type)) && request->bytes.len > 0;
+    if (alien || /* inside a batch without Sync: the batch goes first, as it is */
         request->bytes.len + frame.total > session->runtime->config->request_buffer_bytes) {
         begin_stream(session);
         return 0;

@@ -63,7 +63,7 @@ bool dispatch_settings(struct session *session, struct server *server)
 {
     static const struct params none;
     const struct params *wanted = server->native.len ? &none : &session->settings;
-    if (params_equal(&server->applied, wanted))
+    if (server->tx_status == 'E' || params_equal(&server->applied, wanted))
         return false;
     struct buffer_spares *spares = &session->all->spares;
     struct buffer resets = {0}, sql = {0};
@@ -100,7 +100,7 @@ static bool send_raw(struct server *server, const struct frame *frame, enum expe
 }
 
 /* Writes a Parse of a shared statement under the server's name. */
-static bool send_parse(struct server *server, const struct prepared *prepared, bool hidden)
+static bool write_parse(struct server *server, const struct prepared *prepared)
 {
     char name[STATEMENT_NAME_MAX], head[HEAD_MAX], count[2];
     struct builder builder = builder_of(head, sizeof head);
@@ -117,7 +117,19 @@ static bool send_parse(struct server *server, const struct prepared *prepared, b
     server_send(server, "", 1);
     server_send(server, count, 2);
     server_send(server, prepared->types.data, prepared->types.len);
-    return statements_add(&server->statements, prepared->id) && owe(server, EXPECT_PARSE, hidden, prepared->id);
+    return true;
+}
+
+static bool send_parse(struct server *server, const struct prepared *prepared, bool hidden)
+{
+    return write_parse(server, prepared) && statements_add(&server->statements, prepared->id) &&
+           owe(server, EXPECT_PARSE, hidden, prepared->id);
+}
+
+/* Fails on the server and changes nothing there. */
+static bool send_duplicate(struct server *server, const struct prepared *prepared)
+{
+    return write_parse(server, prepared) && owe(server, EXPECT_PARSE, false, EXPECT_ABOUT_NOTHING);
 }
 
 /* Keeps the number of statements on the server bounded: the least recently used goes. */
@@ -180,6 +192,27 @@ static bool is_duplicate(const struct request *request, uint32_t ordinal)
     return false;
 }
 
+/* The same inside a batch, as an unnamed statement. */
+static bool send_renamed_parse(struct session *session, struct server *server, const struct prepared *prepared,
+    const struct frontend_parse *parse)
+{
+    struct buffer text = {0};
+    char head[16];
+    struct builder builder = builder_of(head, sizeof head);
+    bool ready = special_rename(session, prepared, parse->query, &text) && ensure(session, server, prepared);
+    builder_begin(&builder, FRONTEND_PARSE);
+    builder_cstring(&builder, slice_of("", 0));
+    if (ready && builder_end_plus(&builder, text.len + 2 + parse->types.len)) {
+        char count[2] = {(char)(parse->n_types >> 8), (char)parse->n_types};
+        server_send(server, head, builder.len);
+        server_send(server, text.data, text.len);
+        server_send(server, count, sizeof count);
+        server_send(server, parse->types.data, parse->types.len);
+    }
+    buffer_release(&text, &session->all->spares);
+    return ready && owe(server, EXPECT_PARSE, false, 0);
+}
+
 static bool on_parse(struct session *session, struct server *server, const struct frame *frame)
 {
     struct frontend_parse parse;
@@ -188,13 +221,16 @@ static bool on_parse(struct session *session, struct server *server, const struc
     uint32_t ordinal = session->request.parses_sent++;
     if (parse.name.len == 0) {
         server->statements.unnamed = session->unnamed_stamp;
+        struct prepared *named = special_prepared(session);
+        if (named)
+            return send_renamed_parse(session, server, named, &parse);
         return send_raw(server, frame, EXPECT_PARSE);
     }
     struct prepared *prepared = prepared_of(session, parse.name);
     if (!prepared)
         return false;
     if (is_duplicate(&session->request, ordinal)) /* the node itself shall say 42P05, in its own transaction */
-        return ensure(session, server, prepared) && send_parse(server, prepared, false);
+        return ensure(session, server, prepared) && send_duplicate(server, prepared);
     if (statements_use(&server->statements, prepared->id))
         return owe_local(server, BACKEND_PARSE_COMPLETE);
     return make_room(session, server) && send_parse(server, prepared, false);
@@ -255,6 +291,35 @@ static bool on_target(struct session *session, struct server *server, const stru
     return owe(server, kind, false, prepared->id);
 }
 
+/* EXECUTE or DEALLOCATE of what the protocol prepared: under the server's name, which must be there first. */
+static bool send_renamed(struct session *session, struct server *server, const struct prepared *prepared,
+    struct slice query)
+{
+    struct buffer text = {0};
+    char head[16];
+    struct builder builder = builder_of(head, sizeof head);
+    bool ready = special_rename(session, prepared, query, &text) && ensure(session, server, prepared);
+    if (ready) {
+        server_send(server, "S\0\0\0\4", 5);
+        builder_begin(&builder, FRONTEND_QUERY);
+        ready = owe(server, EXPECT_SYNC, true, 0) && builder_end_plus(&builder, text.len);
+        server_send(server, head, builder.len);
+        server_send(server, text.data, text.len);
+    }
+    buffer_release(&text, &session->all->spares);
+    return ready && owe(server, EXPECT_QUERY, false, 0);
+}
+
+static bool on_query(struct session *session, struct server *server, const struct frame *frame)
+{
+    struct prepared *prepared = special_prepared(session);
+    struct slice query;
+    server->statements.unnamed = 0;
+    if (prepared && frontend_parse_query(frame_body(frame), &query))
+        return send_renamed(session, server, prepared, query);
+    return send_raw(server, frame, EXPECT_QUERY);
+}
+
 bool dispatch_message(struct session *session, struct server *server, const struct frame *frame)
 {
     switch ((enum frontend_type)frame->type) {
@@ -264,7 +329,7 @@ bool dispatch_message(struct session *session, struct server *server, const stru
     case FRONTEND_CLOSE: return on_target(session, server, frame);
     case FRONTEND_EXECUTE: return send_raw(server, frame, EXPECT_EXECUTE);
     case FRONTEND_SYNC: return send_raw(server, frame, EXPECT_SYNC);
-    case FRONTEND_QUERY: server->statements.unnamed = 0; return send_raw(server, frame, EXPECT_QUERY);
+    case FRONTEND_QUERY: return on_query(session, server, frame);
     case FRONTEND_FUNCTION_CALL: return send_raw(server, frame, EXPECT_QUERY);
     case FRONTEND_FLUSH:
         if (session->request.flush_as_sync) {
@@ -273,11 +338,9 @@ bool dispatch_message(struct session *session, struct server *server, const stru
         }
         server_send(server, frame->body - FRAME_HEADER_LEN, frame->total);
         return true;
-    case FRONTEND_COPY_DATA:
-    case FRONTEND_COPY_DONE:
-    case FRONTEND_COPY_FAIL:
-        server_send(server, frame->body - FRAME_HEADER_LEN, frame->total);
-        return true;
+    case FRONTEND_COPY_DATA: server_send(server, frame->body - FRAME_HEADER_LEN, frame->total); return true;
+    case FRONTEND_COPY_DONE: session->request.copy_done = true; return send_raw(server, frame, EXPECT_COPY_END);
+    case FRONTEND_COPY_FAIL: return send_raw(server, frame, EXPECT_COPY_END);
     case FRONTEND_TERMINATE:
     case FRONTEND_PASSWORD: break;
     }

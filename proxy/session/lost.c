@@ -5,6 +5,7 @@
  * is run again elsewhere, unseen. A transaction that was open is reported once as 40001 and is failed until ROLLBACK,
  * without a server. What may have been committed is 08007. Pinned sessions end with 57P01.
  */
+#include "proxy/session/local.h"
 #include "proxy/session/session.h"
 
 #include "conf/base/log.h"
@@ -17,16 +18,8 @@
 
 /* ---- answers of our own ---- */
 
-static void command_complete(struct session *session, const char *tag)
-{
-    char out[64];
-    struct builder builder = builder_of(out, sizeof out);
-    backend_build_command_complete(&builder, slice_from(tag));
-    session_write(session, out, builder.len);
-}
-
 /* The client has sent all of the request, or its Sync is still to come. */
-static void end_request(struct session *session, char status)
+static void end_request(struct session *session, char status, bool failed)
 {
     struct request *request = &session->request;
     bool open_batch = request->kind == REQUEST_BATCH && (request->stream || request->flush_as_sync) &&
@@ -34,10 +27,10 @@ static void end_request(struct session *session, char status)
     session->tx_status = status;
     if (status == 'I')
         session->tx_flags = 0;
-    request->error_seen = true;
-    collect_undo(session);
+    if (failed)
+        collect_undo(session);
     if (open_batch)
-        session->skip_to_sync = true;
+        session->skip_to_sync = failed;
     else
         session_ready_for_query(session, status);
     session_next(session);
@@ -60,47 +53,14 @@ void lost_fail_request(struct session *session, const char *sqlstate, const char
         return;
     }
     session_error(session, sqlstate, text);
-    end_request(session, status);
+    end_request(session, status, true);
 }
 
 /* ---- an open transaction whose server is gone ---- */
 
-static void fail_transaction(struct session *session)
-{
-    session_error(session, SQLSTATE_SERIALIZATION_FAILURE, session->lost_error.text);
-    session->lost = LOST_REPORTED;
-}
-
 static bool ends_transaction(const struct request *request)
 {
     return request->statements == 1 && (request->flags & (STATEMENT_ROLLBACK | STATEMENT_COMMIT));
-}
-
-/* The extended protocol's answers to a batch that says ROLLBACK. */
-static void answer_batch(struct session *session, bool ends)
-{
-    struct request *request = &session->request;
-    size_t at = 0;
-    struct frame frame;
-    while (at < request->bytes.len &&
-           frame_parse(request->bytes.data + at, request->bytes.len - at, &frame) == FRAME_OK && frame.whole) {
-        static const char answers[][2] = {{FRONTEND_PARSE, BACKEND_PARSE_COMPLETE},
-            {FRONTEND_BIND, BACKEND_BIND_COMPLETE}, {FRONTEND_DESCRIBE, BACKEND_NO_DATA},
-            {FRONTEND_CLOSE, BACKEND_CLOSE_COMPLETE}};
-        at += frame.total;
-        if (frame.type == FRONTEND_EXECUTE && ends) {
-            command_complete(session, "ROLLBACK");
-            continue;
-        }
-        if (frame.type == FRONTEND_EXECUTE) {
-            session_error(session, SQLSTATE_IN_FAILED_TRANSACTION,
-                "current transaction is aborted, commands ignored until end of transaction block");
-            return;
-        }
-        for (size_t i = 0; i < sizeof answers / sizeof *answers; i++)
-            if (answers[i][0] == frame.type)
-                session_write(session, (char[]){answers[i][1], 0, 0, 0, 4}, 5);
-    }
 }
 
 bool lost_answer(struct session *session)
@@ -108,19 +68,23 @@ bool lost_answer(struct session *session)
     struct request *request = &session->request;
     bool ends = ends_transaction(request);
     bool commit = ends && (request->flags & STATEMENT_COMMIT);
-    if (session->lost == LOST_PENDING && (!ends || commit)) {
-        fail_transaction(session); /* the first word of it; a COMMIT ends what there is */
-    } else if (request->kind == REQUEST_BATCH) {
-        answer_batch(session, ends);
-    } else if (ends) {
-        command_complete(session, "ROLLBACK");
-    } else {
-        session_error(session, SQLSTATE_IN_FAILED_TRANSACTION,
+    struct local_result result = {.tag = "ROLLBACK"};
+    if (session->lost == LOST_PENDING && (!ends || commit)) { /* the first word of it; a COMMIT ends what there is */
+        result.tag = NULL;
+        result.error = session->lost_error;
+        session->lost = LOST_REPORTED;
+    } else if (!ends) {
+        result.tag = NULL;
+        error_set(&result.error, SQLSTATE_IN_FAILED_TRANSACTION,
             "current transaction is aborted, commands ignored until end of transaction block");
     }
+    if (result.tag)
+        local_answer(session, &result);
+    else
+        session_error(session, result.error.sqlstate, result.error.text);
     if (ends)
         session->lost = LOST_NONE;
-    end_request(session, ends ? 'I' : 'E');
+    end_request(session, ends ? 'I' : 'E', result.tag == NULL);
     return true;
 }
 
@@ -196,7 +160,7 @@ static void report(struct session *session, enum outcome outcome, const char *no
         snprintf(text, sizeof text,
             "the connection to node %s was lost before it acknowledged; the outcome is unknown", node);
         session_error(session, SQLSTATE_OUTCOME_UNKNOWN, text);
-        end_request(session, 'I');
+        end_request(session, 'I', true);
         return;
     }
     count(&session->all->counters.lost_transactions);
@@ -207,7 +171,7 @@ static void report(struct session *session, enum outcome outcome, const char *no
         error_set(&session->lost_error, SQLSTATE_SERIALIZATION_FAILURE, "%s", text);
         session->lost = LOST_REPORTED;
     }
-    end_request(session, open ? 'E' : 'I');
+    end_request(session, open ? 'E' : 'I', true);
 }
 
 static void raise_write_epoch(struct session *session)

@@ -91,10 +91,19 @@ static bool wait_for_server(struct session *session, struct server *server)
     return true;
 }
 
+static size_t skip_rest(struct session *session, size_t len)
+{
+    size_t part = len < session->skipping ? len : session->skipping;
+    session->skipping -= part;
+    return part;
+}
+
 size_t streaming_on_data(struct session *session, const char *bytes, size_t len)
 {
     struct server *server = session->claim.server;
     struct frame frame;
+    if (session->skipping > 0)
+        return skip_rest(session, len);
     if (wait_for_server(session, server))
         return 0;
     if (session->passing > 0)
@@ -107,6 +116,10 @@ size_t streaming_on_data(struct session *session, const char *bytes, size_t len)
     if (frame.type == FRONTEND_TERMINATE) {
         session_close(session, "terminated by the client");
         return len;
+    }
+    if (session->request.error_seen && frame.type != FRONTEND_SYNC) { /* the node skips it: so do we */
+        session->skipping = frame.total;
+        return skip_rest(session, len);
     }
     if (!frame.whole)
         return frame.total < REACTOR_READ_BUFFER / 2 ? 0 : pass_large(session, server, &frame, len);

@@ -80,6 +80,15 @@ static bool refused_before(const struct sessions *all, uint64_t shape)
     return shape && all->refused[shape % REFUSED_SHAPES] == shape;
 }
 
+/* No sure write: only names that are not known, or known to be special, keep it on the primary. */
+static bool is_read_by_shape(const struct request *request)
+{
+    return request->class == STATEMENT_READ ||
+           (request->class == STATEMENT_WRITE && request->statements == 1 && request->pins == 0 &&
+               (request->reason == REASON_FUNCTION_UNKNOWN || request->reason == REASON_FUNCTION_SPECIAL ||
+                   request->reason == REASON_RELATION_SPECIAL || request->reason == REASON_NO_CATALOGUE));
+}
+
 /* May this request leave the primary, as far as its own contents tell? */
 static bool may_read(struct session *session, enum reason *reason)
 {
@@ -104,6 +113,14 @@ static bool may_read(struct session *session, enum reason *reason)
         *reason = REASON_READ_ONLY_TRANSACTION;
         return true;
     }
+    if (session->route_hint == HINT_ROUTE_PRIMARY) {
+        *reason = REASON_HINT_PRIMARY;
+        return false;
+    }
+    if (session->route_hint == HINT_ROUTE_REPLICA && is_read_by_shape(request)) {
+        *reason = REASON_HINT_REPLICA;
+        return true;
+    }
     if (request->class != STATEMENT_READ)
         return false;
     if (refused_before(session->all, request->shape)) {
@@ -124,6 +141,7 @@ static void ask_target(struct session *session, const struct topology *topology,
         .exclude = session->request.exclude,
         .fallback = cluster->fallback,
         .random = sessions_random(session->all),
+        .max_lag_bytes = session->max_lag_bytes,
     };
     if (read && session_is_split(session)) {
         if (cluster->consistency == CONSISTENCY_SESSION) {
@@ -245,6 +263,8 @@ void route_request(struct session *session)
 {
     route_unhold(session);
     if (session->lost != LOST_NONE && lost_answer(session))
+        return;
+    if (special_answer(session))
         return;
     if (must_stay(session)) {
         record(session, session->tx_status != 'I' ? REASON_IN_TRANSACTION

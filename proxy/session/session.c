@@ -230,6 +230,7 @@ static void free_session(void *object)
     free(session->database);
     runtime_unref(session->runtime);
     node_live_unref(session->sticky);
+    node_live_unref(session->last_node);
     explicit_bzero(&session->key, sizeof session->key);
     free(session);
 }

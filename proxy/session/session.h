@@ -24,6 +24,7 @@
 #include "proxy/wire/cancel_key.h"
 #include "proxy/wire/frontend.h"
 #include "proxy/wire/startup.h"
+#include "router/special_statement.h"
 
 enum session_state {
     SESSION_PROXY_HEADER, /* PROXY protocol line is awaited */
@@ -72,6 +73,7 @@ struct request {
     uint32_t flags, pins; /* of all statements in it */
     uint32_t statements;
     uint64_t shape;       /* hash for the memory of refused shapes */
+    struct special_statement *special; /* owned; NULL unless the request is one */
     struct name_change *changes;
     uint32_t n_changes, cap_changes;
     uint32_t n_parses, n_closes; /* messages noted */
@@ -96,6 +98,8 @@ struct request {
     struct error first_error;
 };
 
+enum route_hint { HINT_ROUTE_NONE, HINT_ROUTE_PRIMARY, HINT_ROUTE_REPLICA }; /* rolecall.route */
+
 enum lost_state { LOST_NONE, LOST_PENDING, LOST_REPORTED }; /* an open transaction whose server is gone */
 
 struct auth; /* only during login */
@@ -115,6 +119,7 @@ struct session {
     struct cancel_key key;
     uint32_t version; /* of the protocol */
     bool tls_direct;  /* TLS without SSLRequest: ALPN is required then */
+    bool ssl_asked, gss_asked;
     enum startup_replication replication;
 
     char *user, *database;  /* as the client said */
@@ -138,13 +143,17 @@ struct session {
     bool skip_to_sync;  /* an error was given for a batch whose Sync has not come yet */
     bool cancelled;     /* the client asked to cancel the current request */
     size_t passing;     /* bytes of a client message still to be passed on (or skipped) */
+    size_t skipping;    /* bytes of a message that goes nowhere */
     bool passing_ends;  /* with it the client's part of the request is over */
     bool is_held;       /* in the list of held sessions */
     struct server *relay; /* of its own, in no pool */
     bool greeted;         /* of a passthrough relay: the node's key has been seen */
     bool counted;       /* among logged-in clients of its limits */
 
-    struct node_live *sticky; /* one reference */
+    struct node_live *sticky;    /* one reference */
+    struct node_live *last_node; /* who answered last; one reference */
+    enum route_hint route_hint;
+    uint64_t max_lag_bytes; /* rolecall.max_lag; 0 = the cluster's */
     uint64_t write_epoch, seen_epoch;
 
     uint64_t deadline_ms, state_since_ms;
@@ -239,7 +248,20 @@ void relay_review(struct session *session);
 size_t relay_on_data(struct session *session, const char *bytes, size_t len);
 bool session_is_relay(const struct session *session);
 
+/* special.c */
+void special_note(struct session *session, struct slice text);
+/* Answers SHOW, SET, RESET of rolecall's own settings; true when it did. */
+bool special_answer(struct session *session);
+/* The shared statement that an EXECUTE or DEALLOCATE names, NULL when it names none. */
+struct prepared *special_prepared(struct session *session);
+/* The same text with the server's name for it, and a NUL. */
+bool special_rename(struct session *session, const struct prepared *prepared, struct slice text, struct buffer *out);
+/* The request ended well: applies what it did to names and settings. */
+void special_settle(struct session *session, struct server *server);
+
 /* cancel.c */
+/* Cancels what runs on the session's server. */
+void cancel_running(struct session *session);
 void cancel_from_client(struct session *session, uint32_t pid, struct slice secret);
 
 #endif

@@ -199,6 +199,7 @@ static void late(struct session *session)
     case SESSION_ACTIVE:
     case SESSION_STREAMING:
     case SESSION_COPY_IN:
+        cancel_running(session); /* the node would go on otherwise */
         session_fatal(session, SQLSTATE_QUERY_CANCELED, "query_timeout");
         return;
     case SESSION_RELAY:

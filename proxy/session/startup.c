@@ -53,13 +53,18 @@ void startup_on_tls(struct session *session)
 
 static size_t on_ssl_request(struct session *session, const struct startup *startup, size_t len)
 {
-    if (len > startup->total) {
-        session_fatal(session, SQLSTATE_PROTOCOL_VIOLATION, "received unencrypted data after SSL request");
+    if (session->ssl_asked || session->stream.tls) {
+        session_fatal(session, SQLSTATE_PROTOCOL_VIOLATION, "SSL was requested twice");
         return len;
     }
+    session->ssl_asked = true;
     if (!may_have_tls(session)) {
         session_write(session, "N", 1);
         return startup->total;
+    }
+    if (len > startup->total) { /* plain text that pretends to come from inside */
+        session_fatal(session, SQLSTATE_PROTOCOL_VIOLATION, "received unencrypted data after SSL request");
+        return len;
     }
     session_write(session, "S", 1);
     start_tls(session);
@@ -180,10 +185,11 @@ size_t startup_on_data(struct session *session, const char *bytes, size_t len)
     switch (startup.kind) {
     case STARTUP_SSL_REQUEST: return on_ssl_request(session, &startup, len);
     case STARTUP_GSSENC_REQUEST:
-        if (len > startup.total) {
-            session_fatal(session, SQLSTATE_PROTOCOL_VIOLATION, "received unencrypted data after GSSAPI request");
+        if (session->gss_asked) {
+            session_fatal(session, SQLSTATE_PROTOCOL_VIOLATION, "GSSAPI encryption was requested twice");
             return len;
         }
+        session->gss_asked = true;
         session_write(session, "N", 1);
         return startup.total;
     case STARTUP_CANCEL:

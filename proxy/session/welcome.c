@@ -221,9 +221,12 @@ static bool join(struct session *session, const struct secret *login_secret)
         .cluster = (size_t)index,
         .database = section && section->dbname ? section->dbname : session->database,
         .user = section && section->user ? section->user : session->user,
+        .client_database = session->database,
+        .client_user = session->user,
+        .listener = session->listener->name,
     };
     if (index < 0 ||
-        !(session->pool = pool_join(&all->pools, &key, &session->limits, section ? section->connect_query : NULL)))
+        !(session->pool = pool_join(&all->pools, &key, section ? section->connect_query : NULL)))
         return false;
     struct secret forced = {0};
     if (section && section->password && secret_parse(slice_from(section->password), &forced))

@@ -47,16 +47,11 @@ static bool closes(const struct walker *walker)
     return token_is(&walker->before_name, ')') && walker->depth < WALKER_DEPTHS && !walker->closed_opening;
 }
 
-/* A literal, a parameter, a name or a closing bracket before the name: an operator or a clause follows, and
- * no call. */
-static bool follows_expression(const struct walker *walker)
+/* A literal or a parameter: JSON_TABLE(x, '$' COLUMNS (, LIKE 'x' ESCAPE (, interval '1' second(3). */
+static bool is_literal(const struct token *token)
 {
-    const struct token *before = &walker->before_name;
-    enum keyword word = before->keyword;
-    return before->kind == TOKEN_STRING || before->kind == TOKEN_UNICODE_STRING ||
-           before->kind == TOKEN_BITS || before->kind == TOKEN_NUMBER || before->kind == TOKEN_PARAMETER ||
-           token_is(before, ']') || closes(walker) || is_plain_name(before) || word == KEYWORD_TRUE ||
-           word == KEYWORD_FALSE || word == KEYWORD_NULL;
+    return token->kind == TOKEN_STRING || token->kind == TOKEN_UNICODE_STRING || token->kind == TOKEN_BITS ||
+           token->kind == TOKEN_NUMBER || token->kind == TOKEN_PARAMETER;
 }
 
 /* day to second, hour to second, minute to second */
@@ -105,10 +100,10 @@ static bool is_clause_word(const struct walker *walker, enum keyword word)
                (before->keyword == KEYWORD_BY || before->keyword == KEYWORD_ALL ||
                    before->keyword == KEYWORD_DISTINCT || token_is(before, ',') || token_is(before, '('));
     if (word == KEYWORD_JOIN || word == KEYWORD_ILIKE || word == KEYWORD_ESCAPE)
-        return follows_expression(walker);
-    if (word == KEYWORD_SECOND) /* interval '1' second(3), interval '1' day to second(3) */
-        return before->kind == TOKEN_STRING ||
-               (before->keyword == KEYWORD_TO && ends_range(&walker->before_that));
+        return token_is(before, ']') || before->keyword == KEYWORD_TRUE || before->keyword == KEYWORD_FALSE ||
+               before->keyword == KEYWORD_NULL;
+    if (word == KEYWORD_SECOND) /* interval '1' day to second(3) */
+        return before->keyword == KEYWORD_TO && ends_range(&walker->before_that);
     if (word == KEYWORD_CONFLICT) /* INSERT ... ON CONFLICT (; but JOIN ... ON conflict(a) is a call */
         return before->keyword == KEYWORD_ON && walker->findings->first.keyword == KEYWORD_INSERT;
     return word == KEYWORD_OPERATOR && is_operator_clause(walker->tokens);
@@ -123,6 +118,8 @@ bool walker_is_syntax(const struct walker *walker, enum keyword word)
         return true; /* AS t(a, b), CAST(x AS numeric(10)), AS MATERIALIZED (, INSERT INTO t(a) */
     if (walker_bit(walker->with_list, walker->depth))
         return true; /* WITH x(a) AS, NOT MATERIALIZED (: no expression stands in the list itself */
+    if (is_literal(before))
+        return true; /* no expression begins right behind another */
     if (is_plain_name(before) || before->keyword == KEYWORD_ORDINALITY)
         return true; /* FROM t x(a), FROM f() WITH ORDINALITY x(a): two names are no expression */
     if (closes(walker))

@@ -142,7 +142,9 @@ static bool stays_in_list(enum keyword word)
 /* Inside CREATE FUNCTION ... BEGIN ATOMIC ...; ...; END. */
 static void on_body(struct walker *walker, enum keyword word)
 {
-    if (word == KEYWORD_ATOMIC && walker->before.keyword == KEYWORD_BEGIN) {
+    enum keyword object = walker->findings->first.keyword;
+    bool routine = object == KEYWORD_FUNCTION || object == KEYWORD_PROCEDURE;
+    if (word == KEYWORD_ATOMIC && walker->before.keyword == KEYWORD_BEGIN && routine) {
         walker->compound = true;
         walker->blocks++;
     } else if (word == KEYWORD_CASE && walker->compound) {

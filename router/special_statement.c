@@ -1,0 +1,100 @@
+/* Statements that rolecall must look at itself; see special_statement.h. */
+#include "router/special_statement.h"
+
+#include "router/sql/name.h"
+#include "router/sql/tokens.h"
+
+#include <string.h>
+
+static bool take_name(struct tokens *tokens, struct special_statement *out)
+{
+    char storage[LEX_NAME_MAX];
+    struct slice name;
+    if (!name_of(&tokens->now, storage, &name) || name.len >= sizeof out->name)
+        return false;
+    out->token = tokens->now.text;
+    memcpy(out->name, name.data, name.len);
+    out->name_len = name.len;
+    tokens_advance(tokens);
+    return true;
+}
+
+/* The rest of a dotted name. True when it is rolecall's own: `rolecall.name`. */
+static bool take_own(struct tokens *tokens, struct special_statement *out)
+{
+    bool prefix = slice_is(slice_of(out->name, out->name_len), "rolecall");
+    if (!prefix || !token_is(&tokens->now, '.'))
+        return false;
+    tokens_advance(tokens);
+    return take_name(tokens, out);
+}
+
+static void take_value(struct tokens *tokens, struct special_statement *out)
+{
+    struct slice text = tokens->now.text;
+    if (tokens->now.kind == TOKEN_STRING && text.len >= 2 && text.data[0] == '\'')
+        text = slice_of(text.data + 1, text.len - 2);
+    out->value_len = text.len < sizeof out->value ? text.len : sizeof out->value - 1;
+    memcpy(out->value, text.data, out->value_len);
+    tokens_advance(tokens);
+}
+
+static enum special_kind read_set(struct tokens *tokens, struct special_statement *out)
+{
+    tokens_accept(tokens, KEYWORD_SESSION);
+    if (!take_name(tokens, out) || !take_own(tokens, out))
+        return SPECIAL_NONE;
+    if (!token_is(&tokens->now, '=') && tokens->now.keyword != KEYWORD_TO)
+        return SPECIAL_NONE;
+    tokens_advance(tokens);
+    bool to_default = tokens->now.keyword == KEYWORD_DEFAULT;
+    take_value(tokens, out);
+    return to_default ? SPECIAL_OWN_RESET : SPECIAL_OWN_SET;
+}
+
+static enum special_kind read_reset(struct tokens *tokens, struct special_statement *out)
+{
+    if (tokens_accept(tokens, KEYWORD_ALL))
+        return SPECIAL_RESET_ALL;
+    if (tokens->now.keyword == KEYWORD_SESSION || !take_name(tokens, out))
+        return SPECIAL_NONE;
+    return take_own(tokens, out) ? SPECIAL_OWN_RESET : SPECIAL_RESET;
+}
+
+static enum special_kind read_deallocate(struct tokens *tokens, struct special_statement *out)
+{
+    tokens_accept(tokens, KEYWORD_PREPARE);
+    if (tokens_accept(tokens, KEYWORD_ALL))
+        return SPECIAL_DEALLOCATE_ALL;
+    return take_name(tokens, out) ? SPECIAL_DEALLOCATE : SPECIAL_NONE;
+}
+
+/* The statement must be the only one, whatever follows the words that were read. */
+static bool is_last(struct tokens *tokens)
+{
+    while (!tokens_at_end(tokens))
+        tokens_advance(tokens);
+    while (token_is(&tokens->now, ';'))
+        tokens_advance(tokens);
+    return tokens->now.kind == TOKEN_END;
+}
+
+bool special_statement(struct slice text, bool standard_strings, struct special_statement *out)
+{
+    struct tokens tokens;
+    tokens_init(&tokens, text, standard_strings);
+    *out = (struct special_statement){.kind = SPECIAL_NONE};
+    if (tokens_accept(&tokens, KEYWORD_EXECUTE))
+        out->kind = take_name(&tokens, out) ? SPECIAL_EXECUTE : SPECIAL_NONE;
+    else if (tokens_accept(&tokens, KEYWORD_DEALLOCATE))
+        out->kind = read_deallocate(&tokens, out);
+    else if (tokens_accept(&tokens, KEYWORD_RESET))
+        out->kind = read_reset(&tokens, out);
+    else if (tokens_accept(&tokens, KEYWORD_SET))
+        out->kind = read_set(&tokens, out);
+    else if (tokens_accept(&tokens, KEYWORD_SHOW))
+        out->kind = take_name(&tokens, out) && take_own(&tokens, out) ? SPECIAL_OWN_SHOW : SPECIAL_NONE;
+    if (out->kind != SPECIAL_NONE && !is_last(&tokens))
+        out->kind = SPECIAL_NONE;
+    return out->kind != SPECIAL_NONE;
+}
