@@ -1,6 +1,10 @@
 /*
  * What a query string is, as far as routing must know. Pure: bytes in, a verdict out; no allocation, linear time.
  *
+ * The text's encoding must be one that PostgreSQL knows as a server encoding, best UTF-8: where a session's
+ * client_encoding is SJIS, BIG5, GBK, UHC, JOHAB, GB18030 or SHIFT_JIS_2004, do not ask and take it for a write.
+ * Names that are no UTF-8 are not looked up: REASON_NOT_LEXED.
+ *
  * The lexer skips comments, strings (standard and escape), dollar quotes, quoted and Unicode names exactly as
  * PostgreSQL's scanner does. A statement is *read* only when that is sure; everything else is a write.
  */
@@ -51,7 +55,8 @@ enum statement_class { STATEMENT_READ, STATEMENT_WRITE, STATEMENT_TRANSACTION };
 /* What a statement (or any one of several in a string) does beside reading or writing. */
 enum statement_flag {
     STATEMENT_BEGIN = 1 << 0,            /* BEGIN / START TRANSACTION */
-    STATEMENT_BEGIN_READ_ONLY = 1 << 1,  /* ... READ ONLY, and no isolation above READ COMMITTED named */
+    STATEMENT_BEGIN_READ_ONLY = 1 << 1,  /* ... READ ONLY, and no isolation above READ COMMITTED named; not with
+                                            MULTIPLE: what else is in the string decides */
     STATEMENT_COMMIT = 1 << 2,           /* COMMIT, END, PREPARE TRANSACTION, COMMIT PREPARED, AND CHAIN too */
     STATEMENT_ROLLBACK = 1 << 3,         /* ROLLBACK, ABORT; not ROLLBACK TO */
     STATEMENT_DDL = 1 << 4,              /* changes what a catalogue knows */
@@ -71,7 +76,7 @@ enum pin {
     PIN_ADVISORY_LOCK = 1 << 4, /* session-level advisory lock functions */
     PIN_LOAD = 1 << 5,
     PIN_PREPARE = 1 << 6,       /* SQL PREPARE */
-    PIN_FUNCTION = 1 << 7,      /* a function that may change the session: DO, CALL, setseed, unknown ones */
+    PIN_FUNCTION = 1 << 7,      /* DO, CALL, setseed: may change the session in ways that are not seen */
     PIN_SEQUENCE = 1 << 8,      /* currval, lastval */
     PIN_UNKNOWN = 1 << 9
 };
@@ -86,7 +91,8 @@ struct classification {
 };
 
 /*
- * Classes a query string. `catalogue` may be NULL (then any name that is not built in is unknown).
+ * Classes a query string. `catalogue` may be NULL (then any name that is not built in is unknown, and what reads a
+ * relation gets REASON_NO_CATALOGUE).
  * `standard_strings` = the session's standard_conforming_strings.
  */
 void classify(struct slice text, const struct catalogue *catalogue, bool standard_strings, struct classification *out);

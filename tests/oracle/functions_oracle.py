@@ -1,12 +1,12 @@
 #!/usr/bin/python3
-"""Calls PostgreSQL's harmless built-in functions directly on the primary and through the split endpoint.
+"""Calls PostgreSQL's harmless built-in functions, and reads its relations, directly and through the split endpoint.
 
     functions_oracle.py
 
 With DIRECT_DSN and SPLIT_DSN in the environment the two are compared as they are; without, a primary and a streaming
 replica are started and compared, which is what a read that rolecall sends to a replica would see. Every function that
 router/sql/builtins_table.c calls harmless and that can be called with made-up arguments must give the same rows or the
-same error on both. Prints the counts; exit 1 when one differs. Needs PostgreSQL 15 and psycopg.
+same error on both; and so must every table and view of pg_catalog and information_schema that is not listed as special. Prints the counts; exit 1 when one differs. Needs PostgreSQL 15 and psycopg.
 """
 import contextlib
 import itertools
@@ -81,6 +81,16 @@ FUNCTIONS = """
     from pg_proc p where p.pronamespace = 'pg_catalog'::regnamespace order by p.proname, p.oid"""
 
 
+RELATIONS = """
+    select c.relnamespace::regnamespace::text, c.relname from pg_class c where c.relkind in ('r', 'v')
+    and c.relnamespace in ('pg_catalog'::regnamespace, 'information_schema'::regnamespace) order by 1, 2"""
+
+
+def special_relations():
+    text = TABLE.read_text(encoding="utf-8")
+    return set(re.findall(r'^    "(\w+)",$', text[text.index("builtin_relations[]"):], re.MULTILINE))
+
+
 def harmless_names():
     names = re.findall(r'\{"([^"]+)", BUILTIN_HARMLESS, ', TABLE.read_text(encoding="utf-8"))
     return set(names) - {name for names in CHANGING for name in names.split()}
@@ -134,6 +144,38 @@ def answer(connection, query):
         return error.sqlstate, error.diag.message_primary
 
 
+class Comparison:
+    def __init__(self, direct, split):
+        self.direct, self.split = direct, split
+        self.counts = {"functions": 0, "called": 0, "relations": 0, "queries": 0, "rows": 0, "errors": 0, "differ": 0}
+
+    def compare(self, query):
+        here, there = answer(self.direct, query), answer(self.split, query)
+        self.counts["queries"] += 1
+        self.counts["errors" if isinstance(here, tuple) else "rows"] += 1
+        if here != there:
+            self.counts["differ"] += 1
+            print(f"DIFFER {query}\n  directly {here!r:.300}\n  split    {there!r:.300}")
+
+    def functions(self):
+        names = harmless_names()
+        for function in self.direct.execute(FUNCTIONS).fetchall():
+            if function[1] not in names:
+                continue
+            queries = list(calls(function))
+            self.counts["functions"] += 1
+            self.counts["called"] += bool(queries)
+            for query in queries:
+                self.compare(query)
+
+    def relations(self):
+        special = special_relations()
+        for schema, name in self.direct.execute(RELATIONS).fetchall():
+            if name not in special:
+                self.counts["relations"] += 1
+                self.compare(f'select x::text from {schema}."{name}" x order by 1')
+
+
 def connect(dsn):
     connection = psycopg.connect(dsn, autocommit=True)
     for setting in ("statement_timeout = '5s'", "timezone = 'UTC'", "datestyle = 'ISO'"):
@@ -159,22 +201,11 @@ def endpoints():
 
 
 def main():
-    names = harmless_names()
-    counts = {"functions": 0, "called": 0, "calls": 0, "rows": 0, "errors": 0, "differ": 0}
     with endpoints() as (direct_dsn, split_dsn, bare), connect(direct_dsn) as direct, connect(split_dsn) as split:
-        for function in direct.execute(FUNCTIONS).fetchall():
-            if function[1] not in names:
-                continue
-            counts["functions"] += 1
-            queries = list(calls(function))
-            counts["called"] += bool(queries)
-            for query in queries:
-                here, there = answer(direct, query), answer(split, query)
-                counts["calls"] += 1
-                counts["errors" if isinstance(here, tuple) else "rows"] += 1
-                if here != there:
-                    counts["differ"] += 1
-                    print(f"DIFFER {query}\n  directly {here!r:.300}\n  split    {there!r:.300}")
+        comparison = Comparison(direct, split)
+        comparison.functions()
+        comparison.relations()
+    counts = comparison.counts
     print("primary against its replica" if bare else "directly against the split endpoint")
     print(", ".join(f"{key} {count}" for key, count in counts.items()))
     sys.exit(counts["differ"] > 0 or counts["rows"] == 0)
