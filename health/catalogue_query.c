@@ -34,11 +34,11 @@
     " CASE WHEN p.prokind = 'p' OR p.provolatile = 'v' THEN 'special'"                                       \
     "  WHEN p.prokind = 'a' THEN 'dependent'"                                                                \
     "  WHEN l.lanname = 'internal' THEN 'builtin'"                                                           \
-    "  WHEN l.lanname IN ('sql', 'plpgsql') AND length(p.prosrc) <= 262144 THEN 'text'"                      \
+    "  WHEN l.lanname IN ('sql', 'plpgsql') AND length(p.prosrc) <= 65536 THEN 'text'"                       \
     "  ELSE 'special' END,"                                                                                  \
     " CASE WHEN p.provolatile = 'v' OR p.prokind IN ('p', 'a') THEN NULL"                                    \
     "  WHEN l.lanname = 'internal' THEN p.prosrc"                                                            \
-    "  WHEN l.lanname IN ('sql', 'plpgsql') AND length(p.prosrc) <= 262144"                                  \
+    "  WHEN l.lanname IN ('sql', 'plpgsql') AND length(p.prosrc) <= 65536"                                   \
     "  THEN concat_ws(E'\\n;\\n', " body ", pg_get_expr(p.proargdefaults, 0)) END"                           \
     " FROM pg_proc p JOIN pg_namespace n ON n.oid = p.pronamespace JOIN pg_language l ON l.oid = p.prolang"  \
     " WHERE " NOT_SHIPPED("p.oid", "n.nspname") " AND p.prorettype NOT IN ('trigger'::regtype,"              \

@@ -9,7 +9,7 @@
 
 /* More objects than this are not read: then the catalogue stays unknown, which sends everything to the
  * primary. */
-#define CATALOGUE_MAX_ROWS 500000
+#define CATALOGUE_MAX_ROWS 200000
 
 enum catalogue_question {
     CATALOGUE_BEGIN,       /* one snapshot for all that follows */

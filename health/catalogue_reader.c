@@ -18,6 +18,7 @@
 #include "health/memory.h"
 #include "health/pgconn.h"
 
+#include <assert.h>
 #include <stdio.h>
 
 #define MAX_DATABASES 256
@@ -32,6 +33,16 @@
 #define QUERY_TIMEOUT_MS 20000
 #define FINGERPRINT_MAX 512
 
+/* Rules on their way to a catalogue, in another thread. */
+struct deciding {
+    uv_work_t work;
+    struct database *database; /* NULL: nobody wants it any more */
+    struct config *config;     /* one reference: its lists are applied */
+    const struct config_cluster *cluster;
+    struct catalogue_rules *rules;
+    struct catalogue *catalogue;
+};
+
 struct database {
     struct catalogue_reader *reader;
     struct database *next;
@@ -43,7 +54,9 @@ struct database {
     char fingerprint[FINGERPRINT_MAX]; /* of what was published last */
     struct catalogue *catalogue;       /* published last; one reference */
     char told[ERROR_TEXT_MAX];
-    /* the reading under way; conn NULL: none */
+    /* the reading under way */
+    bool reading;
+    struct deciding *deciding; /* its last step */
     struct pgconn *conn;
     struct endpoint *endpoint;
     enum catalogue_question question;
@@ -64,15 +77,18 @@ struct catalogue_reader {
 
 static void proceed(struct catalogue_reader *reader);
 
-/* --- one reading
- * -------------------------------------------------------------------------------------------- */
+/* --- one reading --- */
 
 static void end_reading(struct database *database, uint64_t again_after_us)
 {
-    if (!database->conn)
+    if (!database->reading)
         return;
+    if (database->deciding)
+        database->deciding->database = NULL;
     pgconn_close(database->conn);
     catalogue_rules_free(database->rules);
+    database->reading = false;
+    database->deciding = NULL;
     database->conn = NULL;
     database->endpoint = NULL;
     database->rules = NULL;
@@ -132,33 +148,76 @@ static void apply_lists(
     }
 }
 
-static void publish_reading(struct database *database)
+static void decide(uv_work_t *work)
 {
-    const struct config_cluster *cluster = database->reader->settings->cluster;
-    apply_lists(cluster, database->rules, NULL);
-    catalogue_rules_decide(database->rules);
-    catalogue_unref(database->catalogue);
-    database->catalogue = catalogue_new(cluster->name, database->name);
-    catalogue_rules_fill(database->rules, database->catalogue);
-    apply_lists(cluster, NULL, database->catalogue);
-    memcpy(database->fingerprint, database->new_fingerprint, sizeof database->fingerprint);
-    log_event(LOG_DEBUG, "catalogue_read", "cluster=%s database=%s", cluster->name, database->name);
+    struct deciding *deciding = work->data;
+    apply_lists(deciding->cluster, deciding->rules, NULL);
+    catalogue_rules_decide(deciding->rules);
+    catalogue_rules_fill(deciding->rules, deciding->catalogue);
+    apply_lists(deciding->cluster, NULL, deciding->catalogue);
 }
 
-/* changed: there is a new catalogue to publish, else the old one is still right. */
-static void reading_done(struct database *database, bool changed)
+static void reading_done(struct database *database, struct catalogue *catalogue);
+
+static void on_decided(uv_work_t *work, int status)
+{
+    struct deciding *deciding = work->data;
+    struct database *database = deciding->database;
+    (void)status; /* nobody cancels it */
+    catalogue_rules_free(deciding->rules);
+    config_unref(deciding->config);
+    if (database) {
+        database->deciding = NULL;
+        reading_done(database, deciding->catalogue);
+    } else {
+        catalogue_unref(deciding->catalogue);
+    }
+    free(deciding);
+}
+
+static void begin_deciding(struct database *database)
+{
+    const struct settings *settings = database->reader->settings;
+    struct deciding *deciding = memory_new(1, sizeof *deciding);
+    deciding->work.data = deciding;
+    deciding->database = database;
+    deciding->config = config_ref(settings->config);
+    deciding->cluster = settings->cluster;
+    deciding->rules = database->rules;
+    deciding->catalogue = catalogue_new(settings->cluster->name, database->name);
+    database->rules = NULL;
+    database->deciding = deciding;
+    pgconn_close(database->conn);
+    database->conn = NULL;
+    int failed = uv_queue_work(database->reader->loop, &deciding->work, decide, on_decided);
+    assert(failed == 0);
+    (void)failed;
+}
+
+static void keep(struct database *database, struct catalogue *catalogue)
+{
+    catalogue_unref(database->catalogue);
+    database->catalogue = catalogue;
+    memcpy(database->fingerprint, database->new_fingerprint, sizeof database->fingerprint);
+    log_event(
+        LOG_DEBUG, "catalogue_read", "cluster=%s database=%s", catalogue_cluster(catalogue), database->name);
+}
+
+/* catalogue: the new one, taken over; NULL: the old one is still right. */
+static void reading_done(struct database *database, struct catalogue *catalogue)
 {
     struct catalogue_reader *reader = database->reader;
     database->told[0] = '\0';
     if (database->void_reading && database->restarts < MAX_RESTARTS) {
         database->restarts++;
+        catalogue_unref(catalogue);
         end_reading(database, CHANGED_GAP_US);
     } else {
         bool missed = database->void_reading;
         database->restarts = 0;
-        if (changed)
-            publish_reading(database);
-        if (changed || database->wanted)
+        if (catalogue)
+            keep(database, catalogue);
+        if (catalogue || database->wanted)
             send_catalogue(database);
         database->wanted = missed;
         end_reading(database, missed ? CHANGED_GAP_US : REFRESH_US);
@@ -195,7 +254,7 @@ static void on_answer(void *context, const struct pgconn_answer *answer)
         return;
     }
     if (database->question == CATALOGUE_FINGERPRINT && take_fingerprint(database, answer)) {
-        reading_done(database, false);
+        reading_done(database, NULL);
         return;
     }
     if (database->question >= CATALOGUE_FUNCTIONS &&
@@ -206,7 +265,7 @@ static void on_answer(void *context, const struct pgconn_answer *answer)
         return;
     }
     if (database->question + 1 == CATALOGUE_QUESTIONS)
-        reading_done(database, true);
+        begin_deciding(database);
     else
         ask(database, database->question + 1);
 }
@@ -240,12 +299,12 @@ static void begin_reading(struct database *database, struct endpoint *endpoint)
     database->endpoint = endpoint;
     database->rules = catalogue_rules_new();
     database->void_reading = false;
+    database->reading = true;
     database->conn = pgconn_open(reader->loop, &params);
     reader->n_readings++;
 }
 
-/* --- which database next
- * ------------------------------------------------------------------------------------ */
+/* --- which database next --- */
 
 static void proceed(struct catalogue_reader *reader)
 {
@@ -254,7 +313,7 @@ static void proceed(struct catalogue_reader *reader)
     struct database *next;
     for (struct database *database = reader->databases; database; database = next) {
         next = database->next;
-        if (database->conn)
+        if (database->reading)
             continue;
         if (now_us - database->asked_at_us > KEPT_FOR_US)
             forget_database(database);
@@ -305,7 +364,7 @@ void catalogue_reader_request(struct catalogue_reader *reader, const char *name,
 {
     uint64_t now_us = clock_now_us();
     struct database *database = find(reader, name);
-    if (!database)
+    if (!database && name[0])
         database = add(reader, name);
     if (!database)
         return;
@@ -315,9 +374,9 @@ void catalogue_reader_request(struct catalogue_reader *reader, const char *name,
         return;
     }
     database->wanted = true;
-    if (changed && database->conn)
+    if (changed && database->reading)
         database->void_reading = true;
-    if (!database->conn)
+    if (!database->reading)
         bring_forward(database, now_us);
     proceed(reader);
 }
@@ -345,8 +404,7 @@ void catalogue_reader_forget_endpoint(struct catalogue_reader *reader, const str
     }
 }
 
-/* --- life
- * --------------------------------------------------------------------------------------------------- */
+/* --- life --- */
 
 struct catalogue_reader *catalogue_reader_open(uv_loop_t *loop, const struct settings *settings,
     const struct subscribers *subscribers, const struct secrets_nodes *nodes)

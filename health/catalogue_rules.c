@@ -141,8 +141,7 @@ void catalogue_rules_override(struct catalogue_rules *rules, const char *name, e
     }
 }
 
-/* --- lookups
- * ------------------------------------------------------------------------------------------------ */
+/* --- lookups --- */
 
 static int compare_oid(const void *a, const void *b)
 {
@@ -187,8 +186,7 @@ static void add_edge(struct catalogue_rules *rules, struct object *used, struct 
     used->first_user = rules->n_edges++;
 }
 
-/* --- the text of functions
- * ---------------------------------------------------------------------------------- */
+/* --- the text of functions --- */
 
 struct reading {
     struct catalogue_rules *rules;
@@ -245,8 +243,7 @@ static void read_text(struct catalogue_rules *rules, struct object *object)
         function_text_read(slice_from(object->text), &events);
 }
 
-/* --- deciding
- * ----------------------------------------------------------------------------------------------- */
+/* --- deciding --- */
 
 static void index_names(struct catalogue_rules *rules)
 {

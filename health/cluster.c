@@ -48,8 +48,7 @@ static size_t index_of(const struct cluster *cluster, const struct node *node)
     return i;
 }
 
-/* --- the log
- * ------------------------------------------------------------------------------------------------ */
+/* --- the log --- */
 
 static void log_node(const struct cluster *cluster, size_t i, const struct node_verdict *before)
 {
@@ -80,8 +79,7 @@ static void log_verdict(const struct cluster *cluster, const struct verdict *bef
             cluster->settings.cluster->name, now->reason);
 }
 
-/* --- judging
- * ------------------------------------------------------------------------------------------------ */
+/* --- judging --- */
 
 static void judge_now(struct cluster *cluster);
 
@@ -164,8 +162,7 @@ static void judge_now(struct cluster *cluster)
     plan_expiry(cluster, evidence);
 }
 
-/* --- what the nodes tell
- * ------------------------------------------------------------------------------------ */
+/* --- what the nodes tell --- */
 
 static void on_asking(void *context, struct node *node)
 {
@@ -206,8 +203,7 @@ bool cluster_hint(struct cluster *cluster, const struct node_live *live, enum no
     return false;
 }
 
-/* --- where secrets and catalogues are read
- * ------------------------------------------------------------------ */
+/* --- where secrets and catalogues are read --- */
 
 static struct endpoint *nth_fit(void *context, size_t nth, bool primary_only)
 {
@@ -234,8 +230,7 @@ void cluster_catalogue_request(struct cluster *cluster, const char *database, bo
     catalogue_reader_request(cluster->catalogues, database, changed);
 }
 
-/* --- life
- * --------------------------------------------------------------------------------------------------- */
+/* --- life --- */
 
 static struct node *open_node(struct cluster *cluster, const struct config_node *config)
 {

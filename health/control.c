@@ -37,8 +37,7 @@ static struct cluster *find_cluster(const struct control *control, const char *n
     return NULL;
 }
 
-/* --- configuration
- * ------------------------------------------------------------------------------------------ */
+/* --- configuration --- */
 
 static void close_clusters(struct cluster **clusters, size_t n)
 {
@@ -77,8 +76,7 @@ static void set_config(struct control *control, struct config *config)
     control->config = config;
 }
 
-/* --- letters
- * ------------------------------------------------------------------------------------------------ */
+/* --- letters --- */
 
 static void stop(struct control *control)
 {
@@ -167,8 +165,7 @@ static void on_letter(void *owner, struct letter *letter)
         message_free(message);
 }
 
-/* --- life
- * --------------------------------------------------------------------------------------------------- */
+/* --- life --- */
 
 static void *run(void *context)
 {

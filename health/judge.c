@@ -41,8 +41,7 @@ __attribute__((format(printf, 2, 3))) static void because(char out[JUDGE_REASON_
     va_end(args);
 }
 
-/* --- conditions
- * --------------------------------------------------------------------------------------------- */
+/* --- conditions --- */
 
 static enum node_condition condition_of(
     const struct judge_rules *rules, const struct evidence *evidence, enum node_condition before)
@@ -100,8 +99,7 @@ static void weigh_conditions(struct bench *bench)
     }
 }
 
-/* --- which cluster is this
- * ---------------------------------------------------------------------------------- */
+/* --- which cluster is this --- */
 
 static size_t count_identity(const struct bench *bench, uint64_t identifier)
 {
@@ -168,8 +166,7 @@ static void refuse_foreigners(struct bench *bench)
     }
 }
 
-/* --- primary
- * ------------------------------------------------------------------------------------------------ */
+/* --- primary --- */
 
 static void remember_timelines(struct bench *bench)
 {
@@ -271,8 +268,7 @@ static void elect(struct bench *bench)
     bench->verdict->reason[0] = '\0';
 }
 
-/* --- replicas
- * ----------------------------------------------------------------------------------------------- */
+/* --- replicas --- */
 
 /* False when this replica cannot come from the primary's history, with the reason. */
 static bool descends(const struct observation *seen, const struct observation *primary, char *reason)
@@ -318,8 +314,7 @@ static void judge_replica(struct bench *bench, size_t i)
             seen->receiver ? "" : ", without a connection to its primary");
 }
 
-/* --- the whole
- * ---------------------------------------------------------------------------------------------- */
+/* --- the whole --- */
 
 static void tell_no_primary(struct bench *bench)
 {

@@ -22,6 +22,7 @@
 #include <assert.h>
 #include <errno.h>
 #include <libpq-fe.h>
+#include <poll.h>
 #include <stdio.h>
 #include <sys/socket.h>
 
@@ -60,6 +61,7 @@ struct pgconn {
     uint64_t connect_timeout_ms;
     struct watch *watch;
     uv_timer_t deadline;
+    bool overtime; /* the deadline passed while an answer was waiting to be read */
     uv_getaddrinfo_t resolve;
     int handles;           /* open handles and requests, the struct's own life not counted */
     PGresult *result;      /* of the query under way: the first error, else the newest */
@@ -79,8 +81,7 @@ static void set_state(struct pgconn *conn, enum state state)
     conn->state = state;
 }
 
-/* --- handles
- * ------------------------------------------------------------------------------------------------ */
+/* --- handles --- */
 
 static void release(struct pgconn *conn)
 {
@@ -130,8 +131,7 @@ static void drop_libpq(struct pgconn *conn)
     conn->pg = NULL;
 }
 
-/* --- telling the owner
- * -------------------------------------------------------------------------------------- */
+/* --- telling the owner --- */
 
 /* The owner may close the connection or send a query in here: nothing may follow a call of this. */
 static void tell(struct pgconn *conn, enum state was, const struct pgconn_answer *answer)
@@ -161,8 +161,7 @@ static void break_as(struct pgconn *conn, enum pgconn_outcome outcome, const cha
     break_with(conn, &answer);
 }
 
-/* --- connecting
- * --------------------------------------------------------------------------------------------- */
+/* --- connecting --- */
 
 static void connect_failed(struct pgconn *conn, int socket_errno)
 {
@@ -275,8 +274,7 @@ static void on_resolved(uv_getaddrinfo_t *request, int status, struct addrinfo *
 
 static void resolve(struct pgconn *conn)
 {
-    const struct addrinfo hints = {
-        .ai_family = AF_UNSPEC, .ai_socktype = SOCK_STREAM, .ai_flags = AI_ADDRCONFIG};
+    const struct addrinfo hints = {.ai_family = AF_UNSPEC, .ai_socktype = SOCK_STREAM};
     set_state(conn, RESOLVING);
     conn->resolve.data = conn;
     int failed = uv_getaddrinfo(conn->loop, &conn->resolve, on_resolved, conn->endpoint->host, NULL, &hints);
@@ -286,8 +284,7 @@ static void resolve(struct pgconn *conn)
         conn->handles++;
 }
 
-/* --- querying
- * ----------------------------------------------------------------------------------------------- */
+/* --- querying --- */
 
 /* A broken connection's last words: what the server said, else what libpq says. */
 static void break_lost(struct pgconn *conn)
@@ -417,15 +414,37 @@ static void on_ready(uv_poll_t *poll, int status, int events)
     }
 }
 
-/* --- deadline, open, close
- * ---------------------------------------------------------------------------------- */
+/* --- deadline, open, close --- */
+
+static void on_deadline(uv_timer_t *timer);
+
+/* From now, not from when this turn of the loop began: a long turn must not make servers look slow. */
+static void set_deadline(struct pgconn *conn, uint64_t timeout_ms)
+{
+    uv_update_time(conn->loop);
+    conn->overtime = false;
+    uv_timer_start(&conn->deadline, on_deadline, timeout_ms, 0);
+}
+
+/* True when the answer is there and only we did not come to read it: it gets one more turn. */
+static bool grant_overtime(struct pgconn *conn)
+{
+    struct pollfd socket = {.fd = conn->pg ? PQsocket(conn->pg) : -1, .events = POLLIN};
+    if (conn->overtime || socket.fd < 0 || poll(&socket, 1, 0) <= 0)
+        return false;
+    conn->overtime = true;
+    uv_timer_start(&conn->deadline, on_deadline, 1, 0);
+    return true;
+}
 
 static void on_deadline(uv_timer_t *timer)
 {
     struct pgconn *conn = timer->data;
+    if ((conn->state == CONNECTING || conn->state == QUERYING) && grant_overtime(conn))
+        return;
     switch (conn->state) {
     case STARTING:
-        uv_timer_start(timer, on_deadline, conn->connect_timeout_ms, 0);
+        set_deadline(conn, conn->connect_timeout_ms);
         if (endpoint_must_resolve(conn->endpoint))
             resolve(conn);
         else
@@ -438,7 +457,7 @@ static void on_deadline(uv_timer_t *timer)
         break;
     case CONNECTING:
         endpoint_failed(conn->endpoint);
-        break_as(conn, PGCONN_TIMEOUT, SQLSTATE_CONNECTION_FAILURE, "no connection in time");
+        break_as(conn, PGCONN_TIMEOUT, SQLSTATE_CONNECTION_FAILURE, "no answer in time");
         break;
     case QUERYING: break_as(conn, PGCONN_TIMEOUT, SQLSTATE_CONNECTION_FAILURE, "no answer in time"); break;
     case READY:
@@ -485,7 +504,10 @@ void pgconn_query(struct pgconn *conn, const char *sql, const char *const *value
                              : PQsendQueryParams(conn->pg, sql, n_values, text_types, values, NULL, NULL, 0);
     bool watched = sent && PQflush(conn->pg) >= 0 && watch_start(conn, UV_READABLE | UV_WRITABLE);
     /* What could not be sent is told from the loop, like everything else. */
-    uv_timer_start(&conn->deadline, watched ? on_deadline : on_not_sent, watched ? timeout_ms : 0, 0);
+    if (watched)
+        set_deadline(conn, timeout_ms);
+    else
+        uv_timer_start(&conn->deadline, on_not_sent, 0, 0);
 }
 
 bool pgconn_ready(const struct pgconn *conn)
@@ -511,8 +533,7 @@ void pgconn_close(struct pgconn *conn)
     uv_close((uv_handle_t *)&conn->deadline, on_deadline_closed);
 }
 
-/* --- answers
- * ------------------------------------------------------------------------------------------------ */
+/* --- answers --- */
 
 const char *pgconn_value(const struct pgconn_answer *answer, int row, int column)
 {

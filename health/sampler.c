@@ -26,6 +26,7 @@
 #define IDLE_PAUSE_MS 20
 #define KEEP_CONNECTIONS_US 60000000u
 #define RECONNECT_US 100000u
+#define REFUSED_RECONNECT_US 1000000u
 #define FORCE_GAP_US 10000u
 
 /* One of the sampler's own connections. */
@@ -67,8 +68,7 @@ static void set_epoch(struct sampled_node *node, uint64_t epoch)
     atomic_store_explicit(&node->node.live->replayed_epoch, epoch, memory_order_release);
 }
 
-/* --- positions
- * ---------------------------------------------------------------------------------------------- */
+/* --- positions --- */
 
 uint64_t sampler_begin(struct sampler *sampler)
 {
@@ -117,19 +117,18 @@ void sampler_observed(struct sampler *sampler, size_t index, uint64_t number, co
         take_sample(sampler, number, seen->lsn, seen->flush_lsn);
 }
 
-/* --- own connections
- * ---------------------------------------------------------------------------------------- */
+/* --- own connections --- */
 
-static void drop_connection(struct asker *asker)
+static void drop_connection(struct asker *asker, uint64_t again_us)
 {
     pgconn_close(asker->conn);
     asker->conn = NULL;
-    asker->not_before_us = clock_now_us() + RECONNECT_US;
+    asker->not_before_us = clock_now_us() + again_us;
 }
 
 static void broke(struct asker *asker)
 {
-    drop_connection(asker);
+    drop_connection(asker, RECONNECT_US);
     set_epoch(&asker->sampler->nodes[asker->index], 0);
 }
 
@@ -142,7 +141,7 @@ static void on_lost(void *context, const struct pgconn_answer *answer)
 static void on_opened(void *context, const struct pgconn_answer *answer)
 {
     if (answer->outcome != PGCONN_OK)
-        drop_connection(context);
+        drop_connection(context, answer->outcome == PGCONN_LOGIN ? REFUSED_RECONNECT_US : RECONNECT_US);
 }
 
 static void open_connection(struct asker *asker)
@@ -253,8 +252,7 @@ static void ask_replica(struct asker *asker)
         asker->sampler->settings->cluster->probe_timeout_ms, asker, on_replica);
 }
 
-/* --- the rhythm
- * --------------------------------------------------------------------------------------------- */
+/* --- the rhythm --- */
 
 static void ask_all(struct sampler *sampler)
 {
@@ -298,8 +296,7 @@ static void on_timer(uv_timer_t *timer)
     uv_timer_start(timer, on_timer, pause_ms, 0);
 }
 
-/* --- roles
- * -------------------------------------------------------------------------------------------------- */
+/* --- roles --- */
 
 static void set_primary(struct sampler *sampler, int primary, const struct observation *seen)
 {
@@ -341,8 +338,7 @@ void sampler_broken(struct sampler *sampler, size_t node)
     set_epoch(&sampler->nodes[node], 0);
 }
 
-/* --- life
- * --------------------------------------------------------------------------------------------------- */
+/* --- life --- */
 
 struct sampler *sampler_open(uv_loop_t *loop, const struct settings *settings, struct cluster_live *live,
     const struct sampler_node *nodes, size_t n_nodes)

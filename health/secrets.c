@@ -15,6 +15,7 @@
 #include "health/pgconn.h"
 #include "health/secret_cache.h"
 
+#include <inttypes.h>
 #include <stdio.h>
 
 #define MAX_LOOKUPS 1024
@@ -56,8 +57,7 @@ struct secrets {
 static void proceed(struct secrets *secrets);
 static void on_tick(uv_timer_t *timer);
 
-/* --- replies
- * ------------------------------------------------------------------------------------------------ */
+/* --- replies --- */
 
 /* value NULL: nobody could be asked. */
 static void reply(
@@ -96,8 +96,7 @@ static void settle(struct secrets *secrets, struct lookup *lookup)
     free(lookup);
 }
 
-/* --- asking a node
- * ------------------------------------------------------------------------------------------ */
+/* --- asking a node --- */
 
 static void drop_connection(struct secrets *secrets)
 {
@@ -195,11 +194,14 @@ static void open_connection(struct secrets *secrets, struct endpoint *endpoint)
 {
     const struct config *config = secrets->settings->config;
     const struct config_cluster *cluster = secrets->settings->cluster;
+    char options[64];
     drop_connection(secrets);
+    snprintf(options, sizeof options, "-c statement_timeout=%" PRIu64, cluster->probe_timeout_ms);
     struct pgconn_params params = {.endpoint = endpoint,
         .user = cluster->auth_user ? cluster->auth_user : cluster->probe_user,
         .password = cluster->auth_user ? cluster->auth_password : cluster->probe_password,
         .database = cluster->auth_database ? cluster->auth_database : cluster->probe_database,
+        .options = options,
         .tls = &cluster->tls,
         .tcp_user_timeout_ms = config->tcp_user_timeout_ms,
         .tcp_keepalive_ms = config->tcp_keepalive_ms,
@@ -237,8 +239,7 @@ static void proceed(struct secrets *secrets)
         uv_timer_start(&secrets->timer, on_tick, TICK_MS, 0);
 }
 
-/* --- requests
- * ----------------------------------------------------------------------------------------------- */
+/* --- requests --- */
 
 static void on_tick(uv_timer_t *timer)
 {
@@ -344,8 +345,7 @@ void secrets_forget_endpoint(struct secrets *secrets, const struct endpoint *end
     secrets->asked = NULL;
 }
 
-/* --- life
- * --------------------------------------------------------------------------------------------------- */
+/* --- life --- */
 
 struct secrets *secrets_open(uv_loop_t *loop, const struct settings *settings,
     const struct subscribers *subscribers, const struct secrets_nodes *nodes)

@@ -50,8 +50,7 @@ struct sql_probe {
 static void open_main(struct sql_probe *probe);
 static void use_walsender(struct sql_probe *probe);
 
-/* --- the end of a look
- * -------------------------------------------------------------------------------------- */
+/* --- the end of a look --- */
 
 static void finish(struct sql_probe *probe)
 {
@@ -92,8 +91,7 @@ static void finish_failed(struct sql_probe *probe, const struct pgconn_answer *a
     finish(probe);
 }
 
-/* --- the walsender
- * ------------------------------------------------------------------------------------------ */
+/* --- the walsender --- */
 
 static void drop_walsender(struct sql_probe *probe, uint64_t retry_us)
 {
@@ -225,8 +223,7 @@ static void use_walsender(struct sql_probe *probe)
     }
 }
 
-/* --- the question
- * ------------------------------------------------------------------------------------------- */
+/* --- the question --- */
 
 static void drop_main(struct sql_probe *probe)
 {
@@ -325,8 +322,7 @@ static void open_main(struct sql_probe *probe)
     probe->main = open_connection(probe, false, on_main_opened, on_main_lost);
 }
 
-/* --- the owner's side
- * --------------------------------------------------------------------------------------- */
+/* --- the owner's side --- */
 
 struct sql_probe *sql_probe_open(uv_loop_t *loop, const char *name, struct endpoint *endpoint,
     const struct settings *settings, const struct sql_probe_owner *owner)

@@ -4,8 +4,7 @@
 #include "health/function_text.h"
 #include "tests/unit/health/unit.h"
 
-/* --- texts
- * -------------------------------------------------------------------------------------------------- */
+/* --- texts --- */
 
 struct heard {
     char words[512];
@@ -75,8 +74,7 @@ static void any_cut_of_a_text_is_read_to_its_end(void **state)
     }
 }
 
-/* --- rules
- * -------------------------------------------------------------------------------------------------- */
+/* --- rules --- */
 
 static struct catalogue *decide(struct catalogue_rules *rules)
 {

@@ -62,8 +62,7 @@ struct stage {
     bool close_in_callback, query_when_open;
 };
 
-/* --- the fake server
- * ---------------------------------------------------------------------------------------- */
+/* --- the fake server --- */
 
 static void put(int fd, const void *bytes, size_t len)
 {
@@ -227,8 +226,7 @@ static void fake_close(struct fake *fake)
     close(fake->listener);
 }
 
-/* --- the client
- * --------------------------------------------------------------------------------------------- */
+/* --- the client --- */
 
 static void note(struct stage *stage, const struct pgconn_answer *answer)
 {
@@ -322,8 +320,7 @@ static void end(struct stage *stage)
     endpoint_fini(&stage->endpoint);
 }
 
-/* --- connecting
- * --------------------------------------------------------------------------------------------- */
+/* --- connecting --- */
 
 struct connect_row {
     const char *says;
@@ -334,10 +331,9 @@ struct connect_row {
 
 static const struct connect_row connects[] = {
     {"a login", {ACT_TAKE, ACT_LOGIN, ACT_SILENCE}, PGCONN_OK, "", ""},
-    {"nobody accepts", {ACT_LISTEN}, PGCONN_TIMEOUT, "08006", "no connection in time"},
-    {"accepted and silent", {ACT_SILENCE}, PGCONN_TIMEOUT, "08006", "no connection in time"},
-    {"half a login", {ACT_TAKE, ACT_HALF_LOGIN, ACT_SILENCE}, PGCONN_TIMEOUT, "08006",
-        "no connection in time"},
+    {"nobody accepts", {ACT_LISTEN}, PGCONN_TIMEOUT, "08006", "no answer in time"},
+    {"accepted and silent", {ACT_SILENCE}, PGCONN_TIMEOUT, "08006", "no answer in time"},
+    {"half a login", {ACT_TAKE, ACT_HALF_LOGIN, ACT_SILENCE}, PGCONN_TIMEOUT, "08006", "no answer in time"},
     {"hung up at once", {ACT_HANG_UP}, PGCONN_RESET, "08006", ""},
     {"hung up in the login", {ACT_TAKE, ACT_HANG_UP}, PGCONN_RESET, "08006", ""},
     {"reset in the login", {ACT_TAKE, ACT_RESET}, PGCONN_RESET, "08006", ""},
@@ -445,8 +441,7 @@ static void a_server_without_tls_is_unusable_when_tls_is_required(void **state)
     end(&stage);
 }
 
-/* --- querying
- * ----------------------------------------------------------------------------------------------- */
+/* --- querying --- */
 
 struct query_row {
     const char *says;
@@ -537,8 +532,7 @@ static void queries_follow_each_other_on_one_connection(void **state)
     end(&stage);
 }
 
-/* --- closing
- * ------------------------------------------------------------------------------------------------ */
+/* --- closing --- */
 
 /* Where the connection waits when it is closed: after so many milliseconds of such a server. */
 static const enum act waits[][6] = {
@@ -625,8 +619,26 @@ static void a_query_on_a_dead_connection_is_told_from_the_loop(void **state)
     end(&stage);
 }
 
-/* --- words
- * -------------------------------------------------------------------------------------------------- */
+static void an_answer_that_came_while_we_were_busy_is_not_late(void **state)
+{
+    (void)state;
+    static const enum act acts[] = {ACT_TAKE, ACT_LOGIN, ACT_SILENCE};
+    struct stage stage;
+    begin(&stage, acts);
+    open_at(&stage, "127.0.0.1", stage.fake.port, NULL);
+    run_until(&stage, 1);
+    send_query(&stage);
+    static const enum act row[] = {ACT_ROW, ACT_SILENCE};
+    stage.fake.acts = row;
+    perform(&stage.fake);             /* the answer is in our socket, */
+    usleep((TIMEOUT_MS + 50) * 1000); /* and we come to read it when the deadline is over */
+    run_until(&stage, 2);
+    assert_int_equal(stage.answer.outcome, PGCONN_OK);
+    assert_string_equal(stage.value, "42");
+    end(&stage);
+}
+
+/* --- words --- */
 
 static void an_sqlstate_is_found_in_libpqs_words_whatever_the_language(void **state)
 {
@@ -682,6 +694,7 @@ int main(void)
         cmocka_unit_test(it_may_be_closed_before_it_began_and_while_resolving),
         cmocka_unit_test(it_may_be_closed_in_each_callback),
         cmocka_unit_test(a_query_on_a_dead_connection_is_told_from_the_loop),
+        cmocka_unit_test(an_answer_that_came_while_we_were_busy_is_not_late),
         cmocka_unit_test(an_sqlstate_is_found_in_libpqs_words_whatever_the_language),
         cmocka_unit_test(the_environment_of_libpq_is_cleared),
     };
