@@ -9,8 +9,10 @@
 #include "proxy/session/session.h"
 
 #include "conf/base/log.h"
+#include "proxy/wire/reader.h"
 
 #include <assert.h>
+#include <stdio.h>
 #include <string.h>
 
 #define WITHHELD_MAX (256 * 1024)
@@ -194,6 +196,34 @@ void answer_finish(struct session *session, char status)
 
 /* ---- messages ---- */
 
+/* The Parse whose name was taken, when the error is about it. */
+static const struct name_change *duplicate_of(const struct request *request, const struct answer *answer)
+{
+    if (!answer->error || strcmp(answer->error->sqlstate, SQLSTATE_DUPLICATE_STATEMENT) != 0)
+        return NULL;
+    for (uint32_t i = 0; i < request->n_changes; i++)
+        if (request->changes[i].duplicate && request->changes[i].ordinal == request->parses_done)
+            return &request->changes[i];
+    return NULL;
+}
+
+/* The node's error with other words. */
+static void write_with_message(struct session *session, const struct answer *answer, const char *text)
+{
+    char out[2048];
+    struct builder builder = builder_of(out, sizeof out);
+    struct reader reader = reader_of(slice_of(answer->bytes + FRAME_HEADER_LEN, answer->len - FRAME_HEADER_LEN));
+    builder_begin(&builder, BACKEND_ERROR);
+    for (uint8_t field; (field = reader_u8(&reader)) != 0;) {
+        struct slice value = reader_cstring(&reader);
+        builder_u8(&builder, field);
+        builder_cstring(&builder, field == 'M' ? slice_from(text) : value);
+    }
+    builder_u8(&builder, 0);
+    if (builder_end(&builder))
+        session_write(session, out, builder.len);
+}
+
 static void on_error(struct session *session, const struct answer *answer)
 {
     struct request *request = &session->request;
@@ -211,6 +241,14 @@ static void on_error(struct session *session, const struct answer *answer)
     commit_to_client(session);
     if (answer->first)
         request->error_seen = true;
+    const struct name_change *duplicate = duplicate_of(request, answer);
+    if (duplicate) { /* the node speaks of its own name for the statement */
+        char text[ERROR_TEXT_MAX];
+        snprintf(text, sizeof text, "prepared statement \"%.*s\" already exists", (int)duplicate->len,
+            duplicate->name);
+        write_with_message(session, answer, text);
+        return;
+    }
     session_write(session, answer->bytes, answer->len);
 }
 

@@ -153,6 +153,7 @@ static bool on_parse(struct session *session, const struct frame *frame)
         return on_named_parse(session, &parse, ordinal);
     class_text(session, parse.query);
     session->request.has_unnamed_parse = true;
+    session->request.unnamed_ordinal = ordinal;
     session->unnamed_stamp = session->all->stamp++;
     session->unnamed.len = 0;
     return buffer_append(&session->unnamed, &session->all->spares, frame->body - FRAME_HEADER_LEN, frame->total);
@@ -217,6 +218,10 @@ void collect_undo(struct session *session)
 {
     struct request *request = &session->request;
     struct prepared_registry *registry = session->all->pools.prepared;
+    if (request->has_unnamed_parse && request->unnamed_ordinal >= request->parses_done) {
+        session->unnamed.len = 0;
+        session->unnamed_stamp = 0;
+    }
     for (uint32_t i = request->n_changes; i-- > 0;) {
         struct name_change *change = &request->changes[i];
         struct slice name = slice_of(change->name, change->len);

@@ -158,11 +158,16 @@ static bool ensure(struct session *session, struct server *server, const struct 
     return make_room(session, server) && send_parse(server, prepared, true);
 }
 
-/* The unnamed statement of this session, on a server that holds another one. */
+/* The unnamed statement of this session, on a server that holds another one; none, when the session has none. */
 static bool ensure_unnamed(struct session *session, struct server *server)
 {
-    if (server->statements.unnamed == session->unnamed_stamp || session->unnamed.len == 0)
+    if (server->statements.unnamed == session->unnamed_stamp)
         return true;
+    if (session->unnamed.len == 0) {
+        server_send(server, "C\0\0\0\6S\0", 7);
+        server->statements.unnamed = session->unnamed_stamp = 0;
+        return owe(server, EXPECT_CLOSE, true, 0);
+    }
     server_send(server, session->unnamed.data, session->unnamed.len);
     server->statements.unnamed = session->unnamed_stamp;
     return owe(server, EXPECT_PARSE, true, 0);

@@ -69,7 +69,8 @@ static size_t pass_large(struct session *session, struct server *server, const s
         server->statements.unnamed = session->unnamed_stamp = 0;
     if (type == FRONTEND_PARSE) {
         session->request.n_parses++;
-        session->unnamed.len = 0;
+        session->unnamed.len = 0; /* too large to keep: the session is pinned to where it is */
+        server->statements.unnamed = session->unnamed_stamp = session->all->stamp++;
     }
     if (type == FRONTEND_PARSE || query)
         pin_unknown(session, PIN_UNKNOWN | (type == FRONTEND_PARSE ? PIN_PREPARE : 0));

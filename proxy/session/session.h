@@ -77,6 +77,7 @@ struct request {
     struct name_change *changes;
     uint32_t n_changes, cap_changes;
     uint32_t n_parses, n_closes; /* messages noted */
+    uint32_t unnamed_ordinal;    /* of the last Parse without a name, when has_unnamed_parse */
     uint32_t parses_sent;        /* while it is dispatched */
     size_t awaited;              /* bytes of a large message still to be collected */
     size_t message_at;           /* where it begins */
