@@ -19,6 +19,10 @@
 #include "health/state_file.h"
 
 #include <assert.h>
+#include <stdio.h>
+
+/* Reasons that come and go while there is no primary are logged that often at most. */
+#define REASON_GAP_US 5000000u
 
 struct cluster {
     uv_loop_t *loop;
@@ -30,6 +34,8 @@ struct cluster {
         samples[TOPOLOGY_MAX_NODES]; /* the number under which a node's look under way was asked; 0 = none */
     struct verdict verdict;
     uint64_t seeking_since_us; /* there is no primary since; 0 = there is one */
+    uint64_t told_us;          /* when the log was told last why there is none, and what */
+    char told[JUDGE_REASON_MAX];
     struct publisher publisher;
     struct sampler *sampler;
     struct secrets *secrets;
@@ -64,7 +70,20 @@ static void log_node(const struct cluster *cluster, size_t i, const struct node_
             node_condition_name(now->condition), now->reason);
 }
 
-static void log_verdict(const struct cluster *cluster, const struct verdict *before)
+static void log_no_primary(struct cluster *cluster, bool lost)
+{
+    const char *reason = cluster->verdict.reason;
+    uint64_t now_us = clock_now_us();
+    bool soon = now_us - cluster->told_us < REASON_GAP_US;
+    if (!lost && (soon || strcmp(cluster->told, reason) == 0))
+        return;
+    cluster->told_us = now_us;
+    snprintf(cluster->told, sizeof cluster->told, "%s", reason);
+    log_event(
+        lost ? LOG_WARNING : LOG_INFO, "no_primary", "cluster=%s reason=%s", cluster_name(cluster), reason);
+}
+
+static void log_verdict(struct cluster *cluster, const struct verdict *before)
 {
     const struct verdict *now = &cluster->verdict;
     for (size_t i = 0; i < cluster->n; i++)
@@ -73,10 +92,8 @@ static void log_verdict(const struct cluster *cluster, const struct verdict *bef
         log_event(LOG_INFO, "primary_found", "cluster=%s node=%s timeline=%u",
             cluster->settings.cluster->name, node_name(cluster->nodes[now->primary]),
             (unsigned)now->nodes[now->primary].timeline);
-    bool lost = before->primary >= 0 || strcmp(before->reason, now->reason) != 0;
-    if (now->primary < 0 && lost)
-        log_event(before->primary >= 0 ? LOG_WARNING : LOG_INFO, "no_primary", "cluster=%s reason=%s",
-            cluster->settings.cluster->name, now->reason);
+    if (now->primary < 0)
+        log_no_primary(cluster, before->primary >= 0);
 }
 
 /* --- judging --- */
@@ -201,6 +218,70 @@ bool cluster_hint(struct cluster *cluster, const struct node_live *live, enum no
         return true;
     }
     return false;
+}
+
+/* --- what the operator says --- */
+
+static struct node *find_node(struct cluster *cluster, const char *name)
+{
+    for (size_t i = 0; i < cluster->n; i++) {
+        if (strcmp(node_name(cluster->nodes[i]), name) == 0)
+            return cluster->nodes[i];
+    }
+    log_event(LOG_WARNING, "decision_refused", "cluster=%s node=%s error=%s", cluster_name(cluster), name,
+        "no such node");
+    return NULL;
+}
+
+static void log_decision(const struct cluster *cluster, const char *what, const char *node)
+{
+    const struct judge_memory *memory = &cluster->verdict.memory;
+    log_event(LOG_WARNING, what, "cluster=%s node=%s system_identifier=%llu timeline=%u",
+        cluster_name(cluster), node, (unsigned long long)memory->system_identifier,
+        (unsigned)memory->timeline);
+}
+
+void cluster_accept(struct cluster *cluster, const char *name)
+{
+    struct node *node = find_node(cluster, name);
+    struct evidence evidence;
+    if (!node)
+        return;
+    node_evidence(node, clock_now_us(), &evidence);
+    if (!evidence.answered) {
+        log_event(LOG_WARNING, "decision_refused", "cluster=%s node=%s error=%s", cluster_name(cluster), name,
+            "the node has never answered: nothing is known to accept");
+        return;
+    }
+    cluster->verdict.memory = (struct judge_memory){evidence.seen.system_identifier, evidence.seen.timeline};
+    log_decision(cluster, "node_accepted", name);
+    judge_now(cluster);
+}
+
+/* The highest timeline that any node of this cluster showed last, however long ago. */
+static uint32_t highest_shown(const struct cluster *cluster)
+{
+    uint32_t highest = 0;
+    for (size_t i = 0; i < cluster->n; i++) {
+        struct evidence evidence;
+        node_evidence(cluster->nodes[i], 0, &evidence);
+        bool ours = evidence.seen.system_identifier == cluster->verdict.memory.system_identifier;
+        if (evidence.answered && ours && evidence.seen.timeline > highest)
+            highest = evidence.seen.timeline;
+    }
+    return highest;
+}
+
+void cluster_forget(struct cluster *cluster, const char *name)
+{
+    struct node *node = find_node(cluster, name);
+    if (!node)
+        return;
+    node_forget(node);
+    cluster->verdict.memory.timeline = highest_shown(cluster);
+    log_decision(cluster, "node_forgotten", name);
+    judge_now(cluster);
+    node_hint(node, 0);
 }
 
 /* --- where secrets and catalogues are read --- */

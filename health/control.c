@@ -16,11 +16,19 @@
 #include <errno.h>
 #include <pthread.h>
 #include <signal.h>
+#include <stdio.h>
+
+struct decision {
+    struct letter letter; /* first */
+    enum control_decision decision;
+    char cluster[MESSAGE_NAME_MAX], node[NODE_NAME_MAX];
+};
 
 struct control {
     pthread_t thread;
     uv_loop_t loop;
     struct mailbox mailbox;
+    struct mailbox decisions;
     struct subscribers subscribers;
     struct config *config;
     struct cluster **clusters;
@@ -87,6 +95,27 @@ static void stop(struct control *control)
     control->clusters = NULL;
     control->n_clusters = 0;
     mailbox_close(&control->mailbox);
+    mailbox_close(&control->decisions);
+}
+
+static void on_decision(void *owner, struct letter *letter)
+{
+    struct control *control = owner;
+    struct decision *decision = (struct decision *)letter;
+    struct cluster *cluster = find_cluster(control, decision->cluster);
+    if (!cluster)
+        log_event(
+            LOG_WARNING, "decision_refused", "cluster=%s error=%s", decision->cluster, "no such cluster");
+    else if (decision->decision == CONTROL_ACCEPT)
+        cluster_accept(cluster, decision->node);
+    else
+        cluster_forget(cluster, decision->node);
+    free(decision);
+}
+
+static void drop_decision(struct letter *letter)
+{
+    free(letter);
 }
 
 static void take_hint(struct control *control, const struct message *message)
@@ -170,6 +199,7 @@ static void on_letter(void *owner, struct letter *letter)
 static void *run(void *context)
 {
     struct control *control = context;
+    pthread_setname_np(pthread_self(), "control");
     set_config(control, config_ref(control->config));
     uv_run(&control->loop, UV_RUN_DEFAULT);
     return NULL;
@@ -209,24 +239,49 @@ static void close_loop(uv_loop_t *loop)
     (void)busy;
 }
 
+static struct control *new_control(struct config *config, struct mailbox *const *subscribers, size_t n)
+{
+    struct control *control = memory_new(1, sizeof *control);
+    control->config = config_ref(config);
+    control->subscribers.mailboxes = memory_new(n, sizeof *subscribers);
+    memcpy(control->subscribers.mailboxes, subscribers, n * sizeof *subscribers);
+    control->subscribers.n = n;
+    return control;
+}
+
+/* False with the loop closed again. */
+static bool open_mailboxes(struct control *control)
+{
+    if (!mailbox_open(&control->mailbox, &control->loop, control, on_letter, message_drop)) {
+        close_loop(&control->loop);
+        return false;
+    }
+    if (!mailbox_open(&control->decisions, &control->loop, control, on_decision, drop_decision)) {
+        mailbox_close(&control->mailbox);
+        close_loop(&control->loop);
+        mailbox_fini(&control->mailbox);
+        return false;
+    }
+    return true;
+}
+
+static void close_all(struct control *control)
+{
+    close_loop(&control->loop);
+    mailbox_fini(&control->mailbox);
+    mailbox_fini(&control->decisions);
+    release(control);
+}
+
 struct control *control_start(
     struct config *config, struct mailbox *const *subscribers, size_t n_subscribers, struct error *error)
 {
     pgconn_clear_environment();
-    struct control *control = memory_new(1, sizeof *control);
-    control->config = config_ref(config);
-    control->subscribers.mailboxes = memory_new(n_subscribers, sizeof *subscribers);
-    memcpy(control->subscribers.mailboxes, subscribers, n_subscribers * sizeof *subscribers);
-    control->subscribers.n = n_subscribers;
+    struct control *control = new_control(config, subscribers, n_subscribers);
     int failed = uv_loop_init(&control->loop);
-    if (failed) {
-        error_set(error, SQLSTATE_INTERNAL_ERROR, "the control thread gets no loop: %s", uv_strerror(failed));
-        release(control);
-        return NULL;
-    }
-    if (!mailbox_open(&control->mailbox, &control->loop, control, on_letter, message_drop)) {
-        error_set(error, SQLSTATE_INTERNAL_ERROR, "the control thread gets no mailbox");
-        close_loop(&control->loop);
+    if (failed || !open_mailboxes(control)) {
+        error_set(error, SQLSTATE_INTERNAL_ERROR, "the control thread gets no loop: %s",
+            failed ? uv_strerror(failed) : "no descriptor for its mailbox");
         release(control);
         return NULL;
     }
@@ -234,9 +289,8 @@ struct control *control_start(
     if (failed) {
         error_set(error, SQLSTATE_INTERNAL_ERROR, "the control thread does not start: %s", strerror(failed));
         mailbox_close(&control->mailbox);
-        close_loop(&control->loop);
-        mailbox_fini(&control->mailbox);
-        release(control);
+        mailbox_close(&control->decisions);
+        close_all(control);
         return NULL;
     }
     return control;
@@ -247,13 +301,21 @@ struct mailbox *control_mailbox(struct control *control)
     return &control->mailbox;
 }
 
+void control_decide(
+    struct control *control, enum control_decision kind, const char *cluster, const char *node)
+{
+    struct decision *decision = memory_new(1, sizeof *decision);
+    decision->decision = kind;
+    snprintf(decision->cluster, sizeof decision->cluster, "%s", cluster);
+    snprintf(decision->node, sizeof decision->node, "%s", node);
+    mailbox_post(&control->decisions, &decision->letter);
+}
+
 void control_stop(struct control *control)
 {
     if (!control)
         return;
     mailbox_post(&control->mailbox, &message_new(MESSAGE_STOP)->letter);
     pthread_join(control->thread, NULL);
-    close_loop(&control->loop);
-    mailbox_fini(&control->mailbox);
-    release(control);
+    close_all(control);
 }

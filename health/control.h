@@ -39,6 +39,17 @@ struct control *control_start(
 
 struct mailbox *control_mailbox(struct control *control);
 
+enum control_decision {
+    CONTROL_ACCEPT, /* what this node is now (system identifier, timeline) is the cluster: re-initialised,
+                       pg_upgrade */
+    CONTROL_FORGET /* what this node showed does not count any more: it was promoted by mistake and is gone */
+};
+
+/* The operator's word against the cluster's memory; any thread. The outcome goes to the log and into the next
+   topology. Names that are not known are logged, and nothing else. */
+void control_decide(
+    struct control *control, enum control_decision decision, const char *cluster, const char *node);
+
 /* Posts MESSAGE_STOP, joins the thread and frees. Nobody may post to the mailbox any more. NULL is allowed.
  */
 void control_stop(struct control *control);

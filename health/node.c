@@ -131,6 +131,15 @@ void node_hurry(struct node *node, const struct pace *pace)
     schedule_hurry(&node->schedule, pace);
 }
 
+void node_forget(struct node *node)
+{
+    node->finding = FINDING_NONE;
+    node->error[0] = '\0';
+    node->silent = 0;
+    node->answered = false;
+    node->seen = (struct observation){0};
+}
+
 void node_reconnect(struct node *node)
 {
     bool busy = sql_probe_busy(node->probe);

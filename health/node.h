@@ -40,6 +40,8 @@ void node_evidence(const struct node *node, uint64_t now_us, struct evidence *ou
 void node_schedule(struct node *node, const struct pace *pace);
 void node_hint(struct node *node, uint64_t gap_ms);
 void node_hurry(struct node *node, const struct pace *pace);
+/* As if it had never been looked at. */
+void node_forget(struct node *node);
 /* The settings changed: connects anew, the evidence stays. */
 void node_reconnect(struct node *node);
 /* No callback afterwards. Whoever uses the endpoint must have stopped before. */

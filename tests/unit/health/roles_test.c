@@ -95,6 +95,36 @@ static void what_was_remembered_keeps_an_old_primary_out_after_a_restart_of_role
     watcher_run(&stage.watcher, 300);
     assert_int_equal(stage.watcher.topology->primary, -1);
     assert_non_null(strstr(stage.watcher.topology->no_primary_reason, "timeline 2 was seen"));
+    control_decide(stage.watcher.control, CONTROL_FORGET, "main", "nobody");
+    control_decide(stage.watcher.control, CONTROL_FORGET, "elsewhere", "n1");
+    control_decide(stage.watcher.control, CONTROL_ACCEPT, "main", "n1"); /* it has never answered this one */
+    watcher_run(&stage.watcher, 100);
+    assert_int_equal(stage.watcher.topology->primary, -1);
+    control_decide(stage.watcher.control, CONTROL_FORGET, "main", "n1");
+    watcher_until(&stage.watcher, 1000, "after the dead timeline is forgotten", primary_is, 0);
+    end(&stage);
+}
+
+static void a_cluster_that_was_initialised_anew_is_refused_until_it_is_accepted(void **state)
+{
+    (void)state;
+    struct stage stage;
+    begin(&stage, 1, "");
+    watcher_until(&stage.watcher, 2000, "the first", primary_is, 0);
+    watcher_run(&stage.watcher, 200);
+    watcher_stop(&stage.watcher);
+    char path[128];
+    snprintf(path, sizeof path, "%s/main.state", stage.postgres.folder);
+    FILE *out = fopen(path, "w");
+    fprintf(out, "system_identifier=7\ntimeline=9\n"); /* as if another cluster had been here before */
+    fclose(out);
+    watcher_start(&stage.watcher, watcher_config(&stage.postgres, quick));
+    watcher_until(&stage.watcher, 2000, "up", node_is_up, 0);
+    watcher_run(&stage.watcher, 200);
+    assert_int_equal(stage.watcher.topology->primary, -1);
+    assert_non_null(strstr(stage.watcher.topology->nodes[0].reason, "belongs to another cluster"));
+    control_decide(stage.watcher.control, CONTROL_ACCEPT, "main", "n0");
+    watcher_until(&stage.watcher, 1000, "accepted", primary_is, 0);
     end(&stage);
 }
 
@@ -231,6 +261,7 @@ int main(void)
         cmocka_unit_test(a_first_topology_comes_at_once_and_roles_within_a_second),
         cmocka_unit_test(a_killed_primary_is_down_at_once_and_a_promoted_replica_found_in_half_a_second),
         cmocka_unit_test(what_was_remembered_keeps_an_old_primary_out_after_a_restart_of_rolecall),
+        cmocka_unit_test(a_cluster_that_was_initialised_anew_is_refused_until_it_is_accepted),
         cmocka_unit_test(a_frozen_primary_is_suspect_then_down_and_comes_back),
         cmocka_unit_test(two_promoted_apart_are_a_split_until_one_yields),
         cmocka_unit_test(a_wrong_password_is_alive_and_says_so),
