@@ -53,6 +53,7 @@ static void become(const struct child_account *account)
     if (initgroups(account->name, account->gid) != 0 || setgid(account->gid) != 0 ||
         setuid(account->uid) != 0)
         give_up(account->name);
+    setenv("HOME", account->home, 1); /* libpq looks for certificates there */
 }
 
 static void redirect(const char *log_path)

@@ -19,6 +19,7 @@ struct child_account {
     char name[64];
     uid_t uid;
     gid_t gid;
+    char home[256];
     bool change; /* we are root and become this account; false: we are it */
 };
 

@@ -98,6 +98,7 @@ bool local_find_account(struct local_cluster *cluster, struct error *error)
     account->uid = entry ? entry->pw_uid : geteuid();
     account->gid = entry ? entry->pw_gid : getegid();
     snprintf(account->name, sizeof account->name, "%s", entry ? entry->pw_name : "");
+    snprintf(account->home, sizeof account->home, "%s", entry ? entry->pw_dir : "/");
     return true;
 }
 

@@ -175,7 +175,11 @@ def test_scram_nonsense(busy):
             w.send(message("p", payload))
             try:
                 m = w.receive()
-                assert m.kind == "E" and m.sqlstate in ("08P01", "28P01", "28000", "0A000")
+                if payload.endswith(b"\xff"):  # no initial response: the server asks for it
+                    assert m.kind == "R"
+                    w.send(message("p", b"nonsense"))
+                    m = w.receive()
+                assert m.kind == "E" and m.sqlstate in ("08P01", "28P01", "28000", "0A000"), payload
             except Closed:
                 pass
             assert w.is_closed(8)
@@ -209,6 +213,27 @@ def test_a_client_that_sends_without_ever_reading(busy):
         except TimeoutError:
             pass
         assert busy.rss_kib() - before < (300 if SANITIZED else 40) * 1024
+
+
+@pytest.mark.parametrize("never_reads", [True, False])
+def test_a_client_that_vanishes_while_it_is_throttled_leaves_nothing(make, cluster, never_reads):
+    """A session that waits for its client's buffers must notice that there is no client any more: else it stays for ever,
+    and rolecall's end has to wait for shutdown_timeout."""
+    r = make(cluster, {"primary": dict(route="primary", pool="transaction")}, settings={"shutdown_timeout": "30s"})
+    w = Wire(r.ports["primary"])
+    w.login()
+    w.socket.settimeout(1)
+    try:
+        for _ in range(200 if never_reads else 1):
+            w.socket.sendall(query("select repeat('x', 10000) from generate_series(1, 1000)") * 1000)
+    except TimeoutError:
+        pass
+    w.close()
+    wait_until(lambda: not cluster.primary.backends("state = 'active' and usename = 'app' and query like '%generate_series(1, 1000)%'"),
+               20, "its query ends")
+    began = time.monotonic()
+    r.stop()
+    assert time.monotonic() - began < 10
 
 
 def test_a_batch_without_end_is_bounded(busy):

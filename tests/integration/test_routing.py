@@ -36,7 +36,7 @@ READS = [
 ]
 
 WRITES = [
-    "select whereami() from pg_class limit 1 for share",
+    "select whereami() from {t} limit 1 for share",
     "select whereami() from (select 1) a for update",
     "with a as (insert into {t} values (1) returning 1) select whereami() from a",
     "select whereami(), nextval('{t}_seq')",
@@ -51,14 +51,14 @@ WRITES = [
     "select whereami(), {t}_writes()",
     "insert into {t} values (1) returning whereami()",
     "update {t} set a = a returning whereami()",
-    "delete from {t} returning whereami()",
+    "with d as (delete from {t} where a = -1 returning 1) select whereami()",
 ]
 
 
 @pytest.fixture(scope="module")
-def objects(cluster):
-    """A table with one row, a sequence, an unlogged table and a function that writes."""
-    with cluster.primary.connect(user="app", password="app-secret") as c:
+def objects(rolecall, cluster):
+    """A table with one row, a sequence, an unlogged table and a function that writes; made where rolecall sees it."""
+    with rolecall.connect("primary") as c:
         c.execute("create table r (a int)")
         c.execute("insert into r values (0)")
         c.execute("create sequence r_seq")

@@ -77,9 +77,10 @@ def test_asking_twice_is_a_protocol_violation(rolecall, order):
     with Wire(rolecall.ports["primary"]) as w:
         for code in order:
             w.send(struct.pack("!II", 8, code))
-        assert w.take(1) == b"N"
         try:
-            assert w.receive().sqlstate == "08P01"
+            while (answer := w.take(1, timeout=5)) == b"N":
+                pass
+            assert answer == b"E"
         except Closed:
             pass
         assert w.is_closed()

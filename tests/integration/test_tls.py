@@ -31,8 +31,8 @@ def tls_cluster(authority):
 
 def front(authority, mode, **more):
     cert, key = authority.issue("front")
-    return {"main": dict(route="primary", pool="transaction", tls=mode, tls_cert_file=cert, tls_key_file=key,
-                         tls_ca_file=authority.ca, **more)}
+    given = dict(route="primary", pool="transaction", tls=mode, tls_cert_file=cert, tls_key_file=key, tls_ca_file=authority.ca)
+    return {"main": {**given, **more}}
 
 
 def context(authority, alpn=None, cert=None):
@@ -177,7 +177,7 @@ def test_tls_on_both_sides(make, tls_cluster, authority):
 
 
 def test_passthrough_under_tls_reaches_the_node(make, tls_cluster, authority):
-    r = make(tls_cluster, front(authority, "require", auth="passthrough") , ready=False,
+    r = make(tls_cluster, front(authority, "require", auth="passthrough", pool="none"), ready=False,
              cluster_settings={"tls": "require"})
     assert r.value("main", "select current_user::text", sslmode="require", channel_binding="disable") == "app"
 

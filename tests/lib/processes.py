@@ -70,6 +70,14 @@ def server_command(argv, death_signal="KILL", account=ACCOUNT):
     return prefix + [str(a) for a in argv]
 
 
+def environment(account, env=None):
+    """The caller's, with the account's own home: libpq looks for certificates there."""
+    env = dict(os.environ if env is None else env)
+    if account:
+        env["HOME"] = pwd.getpwnam(account).pw_dir
+    return env
+
+
 def start(argv, log, death_signal="KILL", account=ACCOUNT, env=None, cwd="/"):
     """A server process in its own session, its output appended to the file `log`."""
     with open(log, "ab") as out:
@@ -78,7 +86,7 @@ def start(argv, log, death_signal="KILL", account=ACCOUNT, env=None, cwd="/"):
             stdin=subprocess.DEVNULL,
             stdout=out,
             stderr=out,
-            env=env,
+            env=environment(account, env),
             cwd=cwd,
             start_new_session=True,
         )
@@ -93,7 +101,7 @@ def run(argv, account=ACCOUNT, env=None, timeout=120, check=True, input=None):
         stdin=None if input is not None else subprocess.DEVNULL,
         input=input,
         text=True,
-        env=env,
+        env=environment(account, env),
         cwd="/",
         timeout=timeout,
     )
