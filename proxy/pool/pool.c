@@ -287,6 +287,14 @@ void pools_forget_unused(struct pools *pools)
     }
 }
 
+static uint32_t count_resetting(const struct pool_node *at)
+{
+    uint32_t n = 0;
+    for (const struct server *server = at->places[PLACE_BUSY].first; server; server = server->next)
+        n += !server->claim;
+    return n;
+}
+
 void pools_each(struct pools *pools, void *context, void (*visit)(void *context, const struct pool_numbers *numbers))
 {
     struct pool *pool, *next;
@@ -294,18 +302,35 @@ void pools_each(struct pools *pools, void *context, void (*visit)(void *context,
     {
         for (struct pool_node *at = pool->nodes; at; at = at->next) {
             struct pool_numbers numbers = {
-                .cluster = pools->runtime->config->clusters[pool->cluster].name,
+                .cluster = pool->cluster < pools->runtime->config->n_clusters
+                               ? pools->runtime->config->clusters[pool->cluster].name
+                               : "", /* the cluster is gone, its sessions are not */
                 .database = pool->database,
                 .user = pool->user,
                 .node = at->live->name,
                 .idle = at->places[PLACE_IDLE].count,
                 .active = at->places[PLACE_BUSY].count,
                 .opening = at->places[PLACE_OPENING].count,
+                .resetting = count_resetting(at),
                 .waiting = at->n_claims,
                 .connections = ledger_connections(at->ledger),
                 .oldest_wait_us = at->first_claim ? clock_now_us() - at->first_claim->since_us : 0,
+                .limits = &pool->limits,
             };
             visit(context, &numbers);
         }
+    }
+}
+
+void pools_each_server(struct pools *pools, void *context,
+    void (*visit)(void *context, const struct pool *pool, const struct server *server))
+{
+    struct pool *pool, *next;
+    HASH_ITER(hh, pools->by_key, pool, next)
+    {
+        for (struct pool_node *at = pool->nodes; at; at = at->next)
+            for (int place = 0; place < PLACES; place++)
+                for (struct server *server = at->places[place].first; server; server = server->next)
+                    visit(context, pool, server);
     }
 }

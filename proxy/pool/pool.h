@@ -121,8 +121,13 @@ void pool_cancel_done(struct server *server);
 struct pool_numbers {
     const char *cluster, *database, *user, *node;
     uint32_t idle, active, opening, waiting, connections;
+    uint32_t resetting; /* among the active ones: between two users */
     uint64_t oldest_wait_us;
+    const struct limits *limits; /* borrowed */
 };
 void pools_each(struct pools *pools, void *context, void (*visit)(void *context, const struct pool_numbers *numbers));
+/* Every server connection of the pools (relays have their own). */
+void pools_each_server(struct pools *pools, void *context,
+    void (*visit)(void *context, const struct pool *pool, const struct server *server));
 
 #endif

@@ -215,6 +215,7 @@ struct session *session_new(struct sessions *all)
     session->all = all;
     session->tx_status = 'I';
     session->state = SESSION_STARTUP;
+    session->began_ms = session->state_since_ms = uv_now(all->reactor->loop);
     session->claim.events = &route_claim_events;
     session->claim.user = session;
     session->parked.events = &route_parked_events;

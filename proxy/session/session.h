@@ -157,7 +157,7 @@ struct session {
     uint64_t max_lag_bytes; /* rolecall.max_lag; 0 = the cluster's */
     uint64_t write_epoch, seen_epoch;
 
-    uint64_t deadline_ms, state_since_ms;
+    uint64_t deadline_ms, state_since_ms, began_ms;
     uint64_t started_us; /* of the current request */
     uint64_t held_since_ms;
 };
