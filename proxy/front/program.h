@@ -1,8 +1,8 @@
 /*
  * The running program: main thread, workers, listeners, signals, reload and shutdown.
  *
- * program.c does not know the control thread (proxy and health never include each other): main.c passes the three
- * functions that start it, find its mailbox and stop it.
+ * program.c does not know the control thread (proxy and health never include each other): main.c passes the
+ * three functions that start it, find its mailbox and stop it.
  */
 #ifndef ROLECALL_FRONT_PROGRAM_H
 #define ROLECALL_FRONT_PROGRAM_H

@@ -1,0 +1,56 @@
+/*
+ * The commands of the admin socket: one constant table of words, arguments, permission, columns, help text
+ * and handler that serves both languages, HELP and `rolecall ctl`. Main thread.
+ *
+ *     command_find -> (survey of the workers, when the command wants one) -> command_run -> result
+ */
+#ifndef ROLECALL_FRONT_COMMAND_H
+#define ROLECALL_FRONT_COMMAND_H
+
+#include "conf/base/error.h"
+#include "proxy/front/admin_survey.h"
+#include "proxy/front/admin_view.h"
+#include "proxy/front/command_result.h"
+#include "proxy/front/command_words.h"
+
+#define SQLSTATE_SYNTAX_ERROR "42601"
+#define SQLSTATE_INSUFFICIENT_PRIVILEGE "42501"
+
+enum permission {
+    PERMISSION_READ, /* whoever may open the socket */
+    PERMISSION_ADMIN /* root and the account that rolecall runs as */
+};
+
+struct command_call {
+    const struct command *command;
+    const struct word *arguments; /* the words behind the command's own */
+    size_t n_arguments;
+    struct admin_view *view;
+    const struct survey *survey; /* finished; NULL unless the command wants one */
+    struct result result;        /* to be filled; has the command's columns */
+};
+
+struct command {
+    const char *words;     /* "SHOW NODES": upper case, one blank between */
+    const char *arguments; /* for people; "" = none are taken; "..." = any, and ignored */
+    enum permission permission;
+    enum survey_kind survey;
+    const struct result_shape *shape;
+    bool (*run)(struct command_call *call, struct error *error);
+    const char *help; /* NULL: accepted for the sake of drivers, not shown */
+};
+
+const struct command *command_table(size_t *n);
+
+/* The command that these words begin with, checked for arguments and permission; NULL fills the error. *used:
+   how many of the words are the command's own. */
+const struct command *command_find(
+    const struct words *words, bool is_admin, size_t *used, struct error *error);
+
+/* Fills call->result, or the error. */
+bool command_run(struct command_call *call, struct error *error);
+
+/* The first word: what CommandComplete says. */
+struct slice command_tag(const struct command *command);
+
+#endif

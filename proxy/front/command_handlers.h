@@ -1,0 +1,51 @@
+/* The handlers and columns that the command table is made of; for command_table.c only. */
+#ifndef ROLECALL_FRONT_COMMAND_HANDLERS_H
+#define ROLECALL_FRONT_COMMAND_HANDLERS_H
+
+#include "proxy/front/command.h"
+
+#define RESULT_SHAPE(columns)                                                                                \
+    {                                                                                                        \
+        columns, sizeof(columns) / sizeof *(columns)                                                         \
+    }
+
+/* command_cluster.c */
+extern const struct result_shape nodes_shape, clusters_shape, listeners_shape;
+bool show_nodes(struct command_call *call, struct error *error);
+bool show_clusters(struct command_call *call, struct error *error);
+bool show_listeners(struct command_call *call, struct error *error);
+
+/* command_counters.c */
+extern const struct result_shape workers_shape, stats_shape, routes_shape;
+bool show_workers(struct command_call *call, struct error *error);
+bool show_stats(struct command_call *call, struct error *error);
+bool show_routes(struct command_call *call, struct error *error);
+
+/* command_sessions.c */
+extern const struct result_shape sessions_shape, pins_shape, servers_shape;
+bool show_sessions(struct command_call *call, struct error *error);
+bool show_pins(struct command_call *call, struct error *error);
+bool show_servers(struct command_call *call, struct error *error);
+
+/* command_pools.c */
+extern const struct result_shape pools_shape;
+bool show_pools(struct command_call *call, struct error *error);
+
+/* command_config.c */
+extern const struct result_shape config_shape;
+bool show_config(struct command_call *call, struct error *error);
+
+/* command_explain.c */
+extern const struct result_shape explain_shape;
+bool explain_route(struct command_call *call, struct error *error);
+
+/* command_process.c */
+extern const struct result_shape no_shape, version_shape, help_shape;
+bool show_version(struct command_call *call, struct error *error);
+bool show_help(struct command_call *call, struct error *error);
+bool run_reload(struct command_call *call, struct error *error);
+bool run_shutdown(struct command_call *call, struct error *error);
+bool run_log_level(struct command_call *call, struct error *error);
+bool run_nothing(struct command_call *call, struct error *error);
+
+#endif
