@@ -308,7 +308,9 @@ static void judge_replica(struct bench *bench, size_t i)
     node->shares_history = leader && seen->timeline != 0 && seen->timeline == leader->timeline;
     if (seen->timeline == 0)
         because(node->reason,
-            "in recovery, on a timeline that the probe's user may not see (grant it pg_monitor)");
+            seen->receiver
+                ? "in recovery, on a timeline that the probe's user may not see (grant it pg_monitor)"
+                : "in recovery, without a connection to its primary, on a timeline that is not known");
     else
         because(node->reason, "in recovery on timeline %" PRIu32 "%s", seen->timeline,
             seen->receiver ? "" : ", without a connection to its primary");

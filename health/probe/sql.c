@@ -1,7 +1,7 @@
 /*
  * Looking at a node by SQL; see sql.h.
  *
- *     run -> connect (once) -> ask -> [identify -> history, on the walsender] -> report
+ *     run -> connect (once), then the walsender -> ask -> [identify -> history, on the walsender] -> report
  *
  * An established connection that turns out to be broken is opened again within the same look: only a node
  * that cannot be reached anew is reported as gone. The walsender is a bonus: a role that may not replicate,
@@ -300,6 +300,9 @@ static void on_main_opened(void *context, const struct pgconn_answer *answer)
     struct sql_probe *probe = context;
     if (answer->outcome == PGCONN_OK) {
         probe->question = SQL_QUESTION_FULL;
+        probe->walsender_not_before_us =
+            0; /* what refused it may have been another server, or another moment */
+        open_walsender(probe);
         ask(probe);
         return;
     }
@@ -342,11 +345,12 @@ void sql_probe_run(struct sql_probe *probe)
     probe->report = (struct sql_report){.asked_at_us = clock_now_us()};
     probe->fresh = false;
     probe->walsender_refused = false;
-    open_walsender(probe);
-    if (pgconn_ready(probe->main))
-        ask(probe);
-    else
+    if (!pgconn_ready(probe->main)) {
         open_main(probe);
+        return;
+    }
+    open_walsender(probe);
+    ask(probe);
 }
 
 bool sql_probe_busy(const struct sql_probe *probe)

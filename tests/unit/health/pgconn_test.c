@@ -387,6 +387,30 @@ static void nobody_listening_is_refused_at_once(void **state)
     end(&stage);
 }
 
+static void a_host_that_drops_packets_is_given_up_at_the_deadline(void **state)
+{
+    (void)state;
+    static const enum act acts[] = {ACT_LISTEN};
+    struct stage stage;
+    int fillers[8];
+    begin(&stage, acts);
+    struct sockaddr_in address = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+    address.sin_port = htons(stage.fake.port);
+    for (size_t i = 0; i < COUNT(fillers); i++) { /* a full backlog: the kernel drops what comes */
+        fillers[i] = socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK, 0);
+        connect(fillers[i], (struct sockaddr *)&address, sizeof address);
+    }
+    uint64_t begin_us = clock_now_us();
+    open_at(&stage, "127.0.0.1", stage.fake.port, NULL);
+    run_until(&stage, 1);
+    uint64_t took_us = clock_now_us() - begin_us;
+    assert_int_equal(stage.answer.outcome, PGCONN_TIMEOUT);
+    assert_true(took_us >= TIMEOUT_MS * 1000 - 2000 && took_us < 2 * TIMEOUT_MS * 1000);
+    for (size_t i = 0; i < COUNT(fillers); i++)
+        close(fillers[i]);
+    end(&stage);
+}
+
 static void a_socket_that_is_not_there_is_refused(void **state)
 {
     (void)state;
@@ -683,6 +707,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(each_failure_to_connect_is_told_apart),
         cmocka_unit_test(nobody_listening_is_refused_at_once),
+        cmocka_unit_test(a_host_that_drops_packets_is_given_up_at_the_deadline),
         cmocka_unit_test(a_socket_that_is_not_there_is_refused),
         cmocka_unit_test(a_name_is_resolved_and_its_addresses_are_tried_in_turn),
         cmocka_unit_test(a_name_without_an_address_is_unresolved),

@@ -144,23 +144,32 @@ static void a_frozen_primary_is_suspect_then_down_and_comes_back(void **state)
     end(&stage);
 }
 
+static bool split_names_the_forks(struct watcher *watcher, int node)
+{
+    (void)node;
+    return watcher->topology->no_primary_reason &&
+           strstr(watcher->topology->no_primary_reason, "(forked at ");
+}
+
 static void two_promoted_apart_are_a_split_until_one_yields(void **state)
 {
     (void)state;
     struct stage stage;
     begin(&stage, 3, "");
     watcher_until(&stage.watcher, 2000, "all roles", all_settled, 0);
+    postgres_stop(&stage.postgres, 2);
+    postgres_sql(
+        &stage.postgres, 0, "postgres", "CREATE TABLE t ()"); /* the second gets this, the third does not */
     postgres_stop(&stage.postgres, 0);
     watcher_until(&stage.watcher, 2000, "down", node_is_down, 0);
-    postgres_stop(&stage.postgres, 2);
     postgres_sql(&stage.postgres, 1, "postgres", "SELECT pg_promote(true)");
-    postgres_sql(&stage.postgres, 1, "postgres", "CREATE TABLE t (); SELECT pg_switch_wal()");
     watcher_until(&stage.watcher, 2000, "promoted", primary_is, 1);
     postgres_append(&stage.postgres, 2, "postgresql.auto.conf", "primary_conninfo = ''");
     postgres_run(&stage.postgres, 2);
     postgres_sql(&stage.postgres, 2, "postgres", "SELECT pg_promote(true)");
     watcher_until(&stage.watcher, 2000, "split", primary_is, -1);
     assert_non_null(strstr(stage.watcher.topology->no_primary_reason, "split: n1 and n2"));
+    watcher_until(&stage.watcher, 3000, "histories compared", split_names_the_forks, 0);
     postgres_stop(&stage.postgres, 2);
     watcher_until(&stage.watcher, 2000, "one yielded", primary_is, 1);
     end(&stage);
