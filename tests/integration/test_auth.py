@@ -137,9 +137,9 @@ host    nick     all    127.0.0.0/8   trust
     r = make(cluster, listener("hba", hba_file=hba, auth_file=users), databases={"nick": {"dbname": "app"}}, ready=False)
     assert r.value("main", "select current_user::text") == "app"
     refused(r, password="wrong")
-    assert 'no hba rule lets user "legacy"' in refused(r, user="legacy", password="legacy-secret")
+    assert 'rejects connection for user "legacy"' in refused(r, user="legacy", password="legacy-secret")
     assert r.value("main", "select current_user::text", dbname="nick", password="whatever") == "app"
-    assert 'no hba rule lets user "app"' in refused(r, dbname="postgres")
+    assert 'no hba_file entry for user "app"' in refused(r, dbname="postgres")
 
 
 def test_a_changed_password_is_known_after_a_failed_proof(make, own_cluster):

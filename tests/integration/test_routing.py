@@ -14,7 +14,8 @@ pytestmark = pytest.mark.proxy
 
 
 @pytest.fixture
-def split(rolecall):
+def split(rolecall, cluster):
+    rolecall.wait_answer("split", cluster.replica_ports)  # after a change of the schema reads are on the primary for a moment
     with rolecall.connect("split") as connection:
         yield connection
 
@@ -67,6 +68,9 @@ def objects(rolecall, cluster):
         c.execute("create function r_writes() returns int language plpgsql as $$ begin insert into r values (2); return 1; end $$")
         c.execute("create function r_stable(int) returns int stable language sql as $$ select whereami() + 0 * $1 $$")
     cluster.catch_up()
+    # What is new is known to every session of rolecall a moment later.
+    wait_until(lambda: rolecall.value("split", "select whereami() from r_seq") == cluster.primary.port, 5, "the sequence is known")
+    rolecall.wait_answer("split", cluster.replica_ports)
     yield "r"
     with cluster.primary.connect(user="app", password="app-secret") as c:
         c.execute("drop table r, r_unlogged")
@@ -76,6 +80,7 @@ def objects(rolecall, cluster):
 
 @pytest.mark.parametrize("sql", READS)
 def test_a_read_goes_to_a_replica(rolecall, cluster, sql):
+    rolecall.wait_answer("split", cluster.replica_ports)
     with rolecall.connect("split", prepare_threshold=None) as c:
         assert where(c, sql) in cluster.replica_ports
         assert where(c, sql, prepare=True) in cluster.replica_ports
