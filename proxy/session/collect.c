@@ -98,7 +98,7 @@ static void class_prepared(struct session *session, struct prepared *prepared)
 
 /* ---- the session's names ---- */
 
-static bool note_change(struct request *request, struct name_change change)
+static bool note_change(struct request *request, struct slice name, struct name_change change)
 {
     if (request->n_changes == request->cap_changes) {
         uint32_t cap = request->cap_changes ? request->cap_changes * 2 : 4;
@@ -108,23 +108,18 @@ static bool note_change(struct request *request, struct name_change change)
         request->changes = changes;
         request->cap_changes = cap;
     }
+    change.name = malloc(name.len + 1);
+    if (!change.name)
+        return false;
+    memcpy(change.name, name.data, name.len);
+    change.len = name.len;
     request->changes[request->n_changes++] = change;
     return true;
-}
-
-static char *copy_name(struct slice name)
-{
-    char *copy = malloc(name.len + 1);
-    if (copy)
-        memcpy(copy, name.data, name.len);
-    return copy;
 }
 
 static bool on_named_parse(struct session *session, const struct frontend_parse *parse, uint32_t ordinal)
 {
     struct prepared_registry *registry = session->all->pools.prepared;
-    struct name_change change = {
-        .ordinal = ordinal, .name = copy_name(parse->name), .len = parse->name.len};
     if (names_count(&session->names) >= session->runtime->config->max_prepared_statements) {
         session_fatal(session, SQLSTATE_LIMIT_EXCEEDED, "more than max_prepared_statements = %u prepared statements",
             session->runtime->config->max_prepared_statements);
@@ -135,10 +130,11 @@ static bool on_named_parse(struct session *session, const struct frontend_parse 
     if (!prepared)
         return false;
     class_prepared(session, prepared);
-    change.duplicate = !names_add(&session->names, parse->name, prepared);
-    if (change.duplicate)
+    bool duplicate = !names_add(&session->names, parse->name, prepared);
+    if (duplicate)
         prepared_unref(registry, prepared);
-    return note_change(&session->request, change);
+    return note_change(&session->request, parse->name,
+        (struct name_change){.ordinal = ordinal, .duplicate = duplicate});
 }
 
 static bool on_parse(struct session *session, const struct frame *frame)
@@ -190,12 +186,9 @@ static bool on_close(struct session *session, const struct frame *frame)
     uint32_t ordinal = session->request.n_closes++;
     if (target.kind != 'S' || target.name.len == 0)
         return true;
-    struct name_change change = {.closed = true,
-        .ordinal = ordinal,
-        .name = copy_name(target.name),
-        .len = target.name.len,
-        .prepared = names_remove(&session->names, target.name)};
-    return note_change(&session->request, change);
+    struct name_change change = {
+        .closed = true, .ordinal = ordinal, .prepared = names_remove(&session->names, target.name)};
+    return note_change(&session->request, target.name, change);
 }
 
 bool collect_note(struct session *session, const struct frame *frame)

@@ -462,10 +462,10 @@ static void flush(struct stream *stream)
         if (sent < 0) {
             /* What the peer said before it went may still wait in the socket: let reading find the end. */
             drop_sent(stream, stream->out_len);
-            stream->choked = 0;
-            poll_for(stream);
-            if (stream->eof_seen)
+            if (stream->eof_seen || stream->choked)
                 end_errno(stream, code);
+            else
+                poll_for(stream);
             return;
         }
         drop_sent(stream, (size_t)sent);
@@ -508,6 +508,15 @@ static void connected(struct stream *stream)
     stream->events->on_open(stream->owner);
 }
 
+static void socket_failed(struct stream *stream)
+{
+    int code = 0;
+    socklen_t size = sizeof code;
+    if (getsockopt(stream->fd, SOL_SOCKET, SO_ERROR, &code, &size) != 0 || code == 0)
+        code = ECONNRESET;
+    end_errno(stream, code);
+}
+
 static void on_poll(uv_poll_t *poll, int status, int events)
 {
     struct stream *stream = poll->data;
@@ -519,8 +528,15 @@ static void on_poll(uv_poll_t *poll, int status, int events)
         handshake(stream);
         return;
     }
-    if (status < 0)
-        events = UV_READABLE;
+    if (status < 0) { /* the socket has failed, and libuv has stopped polling it */
+        stream->polled = 0;
+        if (stream->choked) {
+            socket_failed(stream);
+            return;
+        }
+        poll_for(stream);
+        events = UV_READABLE; /* what came before the failure, then the failure itself */
+    }
     if ((events & UV_READABLE) && !stream->choked)
         readable(stream);
     if ((events & UV_WRITABLE) && stream->state == STREAM_OPEN && stream->blocked)
