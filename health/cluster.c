@@ -30,8 +30,7 @@ struct cluster {
     struct cluster_live *live;
     size_t n;
     struct node *nodes[TOPOLOGY_MAX_NODES];
-    uint64_t
-        samples[TOPOLOGY_MAX_NODES]; /* the number under which a node's look under way was asked; 0 = none */
+    struct sample_mark marks[TOPOLOGY_MAX_NODES]; /* of the looks under way; number 0: no sample */
     struct verdict verdict;
     uint64_t seeking_since_us; /* there is no primary since; 0 = there is one */
     uint64_t told_us;          /* when the log was told last why there is none, and what */
@@ -185,7 +184,9 @@ static void on_asking(void *context, struct node *node)
 {
     struct cluster *cluster = context;
     size_t i = index_of(cluster, node);
-    cluster->samples[i] = (int)i == cluster->verdict.primary ? sampler_begin(cluster->sampler) : 0;
+    cluster->marks[i] = (struct sample_mark){0};
+    if ((int)i == cluster->verdict.primary)
+        cluster->marks[i] = sampler_begin(cluster->sampler);
 }
 
 static void on_looked(void *context, struct node *node, const struct observation *seen)
@@ -194,8 +195,8 @@ static void on_looked(void *context, struct node *node, const struct observation
     size_t i = index_of(cluster, node);
     struct pace pace;
     judge_now(cluster);
-    if (seen && (seen->in_recovery || cluster->samples[i] != 0))
-        sampler_observed(cluster->sampler, i, cluster->samples[i], seen);
+    if (seen && (seen->in_recovery || cluster->marks[i].number != 0))
+        sampler_observed(cluster->sampler, i, &cluster->marks[i], seen);
     pace = pace_of(cluster, seen != NULL);
     node_schedule(node, &pace);
 }
@@ -325,7 +326,7 @@ static void open_sampler(struct cluster *cluster)
     struct sampler_node nodes[TOPOLOGY_MAX_NODES];
     for (size_t i = 0; i < cluster->n; i++) {
         nodes[i] = (struct sampler_node){node_endpoint(cluster->nodes[i]), node_live(cluster->nodes[i])};
-        cluster->samples[i] = 0;
+        cluster->marks[i] = (struct sample_mark){0};
     }
     cluster->sampler = sampler_open(cluster->loop, &cluster->settings, cluster->live, nodes, cluster->n);
 }

@@ -20,19 +20,20 @@ static void thin(struct sample_ring *ring)
     ring->n = kept + ring->n - half;
 }
 
-void sample_ring_add(struct sample_ring *ring, uint64_t number, uint64_t lsn)
+void sample_ring_add(struct sample_ring *ring, const struct sample *sample)
 {
     /* Answers may overtake each other: an older sample that comes late is covered by the newer one. */
-    if (ring->n > 0 && ring->samples[ring->n - 1].number >= number)
+    if (ring->n > 0 && ring->samples[ring->n - 1].number >= sample->number)
         return;
-    while (ring->n > 0 && ring->samples[ring->n - 1].lsn >= lsn)
+    while (ring->n > 0 && ring->samples[ring->n - 1].lsn >= sample->lsn)
         ring->n--;
     if (ring->n == SAMPLE_RING_SIZE)
         thin(ring);
-    ring->samples[ring->n++] = (struct sample){number, lsn};
+    ring->samples[ring->n++] = *sample;
 }
 
-uint64_t sample_ring_reached(const struct sample_ring *ring, uint64_t replayed)
+/* How many positions are at most `replayed`. */
+static size_t count_reached(const struct sample_ring *ring, uint64_t replayed)
 {
     size_t low = 0, high = ring->n;
     while (low < high) {
@@ -42,5 +43,17 @@ uint64_t sample_ring_reached(const struct sample_ring *ring, uint64_t replayed)
         else
             high = middle;
     }
-    return low == 0 ? 0 : ring->samples[low - 1].number;
+    return low;
+}
+
+const struct sample *sample_ring_reached(const struct sample_ring *ring, uint64_t replayed)
+{
+    size_t reached = count_reached(ring, replayed);
+    return reached == 0 ? NULL : &ring->samples[reached - 1];
+}
+
+const struct sample *sample_ring_missed(const struct sample_ring *ring, uint64_t replayed)
+{
+    size_t reached = count_reached(ring, replayed);
+    return reached == ring->n ? NULL : &ring->samples[reached];
 }

@@ -12,6 +12,7 @@
 
 struct sample {
     uint64_t number, lsn;
+    uint64_t asked_at_us; /* whoever has replayed this sample has everything that was written until then */
 };
 
 /* Sorted: numbers and positions both rise. */
@@ -22,8 +23,11 @@ struct sample_ring {
 
 void sample_ring_clear(struct sample_ring *ring);
 /* A sample that says no more than a newer one is left out, and makes older ones that say no more go. */
-void sample_ring_add(struct sample_ring *ring, uint64_t number, uint64_t lsn);
-/* The highest number whose position is at most `replayed`; 0 when there is none. */
-uint64_t sample_ring_reached(const struct sample_ring *ring, uint64_t replayed);
+void sample_ring_add(struct sample_ring *ring, const struct sample *sample);
+/* The one with the highest number whose position is at most `replayed`; NULL when there is none. Valid until
+   the next change. */
+const struct sample *sample_ring_reached(const struct sample_ring *ring, uint64_t replayed);
+/* The first one whose position is beyond `replayed`; NULL when there is none. */
+const struct sample *sample_ring_missed(const struct sample_ring *ring, uint64_t replayed);
 
 #endif

@@ -35,8 +35,8 @@ struct asker {
     size_t index;
     struct pgconn *conn;
     uint64_t not_before_us;
-    uint64_t number;      /* of the sample asked for; primary only */
-    uint64_t incarnation; /* of the sampler when it was asked */
+    struct sample_mark mark; /* of the sample asked for; primary only */
+    uint64_t incarnation;    /* of the sampler when it was asked */
 };
 
 struct sampled_node {
@@ -70,40 +70,67 @@ static void set_epoch(struct sampled_node *node, uint64_t epoch)
 
 /* --- positions --- */
 
-uint64_t sampler_begin(struct sampler *sampler)
+struct sample_mark sampler_begin(struct sampler *sampler)
 {
-    return atomic_fetch_add_explicit(&sampler->live->started, 1, memory_order_seq_cst) + 1;
+    uint64_t number = atomic_fetch_add_explicit(&sampler->live->started, 1, memory_order_seq_cst) + 1;
+    return (struct sample_mark){number, clock_now_us()};
 }
 
-static void take_sample(struct sampler *sampler, uint64_t number, uint64_t insert_lsn, uint64_t flush_lsn)
+static void take_sample(
+    struct sampler *sampler, const struct sample_mark *mark, uint64_t insert_lsn, uint64_t flush_lsn)
 {
-    sample_ring_add(&sampler->ring, number, insert_lsn);
+    const struct sample sample = {mark->number, insert_lsn, mark->asked_at_us};
+    sample_ring_add(&sampler->ring, &sample);
     sampler->force = flush_lsn < insert_lsn;
     if (insert_lsn > sampler->insert_lsn)
         sampler->insert_lsn = insert_lsn;
 }
 
-static void take_replay(struct sampler *sampler, struct sampled_node *node, uint64_t replayed_lsn)
+static uint64_t age_ms(const struct sample *sample, uint64_t otherwise)
 {
+    return sample ? (clock_now_us() - sample->asked_at_us) / 1000 : otherwise;
+}
+
+/*
+ * What a replica itself says of its lag, the time since the last transaction that it replayed, is far too
+ * much after a pause in which nothing was written, and 0 when it has heard nothing new because its connection
+ * is dead. The samples know better: it has everything until the one that it reached, and lacks what was there
+ * at the one that it missed.
+ */
+static uint64_t lag_between(const struct sample_ring *ring, uint64_t replayed_lsn, uint64_t said_ms)
+{
+    uint64_t least_ms = age_ms(sample_ring_missed(ring, replayed_lsn), 0);
+    uint64_t most_ms = age_ms(sample_ring_reached(ring, replayed_lsn), UINT64_MAX);
+    if (said_ms < least_ms)
+        return least_ms;
+    return said_ms > most_ms ? most_ms : said_ms;
+}
+
+static void take_replay(
+    struct sampler *sampler, struct sampled_node *node, uint64_t replayed_lsn, uint64_t lag_ms)
+{
+    struct node_live *live = node->node.live;
     uint64_t behind = sampler->insert_lsn > replayed_lsn ? sampler->insert_lsn - replayed_lsn : 0;
-    set_epoch(node, sample_ring_reached(&sampler->ring, replayed_lsn));
-    atomic_store_explicit(&node->node.live->lag_bytes, behind, memory_order_relaxed);
-    if (behind == 0)
-        atomic_store_explicit(&node->node.live->lag_ms, 0, memory_order_relaxed);
+    const struct sample *reached = sample_ring_reached(&sampler->ring, replayed_lsn);
+    lag_ms = behind == 0 ? 0 : lag_between(&sampler->ring, replayed_lsn, lag_ms);
+    set_epoch(node, reached ? reached->number : 0);
+    atomic_store_explicit(&live->lag_bytes, behind, memory_order_relaxed);
+    atomic_store_explicit(&live->lag_ms, lag_ms, memory_order_relaxed);
 }
 
 static void observed_replica(
     struct sampler *sampler, struct sampled_node *node, const struct observation *seen)
 {
-    atomic_store_explicit(&node->node.live->lag_ms, seen->lag_ms, memory_order_relaxed);
-    if (!node->comparable || seen->timeline != sampler->timeline || seen->started_us != node->started_us) {
-        set_epoch(node, 0);
+    if (node->comparable && seen->timeline == sampler->timeline && seen->started_us == node->started_us) {
+        take_replay(sampler, node, seen->lsn, seen->lag_ms);
         return;
     }
-    take_replay(sampler, node, seen->lsn);
+    set_epoch(node, 0);
+    atomic_store_explicit(&node->node.live->lag_ms, seen->lag_ms, memory_order_relaxed);
 }
 
-void sampler_observed(struct sampler *sampler, size_t index, uint64_t number, const struct observation *seen)
+void sampler_observed(
+    struct sampler *sampler, size_t index, const struct sample_mark *mark, const struct observation *seen)
 {
     struct sampled_node *node = &sampler->nodes[index];
     if (seen->in_recovery) {
@@ -114,7 +141,7 @@ void sampler_observed(struct sampler *sampler, size_t index, uint64_t number, co
     atomic_store_explicit(&node->node.live->lag_bytes, 0, memory_order_relaxed);
     if ((int)index == sampler->primary && seen->timeline == sampler->timeline &&
         seen->started_us == sampler->started_us)
-        take_sample(sampler, number, seen->lsn, seen->flush_lsn);
+        take_sample(sampler, mark, seen->lsn, seen->flush_lsn);
 }
 
 /* --- own connections --- */
@@ -215,7 +242,7 @@ static void on_primary(void *context, const struct pgconn_answer *answer)
         !lsn_parse(pgconn_value(answer, 0, 1), &flush_lsn))
         return;
     insert_lsn = lsn_without_page_header(insert_lsn, sampler->page_bytes, sampler->segment_bytes);
-    take_sample(sampler, asker->number, insert_lsn, flush_lsn);
+    take_sample(sampler, &asker->mark, insert_lsn, flush_lsn);
     if (sampler->force && clock_now_us() >= sampler->force_not_before_us)
         force_flush(asker);
 }
@@ -226,7 +253,7 @@ static void ask_primary(struct asker *asker)
 {
     struct sampler *sampler = asker->sampler;
     asker->incarnation = sampler->incarnation;
-    asker->number = sampler_begin(sampler);
+    asker->mark = sampler_begin(sampler);
     pgconn_query(asker->conn, "SELECT pg_current_wal_insert_lsn(), pg_current_wal_flush_lsn(), " STARTED_US,
         NULL, 0, sampler->settings->cluster->probe_timeout_ms, asker, on_primary);
 }
@@ -242,7 +269,7 @@ static void on_replica(void *context, const struct pgconn_answer *answer)
     if (!in_recovery || in_recovery[0] != 't' || number_at(answer, 2) != node->started_us)
         set_epoch(node, 0);
     else if (lsn_parse(pgconn_value(answer, 0, 0), &replayed_lsn))
-        take_replay(asker->sampler, node, replayed_lsn);
+        take_replay(asker->sampler, node, replayed_lsn, UINT64_MAX);
 }
 
 static void ask_replica(struct asker *asker)

@@ -34,11 +34,16 @@ struct sampler *sampler_open(uv_loop_t *loop, const struct settings *settings, s
 /* After each verdict: who is primary, and whose positions can be compared with the primary's. */
 void sampler_roles(struct sampler *sampler, const struct verdict *verdict, const struct evidence *evidence);
 
-/* Before a question about a position is sent to whatever node: the sample's number, already raised for all to
- * see. */
-uint64_t sampler_begin(struct sampler *sampler);
-/* A probe's answer, asked under `number`. */
-void sampler_observed(struct sampler *sampler, size_t node, uint64_t number, const struct observation *seen);
+/* The moment of a question about the primary's position. number 0: there is none. */
+struct sample_mark {
+    uint64_t number, asked_at_us;
+};
+
+/* Just before such a question is sent: the next number, already raised for all to see. */
+struct sample_mark sampler_begin(struct sampler *sampler);
+/* A probe's answer, asked at `mark`. */
+void sampler_observed(
+    struct sampler *sampler, size_t node, const struct sample_mark *mark, const struct observation *seen);
 /* A connection to this node broke: what it had replayed may be gone. */
 void sampler_broken(struct sampler *sampler, size_t node);
 

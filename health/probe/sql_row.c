@@ -19,6 +19,7 @@
     " CASE WHEN r.recovery THEN pg_last_wal_receive_lsn() ELSE pg_current_wal_flush_lsn() END,"              \
     " CASE WHEN NOT r.recovery THEN 0"                                                                       \
     "  WHEN w.pid IS NOT NULL AND pg_last_wal_receive_lsn() <= pg_last_wal_replay_lsn() THEN 0"              \
+    "  WHEN pg_last_xact_replay_timestamp() IS NULL THEN NULL"                                               \
     "  ELSE greatest(0, floor(1000 * extract(epoch FROM"                                                     \
     "   clock_timestamp() - pg_last_xact_replay_timestamp())))::bigint END,"                                 \
     " current_setting('default_transaction_read_only'),"                                                     \
