@@ -379,6 +379,43 @@ void value_allowed(const struct schema_key *key, char *out, size_t size)
     }
 }
 
+static char *join(char *const *list)
+{
+    size_t size = 1;
+    for (char *const *item = list; item && *item; item++)
+        size += strlen(*item) + 2;
+    char *out = calloc(1, size), *at = out;
+    for (char *const *item = list; at && item && *item; item++)
+        at += sprintf(at, "%s%s", item == list ? "" : ", ", *item);
+    return out;
+}
+
+char *value_text(const struct schema_key *key, const void *place)
+{
+    char number[32] = "";
+    switch (key->type) {
+    case VALUE_BOOL: return strdup(*(const bool *)place ? "on" : "off");
+    case VALUE_ENUM: return strdup(key->names[*(const unsigned *)place]);
+    case VALUE_UINT: print_limit(key, number, sizeof number, *(const uint32_t *)place); break;
+    case VALUE_PORT: print_limit(key, number, sizeof number, *(const uint16_t *)place); break;
+    case VALUE_DURATION:
+    case VALUE_SIZE:
+        if (*(const uint64_t *)place > 0)
+            print_limit(key, number, sizeof number, *(const uint64_t *)place);
+        else
+            snprintf(number, sizeof number, "0"); /* without a unit */
+        break;
+    case VALUE_MODE: snprintf(number, sizeof number, "%04o", (unsigned)*(const uint32_t *)place); break;
+    case VALUE_LIST: return join(*(char *const *const *)place);
+    case VALUE_SECRET: return *(char *const *)place ? strdup("********") : NULL;
+    case VALUE_STRING:
+    case VALUE_TEXT:
+    case VALUE_PATH: return *(char *const *)place ? strdup(*(char *const *)place) : NULL;
+    case VALUE_CLUSTER: return NULL;
+    }
+    return strdup(number);
+}
+
 /* What a refused value should have been. */
 static const char *kind_of(enum value_type type)
 {

@@ -25,6 +25,12 @@ void value_fini(const struct schema_key *key, void *place);
 
 bool value_equal(const struct schema_key *key, const void *a, const void *b);
 
+/*
+ * A value as an operator would write it, from malloc; NULL when it is not set (or memory is out). A secret is
+ * written as asterisks. Not for VALUE_CLUSTER.
+ */
+char *value_text(const struct schema_key *key, const void *place);
+
 /* Bytes of the member. */
 size_t value_size(const struct schema_key *key);
 

@@ -53,20 +53,20 @@ static bool remove_stale(const char *path, struct error *error)
     return true;
 }
 
-static int open_unix(const struct config_listener *listener, const struct address *address, struct error *error)
+int listener_bind_unix(const char *path, uint32_t mode, uint32_t backlog, struct error *error)
 {
     struct sockaddr_un un = {.sun_family = AF_UNIX};
-    if (strlen(address->path) >= sizeof un.sun_path) {
-        error_set(error, SQLSTATE_CONFIG_FILE_ERROR, "%s: the path is too long for a socket", address->path);
+    if (strlen(path) >= sizeof un.sun_path) {
+        error_set(error, SQLSTATE_CONFIG_FILE_ERROR, "%s: the path is too long for a socket", path);
         return -1;
     }
-    if (!remove_stale(address->path, error))
+    if (!remove_stale(path, error))
         return -1;
-    snprintf(un.sun_path, sizeof un.sun_path, "%s", address->path);
+    snprintf(un.sun_path, sizeof un.sun_path, "%s", path);
     int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
-    if (fd < 0 || bind(fd, (struct sockaddr *)&un, sizeof un) != 0 ||
-        chmod(address->path, (mode_t)listener->unix_socket_mode) != 0 || listen(fd, (int)listener->backlog) != 0) {
-        error_set(error, SQLSTATE_CONFIG_FILE_ERROR, "%s: %s", address->path, strerror(errno));
+    if (fd < 0 || bind(fd, (struct sockaddr *)&un, sizeof un) != 0 || chmod(path, (mode_t)mode) != 0 ||
+        listen(fd, (int)backlog) != 0) {
+        error_set(error, SQLSTATE_CONFIG_FILE_ERROR, "%s: %s", path, strerror(errno));
         if (fd >= 0)
             close(fd);
         return -1;
@@ -192,8 +192,9 @@ struct listener *listener_open(uv_loop_t *loop, struct config *config, size_t in
         error_set(error, SQLSTATE_CONFIG_FILE_ERROR, "[listener %s] address: %s", settings->name, why);
         goto fail;
     }
-    listener->fd = listener->address.is_unix ? open_unix(settings, &listener->address, error)
-                                             : open_tcp(settings, &listener->address, error);
+    listener->fd = listener->address.is_unix
+                       ? listener_bind_unix(listener->address.path, settings->unix_socket_mode, settings->backlog, error)
+                       : open_tcp(settings, &listener->address, error);
     if (listener->fd < 0)
         goto fail;
     listener->config = config_ref(config);

@@ -21,4 +21,8 @@ const char *listener_name(const struct listener *listener);
 /* Stops accepting; frees itself when the loop has let go of it. A Unix socket's file is removed. */
 void listener_close(struct listener *listener);
 
+/* A listening, non-blocking Unix socket with these permissions; a file left by a process that is gone is removed. -1
+   fills the error. */
+int listener_bind_unix(const char *path, uint32_t mode, uint32_t backlog, struct error *error);
+
 #endif
