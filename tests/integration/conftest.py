@@ -50,6 +50,15 @@ def pytest_sessionstart(session):
         pytest.exit(f"{under_test.BINARY} is not built (or set ROLECALL_BIN)", returncode=3)
 
 
+@pytest.hookimpl(hookwrapper=True)
+def pytest_runtest_makereport(item, call):
+    """A failure shows the end of each rolecall's log."""
+    report = (yield).get_result()
+    if report.failed:
+        for each in under_test.RUNNING:
+            report.sections.append((f"log of rolecall, pid {each.pid}", each.log()[-6000:]))
+
+
 @pytest.fixture(autouse=True)
 def deadline(request):
     """A test that hangs fails with the place where it hung."""

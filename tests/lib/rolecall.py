@@ -18,6 +18,8 @@ BINARY = os.environ.get("ROLECALL_BIN", os.path.join(ROOT, "build", "proxy", "ro
 
 SANITIZER = re.compile(r"(ERROR|WARNING): (Address|Leak|Thread|UndefinedBehavior)Sanitizer|runtime error:|Assertion .* failed")
 
+RUNNING = []  # for the report of a test that fails
+
 # What most tests use; a test names the listeners that it wants.
 LISTENERS = {
     "split": dict(route="split", pool="transaction"),
@@ -102,6 +104,7 @@ class Rolecall:
         env.setdefault("ASAN_OPTIONS", "detect_leaks=1:exitcode=99")
         env.setdefault("UBSAN_OPTIONS", "print_stacktrace=1:halt_on_error=0")
         self.process = processes.start([BINARY, "run", "-c", self.config_path], self.log_path, "KILL", self.account, env)
+        RUNNING.append(self)
         self.wait_listening()
         if ready:
             self.wait_ready()
@@ -168,6 +171,7 @@ class Rolecall:
         if self.process is None:
             return None
         process, self.process = self.process, None
+        RUNNING.remove(self)
         try:
             status = processes.end(process, number, timeout=45)
             log = self.log()
@@ -184,6 +188,8 @@ class Rolecall:
             self.process.kill()
             self.process.wait()
         self.process = None
+        if self in RUNNING:
+            RUNNING.remove(self)
         shutil.rmtree(self.directory, ignore_errors=True)
 
     def __enter__(self):
