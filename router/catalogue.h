@@ -1,10 +1,10 @@
 /*
- * What the router must know of a database's functions and relations: which names answer otherwise on a replica than
- * on the primary. Made by the control thread from pg_proc, pg_class, pg_rewrite and pg_operator of the primary through
- * a builder, then immutable, reference-counted, read by every worker without a lock.
+ * What the router must know of a database's functions and relations: which names answer otherwise on a
+ * replica than on the primary. Made by the control thread from pg_proc, pg_class, pg_rewrite and pg_operator
+ * of the primary through a builder, then immutable, reference-counted, read by every worker without a lock.
  *
- * The built-in functions of pg_catalog come from one generated list (router/sql/builtins.h); a catalogue adds what the
- * database's users made.
+ * The built-in functions of pg_catalog come from one generated list (router/sql/builtins.h); a catalogue adds
+ * what the database's users made.
  */
 #ifndef ROLECALL_ROUTER_CATALOGUE_H
 #define ROLECALL_ROUTER_CATALOGUE_H
@@ -25,8 +25,10 @@ struct catalogue;
 /* Builder: the control thread. Names are as the catalogue stores them (already case-folded). */
 struct catalogue *catalogue_new(const char *cluster, const char *database);
 /* When one (schema, name) is added as both, special wins. */
-void catalogue_add_function(struct catalogue *catalogue, const char *schema, const char *name, enum name_kind kind);
-void catalogue_add_relation(struct catalogue *catalogue, const char *schema, const char *name, enum name_kind kind);
+void catalogue_add_function(
+    struct catalogue *catalogue, const char *schema, const char *name, enum name_kind kind);
+void catalogue_add_relation(
+    struct catalogue *catalogue, const char *schema, const char *name, enum name_kind kind);
 /* Lists of the configuration: "name" or "schema.name"; they override what pg_proc says. */
 void catalogue_override_function(struct catalogue *catalogue, const char *name, enum name_kind kind);
 
@@ -36,7 +38,8 @@ void catalogue_unref(struct catalogue *catalogue); /* NULL is allowed */
 const char *catalogue_cluster(const struct catalogue *catalogue);
 const char *catalogue_database(const struct catalogue *catalogue);
 
-/* Lookups, any thread. schema.len == 0: any schema (special in any schema wins). catalogue NULL: built-ins only. */
+/* Lookups, any thread. schema.len == 0: any schema (special in any schema wins). catalogue NULL: built-ins
+ * only. */
 enum name_kind catalogue_function(const struct catalogue *catalogue, struct slice schema, struct slice name);
 /* The same without the built-in ones, in any schema: what may be meant by row.name. */
 enum name_kind catalogue_own_function(const struct catalogue *catalogue, struct slice name);

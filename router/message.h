@@ -1,6 +1,6 @@
 /*
- * The typed messages between threads. Allocated by the sender (message_new), posted to a mailbox, freed by the
- * receiver (message_free drops whatever the message still holds).
+ * The typed messages between threads. Allocated by the sender (message_new), posted to a mailbox, freed by
+ * the receiver (message_free drops whatever the message still holds).
  */
 #ifndef ROLECALL_ROUTER_MESSAGE_H
 #define ROLECALL_ROUTER_MESSAGE_H
@@ -32,14 +32,15 @@ enum message_kind {
 };
 
 enum node_hint {
-    HINT_REFUSED,    /* connect refused or reset */
-    HINT_LOST,       /* an established connection broke */
-    HINT_SHUTDOWN,   /* 57P01, 57P02, 57P03 */
-    HINT_READ_ONLY,  /* 25006 or in_hot_standby=on from a supposed primary */
-    HINT_PROMOTED    /* in_hot_standby=off from a supposed replica */
+    HINT_REFUSED,   /* connect refused or reset */
+    HINT_LOST,      /* an established connection broke */
+    HINT_SHUTDOWN,  /* 57P01, 57P02, 57P03 */
+    HINT_READ_ONLY, /* 25006 or in_hot_standby=on from a supposed primary */
+    HINT_PROMOTED   /* in_hot_standby=off from a supposed replica */
 };
 
-/* The fixed part of strings that cross threads: PostgreSQL's NAMEDATALEN is 64; longer names are refused at login. */
+/* The fixed part of strings that cross threads: PostgreSQL's NAMEDATALEN is 64; longer names are refused at
+ * login. */
 #define MESSAGE_NAME_MAX 64
 #define MESSAGE_SECRET_MAX 512
 
@@ -65,7 +66,8 @@ struct message {
             bool answered; /* false: no node could be asked; then `found` says nothing */
             bool found;    /* false: no such user (or it may not log in) */
             char user[MESSAGE_NAME_MAX];
-            char secret[MESSAGE_SECRET_MAX]; /* "SCRAM-SHA-256$...", "md5...", or a plain password; wiped on free */
+            char secret[MESSAGE_SECRET_MAX]; /* "SCRAM-SHA-256$...", "md5...", or a plain password; wiped on
+                                                free */
         } secret_reply;
         struct {
             struct node_live *node; /* one reference */
@@ -73,8 +75,8 @@ struct message {
             enum node_hint hint;
         } node_hint;
         struct {
-            int fd;          /* owned; closed by message_free when still set */
-            size_t listener; /* index into config->listeners */
+            int fd;                /* owned; closed by message_free when still set */
+            size_t listener;       /* index into config->listeners */
             struct config *config; /* the configuration that index belongs to; one reference */
             struct sockaddr_storage peer;
         } connection;
@@ -87,21 +89,23 @@ struct message {
             void (*destroy)(void *server);
         } server;
         struct {
-            uint32_t worker; /* who asks */
-            uint64_t since_us; /* clock_now_us when its oldest claim began to wait; 0 = only make room on the node */
+            uint32_t worker;   /* who asks */
+            uint64_t since_us; /* clock_now_us when its oldest claim began to wait; 0 = only make room on the
+                                  node */
             void *ledger;      /* the pool's shared record; one reference (drop_ledger) */
             void (*drop_ledger)(void *ledger);
         } server_wanted;
         struct {
             uint32_t slot;
-            uint32_t pid;  /* of the key as the client sent it */
-            bool foreign;  /* look for the node's own key of a passthrough relay */
+            uint32_t pid; /* of the key as the client sent it */
+            bool foreign; /* look for the node's own key of a passthrough relay */
             uint8_t secret[32];
             size_t secret_len;
         } cancel;
         struct {
             void *request; /* opaque to all but who asks */
-            /* Called by the worker in its own thread: may look at its sessions, and posts the answer itself. */
+            /* Called by the worker in its own thread: may look at its sessions, and posts the answer itself.
+             */
             void (*answer)(void *request, void *sessions, uint32_t worker);
         } status;
     };

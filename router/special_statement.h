@@ -1,9 +1,10 @@
 /*
- * Statements that rolecall must look at itself, beyond routing: those that name a prepared statement (whose name on the
- * server is another), those that give settings back, and rolecall's own settings. Pure; any thread.
+ * Statements that rolecall must look at itself, beyond routing: those that name a prepared statement (whose
+ * name on the server is another), those that give settings back, and rolecall's own settings. Pure; any
+ * thread.
  *
- * Only a string that holds one such statement and nothing else is recognized; inside longer strings they are the
- * server's.
+ * Only a string that holds one such statement and nothing else is recognized; inside longer strings they are
+ * the server's.
  */
 #ifndef ROLECALL_ROUTER_SPECIAL_STATEMENT_H
 #define ROLECALL_ROUTER_SPECIAL_STATEMENT_H
@@ -15,14 +16,14 @@
 
 enum special_kind {
     SPECIAL_NONE,
-    SPECIAL_EXECUTE,        /* EXECUTE name ... */
-    SPECIAL_DEALLOCATE,     /* DEALLOCATE [PREPARE] name */
+    SPECIAL_EXECUTE,    /* EXECUTE name ... */
+    SPECIAL_DEALLOCATE, /* DEALLOCATE [PREPARE] name */
     SPECIAL_DEALLOCATE_ALL,
-    SPECIAL_RESET,          /* RESET name */
+    SPECIAL_RESET, /* RESET name */
     SPECIAL_RESET_ALL,
-    SPECIAL_OWN_SHOW,       /* SHOW rolecall.name */
-    SPECIAL_OWN_SET,        /* SET [SESSION] rolecall.name TO value */
-    SPECIAL_OWN_RESET       /* RESET rolecall.name */
+    SPECIAL_OWN_SHOW, /* SHOW rolecall.name */
+    SPECIAL_OWN_SET,  /* SET [SESSION] rolecall.name TO value */
+    SPECIAL_OWN_RESET /* RESET rolecall.name */
 };
 
 struct special_statement {

@@ -1,9 +1,9 @@
 /*
  * Who holds which role: the control thread's verdict about one cluster, published as an immutable snapshot.
  *
- * A snapshot changes only with membership, role or condition. Numbers that change at every probe live in the shared
- * records (node_live, cluster_live), which every thread reads with relaxed atomics. Snapshots and records are
- * reference-counted; any thread may take and drop references.
+ * A snapshot changes only with membership, role or condition. Numbers that change at every probe live in the
+ * shared records (node_live, cluster_live), which every thread reads with relaxed atomics. Snapshots and
+ * records are reference-counted; any thread may take and drop references.
  */
 #ifndef ROLECALL_ROUTER_TOPOLOGY_H
 #define ROLECALL_ROUTER_TOPOLOGY_H
@@ -23,24 +23,26 @@ enum node_condition { CONDITION_UP, CONDITION_SUSPECT, CONDITION_DOWN };
 struct node_live {
     _Atomic uint32_t refs;
     char name[NODE_NAME_MAX];
-    _Atomic uint32_t generation;      /* raised by the control thread at each role change; see topology_node */
-    _Atomic uint64_t replayed_epoch;  /* highest sample replayed in this incarnation; 0 = none */
-    _Atomic uint64_t lag_bytes;       /* replay behind the primary's insert position */
-    _Atomic uint64_t lag_ms;          /* UINT64_MAX = not known */
-    _Atomic uint32_t outstanding;     /* exchanges in flight from all workers */
-    _Atomic uint32_t connections;     /* server connections of the process, being opened included */
-    _Atomic uint64_t exchanges;       /* finished, since start */
+    _Atomic uint32_t generation;     /* raised by the control thread at each role change; see topology_node */
+    _Atomic uint64_t replayed_epoch; /* highest sample replayed in this incarnation; 0 = none */
+    _Atomic uint64_t lag_bytes;      /* replay behind the primary's insert position */
+    _Atomic uint64_t lag_ms;         /* UINT64_MAX = not known */
+    _Atomic uint32_t outstanding;    /* exchanges in flight from all workers */
+    _Atomic uint32_t connections;    /* server connections of the process, being opened included */
+    _Atomic uint64_t exchanges;      /* finished, since start */
 };
 
 /*
- * Sampling of the primary's position (read your own writes). `started` is the number of the newest sample whose
- * query was sent; it is raised before sending. A session whose write ended when `started` was s may read from a
- * replica whose replayed_epoch is at least s + 1. Numbers never fall, across failovers too; replayed_epoch falls to 0.
+ * Sampling of the primary's position (read your own writes). `started` is the number of the newest sample
+ * whose query was sent; it is raised before sending. A session whose write ended when `started` was s may
+ * read from a replica whose replayed_epoch is at least s + 1. Numbers never fall, across failovers too;
+ * replayed_epoch falls to 0.
  */
 struct cluster_live {
     _Atomic uint32_t refs;
     _Atomic uint64_t started;
-    _Atomic uint64_t wanted_at_us; /* clock_now_us of the last moment a session missed an epoch; workers raise it */
+    _Atomic uint64_t
+        wanted_at_us; /* clock_now_us of the last moment a session missed an epoch; workers raise it */
 };
 
 struct topology_node {
@@ -63,8 +65,8 @@ struct topology {
     uint64_t version; /* raised with each publication */
     struct topology_node *nodes;
     size_t n_nodes;
-    int primary;              /* index of the one node to write to, -1 when there is none */
-    char *no_primary_reason;  /* in words, when primary is -1 */
+    int primary;             /* index of the one node to write to, -1 when there is none */
+    char *no_primary_reason; /* in words, when primary is -1 */
     uint64_t max_lag_bytes, max_lag_ms;
     struct cluster_live *live;
 };

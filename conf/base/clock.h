@@ -8,7 +8,8 @@
 /* Microseconds of CLOCK_MONOTONIC; comparable between threads of this process. */
 uint64_t clock_now_us(void);
 
-/* Writes the time of day as RFC 3339 in UTC with milliseconds ("2026-11-20T10:31:44.123Z"); needs 25 bytes. */
+/* Writes the time of day as RFC 3339 in UTC with milliseconds ("2026-11-20T10:31:44.123Z"); needs 25 bytes.
+ */
 void clock_format(char *out, size_t size);
 
 #endif

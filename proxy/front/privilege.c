@@ -29,7 +29,8 @@ bool privilege_drop(const char *user, struct error *error)
     struct passwd *account = getpwnam(user);
     if (!account)
         return error_set(error, SQLSTATE_CONFIG_FILE_ERROR, "[rolecall] user: no account \"%s\"", user);
-    if (initgroups(user, account->pw_gid) != 0 || setresgid(account->pw_gid, account->pw_gid, account->pw_gid) != 0 ||
+    if (initgroups(user, account->pw_gid) != 0 ||
+        setresgid(account->pw_gid, account->pw_gid, account->pw_gid) != 0 ||
         setresuid(account->pw_uid, account->pw_uid, account->pw_uid) != 0)
         return error_set(error, SQLSTATE_CONFIG_FILE_ERROR, "[rolecall] user: %s", strerror(errno));
     prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0);

@@ -1,11 +1,11 @@
 /*
  * Giving connections to claims and taking them back; see pool.h.
  *
- * All well: a claim takes the connection that was used last. Else it queues, and a connection is opened when the
- * process-wide limits allow; else other workers are asked. A connection that comes back is reset when it may carry
- * somebody's state, then goes to the oldest claim, here or elsewhere.
- * Failure: a connection that cannot be opened refuses the claims that wait for it, saying whether the node itself said
- * no or could not be reached; the next attempt waits a little longer each time.
+ * All well: a claim takes the connection that was used last. Else it queues, and a connection is opened when
+ * the process-wide limits allow; else other workers are asked. A connection that comes back is reset when it
+ * may carry somebody's state, then goes to the oldest claim, here or elsewhere. Failure: a connection that
+ * cannot be opened refuses the claims that wait for it, saying whether the node itself said no or could not
+ * be reached; the next attempt waits a little longer each time.
  */
 #include "proxy/pool/node.h"
 
@@ -172,8 +172,8 @@ static bool open_one(struct pool_node *at, const struct topology_node *node, con
     return true;
 }
 
-/* Closes an idle connection that nobody waits for: of this pool when it has other startup settings, or of any other
-   pool to the same node. */
+/* Closes an idle connection that nobody waits for: of this pool when it has other startup settings, or of any
+   other pool to the same node. */
 static bool make_room(struct pool_node *at, enum ledger_room full, const struct params *native)
 {
     if (full == LEDGER_POOL_FULL) {
@@ -265,8 +265,8 @@ static struct server *pick_idle(struct pool_node *at, const struct params *nativ
     return NULL;
 }
 
-bool pool_claim(struct pool *pool, const struct topology_node *node, const struct params *native,
-    struct claim *claim)
+bool pool_claim(
+    struct pool *pool, const struct topology_node *node, const struct params *native, struct claim *claim)
 {
     assert(!claim->queued && !claim->server);
     struct pool_node *at = pool_node_of(pool, node->live);
@@ -282,8 +282,8 @@ bool pool_claim(struct pool *pool, const struct topology_node *node, const struc
     return false;
 }
 
-/* The oldest claim that this connection fits. A claim for other startup settings at the head is not passed over: the
-   connection is closed to make room for its own. */
+/* The oldest claim that this connection fits. A claim for other startup settings at the head is not passed
+   over: the connection is closed to make room for its own. */
 static bool give_to_claim(struct pool_node *at, struct server *server)
 {
     struct claim *claim = at->first_claim;
@@ -398,7 +398,8 @@ static void on_end(struct server *server, enum stream_end end, const struct erro
 
 const struct server_owner_events pool_server_events = {.on_ready = on_ready, .on_end = on_end};
 
-void pool_drop_server(struct server *server, enum stream_end end, const struct error *error, const char *reason)
+void pool_drop_server(
+    struct server *server, enum stream_end end, const struct error *error, const char *reason)
 {
     struct pool_node *at = server->pool;
     struct claim *claim = server->claim;

@@ -1,9 +1,10 @@
 /*
  * Connections that move between workers; see pool.h.
  *
- * A worker that may open no more asks all others: "an idle connection of this pool, please" (or, when the node itself is
- * full, "room on this node"). Whoever has an idle one sends it; else the wish is remembered until a connection comes
- * back whose claims here have waited less long. Only idle connections with nothing buffered move.
+ * A worker that may open no more asks all others: "an idle connection of this pool, please" (or, when the
+ * node itself is full, "room on this node"). Whoever has an idle one sends it; else the wish is remembered
+ * until a connection comes back whose claims here have waited less long. Only idle connections with nothing
+ * buffered move.
  */
 #include "proxy/pool/node.h"
 

@@ -1,4 +1,5 @@
-/* Process-wide pool accounts; see ledger.h. The table holds no reference: the last owner takes the entry out. */
+/* Process-wide pool accounts; see ledger.h. The table holds no reference: the last owner takes the entry out.
+ */
 #include "proxy/pool/ledger.h"
 
 #include <assert.h>
@@ -23,7 +24,8 @@ static struct {
     struct ledger *by_key;
 } table = {.lock = PTHREAD_MUTEX_INITIALIZER};
 
-struct ledger *ledger_find(const char *cluster, const char *database, const char *user, struct node_live *node)
+struct ledger *ledger_find(
+    const char *cluster, const char *database, const char *user, struct node_live *node)
 {
     size_t c = strlen(cluster) + 1, d = strlen(database) + 1, u = strlen(user) + 1;
     size_t key_len = c + d + u + sizeof node;

@@ -1,7 +1,7 @@
 /*
- * The process-wide account of a pool: how many server connections a (cluster, database, user, node) has, over all
- * workers. Counters are atomics; a ledger is found under a lock, which is taken when a worker first meets a pool, never
- * while a query is served. Reference-counted; any thread.
+ * The process-wide account of a pool: how many server connections a (cluster, database, user, node) has, over
+ * all workers. Counters are atomics; a ledger is found under a lock, which is taken when a worker first meets
+ * a pool, never while a query is served. Reference-counted; any thread.
  */
 #ifndef ROLECALL_POOL_LEDGER_H
 #define ROLECALL_POOL_LEDGER_H
@@ -15,7 +15,8 @@
 struct ledger;
 
 /* One reference is the caller's. */
-struct ledger *ledger_find(const char *cluster, const char *database, const char *user, struct node_live *node);
+struct ledger *ledger_find(
+    const char *cluster, const char *database, const char *user, struct node_live *node);
 struct ledger *ledger_ref(struct ledger *ledger);
 void ledger_unref(struct ledger *ledger); /* NULL is allowed */
 

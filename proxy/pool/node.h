@@ -1,7 +1,8 @@
 /*
  * The inside of a pool: its share of one node. For the files of this room only.
  *
- * Every server is in exactly one of the lists of its pool_node; place_server is the one function that moves it.
+ * Every server is in exactly one of the lists of its pool_node; place_server is the one function that moves
+ * it.
  */
 #ifndef ROLECALL_POOL_NODE_H
 #define ROLECALL_POOL_NODE_H
@@ -24,10 +25,10 @@ struct pool_node {
     struct server_list places[PLACES];
     struct claim *first_claim, *last_claim;
     uint32_t n_claims;
-    uint64_t retry_ms;       /* no connect before this (uv_now) */
-    uint32_t failures;       /* in a row */
-    uint64_t asked_ms;       /* when other workers were last asked for a connection */
-    int remote;              /* a worker that asked for one, -1 = none */
+    uint64_t retry_ms; /* no connect before this (uv_now) */
+    uint32_t failures; /* in a row */
+    uint64_t asked_ms; /* when other workers were last asked for a connection */
+    int remote;        /* a worker that asked for one, -1 = none */
     uint64_t remote_since_us;
     struct pool_node *next;
 };
@@ -63,7 +64,8 @@ struct pool_node *pool_node_of(struct pool *pool, struct node_live *live);
 void pool_node_open(struct pool_node *at, uint32_t up_to);
 
 /* Closes a server, settles the accounts, and tells its claim, if any. */
-void pool_drop_server(struct server *server, enum stream_end end, const struct error *error, const char *reason);
+void pool_drop_server(
+    struct server *server, enum stream_end end, const struct error *error, const char *reason);
 
 /* A server has become free: reset it, give it to a claim, here or in another worker, or keep it idle. */
 void pool_offer(struct server *server);

@@ -1,6 +1,6 @@
 /*
- * The pools of a worker: finding, joining, configuring and ending them; see pool.h. Giving and taking connections is in
- * claim.c, moving them between workers in handover.c, what time does to them in upkeep.c.
+ * The pools of a worker: finding, joining, configuring and ending them; see pool.h. Giving and taking
+ * connections is in claim.c, moving them between workers in handover.c, what time does to them in upkeep.c.
  */
 #include "proxy/pool/node.h"
 
@@ -108,7 +108,8 @@ void pools_set_runtime(struct pools *pools, struct runtime *runtime)
         const char *name = pools->runtime->config->clusters[pool->cluster].name;
         int cluster = runtime_cluster(runtime, name);
         if (cluster >= 0)
-            pool->cluster = (size_t)cluster; /* a cluster that is gone keeps its pools until its sessions end */
+            pool->cluster =
+                (size_t)cluster; /* a cluster that is gone keeps its pools until its sessions end */
     }
     for (size_t i = 0; i < pools->runtime->config->n_clusters; i++) {
         int cluster = runtime_cluster(runtime, pools->runtime->config->clusters[i].name);
@@ -295,7 +296,8 @@ static uint32_t count_resetting(const struct pool_node *at)
     return n;
 }
 
-void pools_each(struct pools *pools, void *context, void (*visit)(void *context, const struct pool_numbers *numbers))
+void pools_each(
+    struct pools *pools, void *context, void (*visit)(void *context, const struct pool_numbers *numbers))
 {
     struct pool *pool, *next;
     HASH_ITER(hh, pools->by_key, pool, next)

@@ -1,11 +1,13 @@
 /*
- * The server connections of one worker, by (cluster, database, user) and node, and the claims that wait for them.
+ * The server connections of one worker, by (cluster, database, user) and node, and the claims that wait for
+ * them.
  *
  *     pool_claim -> granted at once, or queued -> on_granted | on_refused
  *     granted    -> pool_release, or on_lost when the connection breaks
  *
- * Idle connections are given last in, first out; claims first come, first served, over all workers: when the process is
- * at its limit, a worker asks the others for an idle connection and gets it by message. One thread.
+ * Idle connections are given last in, first out; claims first come, first served, over all workers: when the
+ * process is at its limit, a worker asks the others for an idle connection and gets it by message. One
+ * thread.
  */
 #ifndef ROLECALL_POOL_POOL_H
 #define ROLECALL_POOL_POOL_H
@@ -24,8 +26,8 @@ struct pool;
 struct pool_node;
 
 enum refusal {
-    REFUSED_BY_NODE,  /* the node answered: wrong password, no such database, ... */
-    REFUSED_NO_NODE,  /* it could not be reached, or is no longer what it was: choose again */
+    REFUSED_BY_NODE, /* the node answered: wrong password, no such database, ... */
+    REFUSED_NO_NODE, /* it could not be reached, or is no longer what it was: choose again */
 };
 
 struct claim_events {
@@ -56,9 +58,9 @@ struct pools {
     struct mailbox *control;      /* for hints; may be NULL */
     struct mailbox *const *peers; /* the workers' mailboxes, by worker */
     uint32_t n_peers;
-    struct pool *by_key;          /* hash */
+    struct pool *by_key; /* hash */
     uint64_t hinted_ms;
-    uint64_t opened, lost;        /* connections, since start */
+    uint64_t opened, lost; /* connections, since start */
 };
 
 bool pools_open(struct pools *pools, struct reactor *reactor, uint32_t worker, struct runtime *runtime);
@@ -104,12 +106,12 @@ void pool_set_secret(struct pool *pool, const struct secret *secret);
 void pool_fill_login(struct pool *pool, struct server_target *target);
 
 /*
- * Asks for a connection to a node. `native`: the startup settings that the connection must have been opened with (session
- * pooling: RESET then gives them back), NULL for none; must live as long as the claim. True: granted now
- * (claim->server); false: queued.
+ * Asks for a connection to a node. `native`: the startup settings that the connection must have been opened
+ * with (session pooling: RESET then gives them back), NULL for none; must live as long as the claim. True:
+ * granted now (claim->server); false: queued.
  */
-bool pool_claim(struct pool *pool, const struct topology_node *node, const struct params *native,
-    struct claim *claim);
+bool pool_claim(
+    struct pool *pool, const struct topology_node *node, const struct params *native, struct claim *claim);
 /* Leaves the queue; nothing happens when it is not queued. */
 void pool_unclaim(struct claim *claim);
 /* Gives a granted server back. It must owe nothing, unless `broken`, which closes it. */
@@ -125,7 +127,8 @@ struct pool_numbers {
     uint64_t oldest_wait_us;
     const struct limits *limits; /* borrowed */
 };
-void pools_each(struct pools *pools, void *context, void (*visit)(void *context, const struct pool_numbers *numbers));
+void pools_each(
+    struct pools *pools, void *context, void (*visit)(void *context, const struct pool_numbers *numbers));
 /* Every server connection of the pools (relays have their own). */
 void pools_each_server(struct pools *pools, void *context,
     void (*visit)(void *context, const struct pool *pool, const struct server *server));

@@ -1,6 +1,6 @@
 /*
- * Prepared statements that sessions share: one entry per query text, declared parameter types, and `space`, a hash of
- * everything else that matters when parsing (cluster, database, the session's settings).
+ * Prepared statements that sessions share: one entry per query text, declared parameter types, and `space`, a
+ * hash of everything else that matters when parsing (cluster, database, the session's settings).
  *
  * Ids are unique in the process, since servers move between workers. One registry per worker, one thread.
  */
@@ -15,7 +15,7 @@ struct prepared {
     uint64_t id;
     struct slice query; /* owned; a NUL follows */
     uint16_t n_types;
-    struct slice types; /* owned; big-endian oids as sent */
+    struct slice types;          /* owned; big-endian oids as sent */
     struct classification class; /* of the query, with the catalogue `classed_with` */
     const struct catalogue *classed_with;
     bool classed;

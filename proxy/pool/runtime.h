@@ -1,8 +1,10 @@
 /*
- * A configuration made usable: certificates, user lists and HBA files loaded, with the secrets of this process.
+ * A configuration made usable: certificates, user lists and HBA files loaded, with the secrets of this
+ * process.
  *
- * Immutable, reference-counted, shared by all workers; a reload makes a new one from the new configuration and
- * sessions keep the one that they began with. Making one reads files (main thread); using one never blocks.
+ * Immutable, reference-counted, shared by all workers; a reload makes a new one from the new configuration
+ * and sessions keep the one that they began with. Making one reads files (main thread); using one never
+ * blocks.
  */
 #ifndef ROLECALL_POOL_RUNTIME_H
 #define ROLECALL_POOL_RUNTIME_H
@@ -16,9 +18,9 @@
 #include <stdint.h>
 
 struct runtime_listener {
-    struct tls_context *tls;   /* NULL = none */
-    struct userlist *users;    /* NULL = none */
-    struct hba *hba;           /* NULL unless auth = hba */
+    struct tls_context *tls; /* NULL = none */
+    struct userlist *users;  /* NULL = none */
+    struct hba *hba;         /* NULL unless auth = hba */
 };
 
 struct runtime {

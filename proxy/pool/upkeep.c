@@ -1,6 +1,6 @@
 /*
- * What time does to pools; see pool.h: lifetimes and idle timeouts, logins that take too long, minimum sizes, retries,
- * pools that nobody uses any more. Also the hints for the control thread.
+ * What time does to pools; see pool.h: lifetimes and idle timeouts, logins that take too long, minimum sizes,
+ * retries, pools that nobody uses any more. Also the hints for the control thread.
  */
 #include "proxy/pool/node.h"
 
@@ -39,7 +39,8 @@ static void expire(struct pool_node *at, uint64_t now)
         bool idle_too_long = idle_ms && now - server->used_ms > idle_ms &&
                              at->places[PLACE_IDLE].count > limits->min_pool_size;
         if (idle_too_long || !server_is_current(server))
-            pool_drop_server(server, STREAM_END_OTHER, NULL, idle_too_long ? "idle too long" : "lifetime over");
+            pool_drop_server(
+                server, STREAM_END_OTHER, NULL, idle_too_long ? "idle too long" : "lifetime over");
     }
 }
 

@@ -1,16 +1,18 @@
 /*
  * What a node says, message by message; see answer.h.
  *
- * Each message is matched with the head of the queue of what is owed: the head says whether it is hidden and what ends
- * with it. Rows pass in runs, large messages in parts; everything that carries state is looked at whole. After an
- * error in the extended protocol the entries up to the next Sync are dropped, as the node skips them.
+ * Each message is matched with the head of the queue of what is owed: the head says whether it is hidden and
+ * what ends with it. Rows pass in runs, large messages in parts; everything that carries state is looked at
+ * whole. After an error in the extended protocol the entries up to the next Sync are dropped, as the node
+ * skips them.
  */
 #include "proxy/server/answer.h"
 
 #include <assert.h>
 #include <stdlib.h>
 
-#define WHOLE_MAX (REACTOR_READ_BUFFER / 4) /* messages that must be seen whole and are longer pass unseen */
+#define WHOLE_MAX (REACTOR_READ_BUFFER / 4) /* messages that must be seen whole and are longer pass unseen   \
+                                             */
 
 static void deliver(struct server *server, const struct answer *answer)
 {
@@ -53,7 +55,8 @@ static bool ends(const struct expect *head, char type)
     case EXPECT_CLOSE: return type == BACKEND_CLOSE_COMPLETE;
     case EXPECT_DESCRIBE: return type == BACKEND_ROW_DESCRIPTION || type == BACKEND_NO_DATA;
     case EXPECT_EXECUTE:
-        return type == BACKEND_COMMAND_COMPLETE || type == BACKEND_EMPTY_QUERY || type == BACKEND_PORTAL_SUSPENDED;
+        return type == BACKEND_COMMAND_COMPLETE || type == BACKEND_EMPTY_QUERY ||
+               type == BACKEND_PORTAL_SUSPENDED;
     case EXPECT_QUERY:
     case EXPECT_SYNC: return type == BACKEND_READY;
     case EXPECT_COPY_END:
@@ -62,7 +65,8 @@ static bool ends(const struct expect *head, char type)
     return false;
 }
 
-/* A Parse that was skipped or failed left nothing on the server; a Close that was skipped left what was there. */
+/* A Parse that was skipped or failed left nothing on the server; a Close that was skipped left what was
+ * there. */
 static void forget_skipped(void *context, const struct expect *entry)
 {
     struct server *server = context;
@@ -87,7 +91,8 @@ static void on_error(struct server *server, const struct frame *frame, struct an
         answer->hidden = true;
         server->prefix_failed = true;
         if (answer->error)
-            error_set(&server->prefix_error, error.sqlstate, "%.*s", (int)error.message.len, error.message.data);
+            error_set(
+                &server->prefix_error, error.sqlstate, "%.*s", (int)error.message.len, error.message.data);
         return;
     }
     answer->hidden = false; /* an injected Parse that fails fails the client's Bind */
@@ -183,7 +188,8 @@ static size_t row_run(const char *bytes, size_t len, char type)
 {
     size_t run = 0;
     struct frame frame;
-    while (run < len && bytes[run] == type && frame_parse(bytes + run, len - run, &frame) == FRAME_OK && frame.whole)
+    while (run < len && bytes[run] == type && frame_parse(bytes + run, len - run, &frame) == FRAME_OK &&
+           frame.whole)
         run += frame.total;
     return run;
 }
@@ -218,7 +224,8 @@ static size_t one(struct server *server, const char *bytes, size_t len)
     }
     if (!frame.whole && frame.total <= (is_row(frame.type) ? 0 : WHOLE_MAX))
         return 0;
-    struct answer answer = {.type = frame.type, .bytes = bytes, .len = frame.total, .first = true, .last = true};
+    struct answer answer = {
+        .type = frame.type, .bytes = bytes, .len = frame.total, .first = true, .last = true};
     if (!frame.whole) {
         answer.len = len;
         answer.last = false;

@@ -46,8 +46,8 @@ void expect_pop(struct expect_queue *queue)
     queue->count--;
 }
 
-void expect_skip_to_sync(struct expect_queue *queue, void *context,
-    void (*dropped)(void *context, const struct expect *entry))
+void expect_skip_to_sync(
+    struct expect_queue *queue, void *context, void (*dropped)(void *context, const struct expect *entry))
 {
     struct expect *head;
     while ((head = expect_head(queue)) && head->kind != EXPECT_SYNC && head->kind != EXPECT_QUERY) {

@@ -1,8 +1,10 @@
 /*
- * What a server still owes: one entry for each request sent, in order (PostgreSQL documentation, 55.2 Message Flow).
+ * What a server still owes: one entry for each request sent, in order (PostgreSQL documentation, 55.2 Message
+ * Flow).
  *
- * An entry says which answer ends it, whether the answer is for the client or for rolecall itself, and which prepared
- * statement it is about. Entries that rolecall answers itself (EXPECT_LOCAL) keep their place in the order. One thread.
+ * An entry says which answer ends it, whether the answer is for the client or for rolecall itself, and which
+ * prepared statement it is about. Entries that rolecall answers itself (EXPECT_LOCAL) keep their place in the
+ * order. One thread.
  */
 #ifndef ROLECALL_SERVER_EXPECT_H
 #define ROLECALL_SERVER_EXPECT_H
@@ -45,12 +47,12 @@ static inline struct expect *expect_head(struct expect_queue *queue)
     return queue->count ? &queue->entries[queue->head] : NULL;
 }
 void expect_pop(struct expect_queue *queue);
-/* After ErrorResponse in the extended protocol: drops what is skipped, up to but not including the next SYNC or QUERY.
-   `dropped` (may be NULL) is called for each. */
-void expect_skip_to_sync(struct expect_queue *queue, void *context,
-    void (*dropped)(void *context, const struct expect *entry));
-/* The server went into copy-in mode. A Sync that was sent before the end of the data is ignored by it: dropped here.
-   True when the end of the data has been sent already. */
+/* After ErrorResponse in the extended protocol: drops what is skipped, up to but not including the next SYNC
+   or QUERY. `dropped` (may be NULL) is called for each. */
+void expect_skip_to_sync(
+    struct expect_queue *queue, void *context, void (*dropped)(void *context, const struct expect *entry));
+/* The server went into copy-in mode. A Sync that was sent before the end of the data is ignored by it:
+   dropped here. True when the end of the data has been sent already. */
 bool expect_copy_in(struct expect_queue *queue);
 void expect_clear(struct expect_queue *queue);
 

@@ -1,10 +1,10 @@
 /*
  * Login to a node; see login.h.
  *
- * All well: [SSLRequest, 'S', TLS,] StartupMessage, an authentication exchange, ParameterStatus and BackendKeyData,
- * ReadyForQuery. Protocol 3.2 is offered; a node that knows only 3.0 says so with NegotiateProtocolVersion.
- * Failure: the node's own ErrorResponse is passed up with its SQLSTATE; what the node asks that the secret cannot
- * answer is 28P01 in words.
+ * All well: [SSLRequest, 'S', TLS,] StartupMessage, an authentication exchange, ParameterStatus and
+ * BackendKeyData, ReadyForQuery. Protocol 3.2 is offered; a node that knows only 3.0 says so with
+ * NegotiateProtocolVersion. Failure: the node's own ErrorResponse is passed up with its SQLSTATE; what the
+ * node asks that the secret cannot answer is 28P01 in words.
  */
 #include "proxy/server/login.h"
 
@@ -136,7 +136,8 @@ bool login_on_ssl_answer(struct server *server, char byte, struct error *error)
     if (byte != 'N')
         return error_set(error, SQLSTATE_PROTOCOL_VIOLATION, "unexpected answer to SSLRequest");
     if (login->tls_required)
-        return error_set(error, SQLSTATE_CONNECTION_FAILURE, "the node does not offer TLS, which is required");
+        return error_set(
+            error, SQLSTATE_CONNECTION_FAILURE, "the node does not offer TLS, which is required");
     server->state = SERVER_LOGIN;
     login_send_startup(server);
     return true;
@@ -168,8 +169,8 @@ static enum login_result on_cleartext(struct server *server, struct error *error
     return LOGIN_MORE;
 }
 
-static enum login_result on_md5(struct server *server, const struct backend_authentication *request,
-    struct error *error)
+static enum login_result on_md5(
+    struct server *server, const struct backend_authentication *request, struct error *error)
 {
     struct login *login = server->login;
     char response[MD5_TEXT_LEN + 1], out[64];
@@ -182,8 +183,8 @@ static enum login_result on_md5(struct server *server, const struct backend_auth
     return LOGIN_MORE;
 }
 
-static enum login_result on_sasl(struct server *server, const struct backend_authentication *request,
-    struct error *error)
+static enum login_result on_sasl(
+    struct server *server, const struct backend_authentication *request, struct error *error)
 {
     struct login *login = server->login;
     const struct secret *secret = login->secret;
@@ -207,8 +208,8 @@ static enum login_result on_sasl(struct server *server, const struct backend_aut
     return LOGIN_MORE;
 }
 
-static enum login_result on_sasl_continue(struct server *server, const struct backend_authentication *request,
-    struct error *error)
+static enum login_result on_sasl_continue(
+    struct server *server, const struct backend_authentication *request, struct error *error)
 {
     struct login *login = server->login;
     struct scram_message message;
@@ -227,8 +228,8 @@ unexpected:
     return LOGIN_FAILED;
 }
 
-static enum login_result on_sasl_final(struct server *server, const struct backend_authentication *request,
-    struct error *error)
+static enum login_result on_sasl_final(
+    struct server *server, const struct backend_authentication *request, struct error *error)
 {
     struct login *login = server->login;
     if (!login->scram_used || scram_client_final(&login->scram, request->data, error) != SCRAM_DONE) {
@@ -262,7 +263,8 @@ static enum login_result on_authentication(struct server *server, struct slice b
     case AUTH_REQUEST_SASL_CONTINUE: return on_sasl_continue(server, &request, error);
     case AUTH_REQUEST_SASL_FINAL: return on_sasl_final(server, &request, error);
     default:
-        error_set(error, SQLSTATE_FEATURE_NOT_SUPPORTED, "the node asks for authentication method %u", request.code);
+        error_set(error, SQLSTATE_FEATURE_NOT_SUPPORTED, "the node asks for authentication method %u",
+            request.code);
         return LOGIN_FAILED;
     }
 }
@@ -327,9 +329,7 @@ enum login_result login_on_message(struct server *server, const struct frame *fr
     case BACKEND_COPY_DATA:
     case BACKEND_NO_DATA:
     case BACKEND_PORTAL_SUSPENDED:
-    case BACKEND_PARAMETER_DESCRIPTION:
-        fine = false;
-        break;
+    case BACKEND_PARAMETER_DESCRIPTION: fine = false; break;
     }
     if (fine)
         return LOGIN_MORE;

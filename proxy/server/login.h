@@ -1,5 +1,6 @@
 /*
- * The way into a node: SSLRequest, StartupMessage, authentication, up to the first ReadyForQuery. Used by server.c.
+ * The way into a node: SSLRequest, StartupMessage, authentication, up to the first ReadyForQuery. Used by
+ * server.c.
  */
 #ifndef ROLECALL_SERVER_LOGIN_H
 #define ROLECALL_SERVER_LOGIN_H

@@ -1,7 +1,8 @@
 /*
  * A small ordered set of name/value pairs: ParameterStatus values of a server, startup settings of a session.
  *
- * One block of memory, names compared without regard to case (as PostgreSQL does), bounded. One owner, one thread.
+ * One block of memory, names compared without regard to case (as PostgreSQL does), bounded. One owner, one
+ * thread.
  */
 #ifndef ROLECALL_SERVER_PARAMS_H
 #define ROLECALL_SERVER_PARAMS_H
@@ -29,7 +30,8 @@ const char *params_get(const struct params *params, const char *name); /* NULL w
 bool params_copy(struct params *to, const struct params *from);
 /* The same names with the same values, in any order. */
 bool params_equal(const struct params *a, const struct params *b);
-uint64_t params_hash(const struct params *params); /* of names and values, independent of the order; 0 when empty */
+uint64_t params_hash(
+    const struct params *params); /* of names and values, independent of the order; 0 when empty */
 
 /* Iteration: start with *at = 0; false at the end. */
 bool params_next(const struct params *params, uint32_t *at, const char **name, const char **value);

@@ -1,9 +1,9 @@
 /*
  * A connection to a node; see server.h. The parsing of answers is in answer.c, the login in login.c.
  *
- * All well: connect, TLS when asked for, login, connect_query, idle; then it is linked to a session, exchanges run,
- * and it is unlinked with nothing owed. Failure: on_end tells the owner what happened and the owner closes; the user
- * hears it from the owner, so that there is one way through the code.
+ * All well: connect, TLS when asked for, login, connect_query, idle; then it is linked to a session,
+ * exchanges run, and it is unlinked with nothing owed. Failure: on_end tells the owner what happened and the
+ * owner closes; the user hears it from the owner, so that there is one way through the code.
  */
 #include "proxy/server/server.h"
 
@@ -200,7 +200,8 @@ struct server *server_open(struct reactor *reactor, const struct server_target *
         goto fail;
     }
     if (!server_address(target->node, &server->address, &server->address_len)) {
-        error_set(error, SQLSTATE_CANNOT_CONNECT_NOW, "the address of node %s is not known yet", target->node->name);
+        error_set(error, SQLSTATE_CANNOT_CONNECT_NOW, "the address of node %s is not known yet",
+            target->node->name);
         goto fail;
     }
     server->reactor = reactor;

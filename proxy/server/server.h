@@ -4,10 +4,10 @@
  *     connecting -> asking -> handshake -> login -> setup -> idle <-> active
  *                                                             ^  -> resetting
  *
- * The server parses what the node says, keeps account of what it still owes (expect.h), of the transaction status,
- * of its parameters and its prepared statements, and hands the answers to whoever uses it. It knows nothing of pools
- * and sessions: its owner (the pool) hears on_ready and on_end, its user (a session) the answers. One thread; it may
- * move to another worker while idle (server_detach, server_attach).
+ * The server parses what the node says, keeps account of what it still owes (expect.h), of the transaction
+ * status, of its parameters and its prepared statements, and hands the answers to whoever uses it. It knows
+ * nothing of pools and sessions: its owner (the pool) hears on_ready and on_end, its user (a session) the
+ * answers. One thread; it may move to another worker while idle (server_detach, server_attach).
  */
 #ifndef ROLECALL_SERVER_SERVER_H
 #define ROLECALL_SERVER_SERVER_H
@@ -31,7 +31,7 @@ enum server_state {
     SERVER_ASKING,    /* SSLRequest sent */
     SERVER_HANDSHAKE, /* TLS */
     SERVER_LOGIN,
-    SERVER_SETUP,     /* connect_query runs */
+    SERVER_SETUP, /* connect_query runs */
     SERVER_IDLE,
     SERVER_ACTIVE,    /* a session uses it */
     SERVER_RESETTING, /* ROLLBACK / DISCARD ALL runs */
@@ -44,10 +44,10 @@ struct answer {
     char type;
     const char *bytes; /* with the header when `first` */
     size_t len;
-    bool first, last;           /* of a message that comes in parts; both true when whole (or a run of rows) */
-    bool hidden;                /* belongs to an injected request: not for the client */
-    bool copy_ended;            /* CopyInResponse: the client has sent all data already */
-    char status;                /* ReadyForQuery */
+    bool first, last; /* of a message that comes in parts; both true when whole (or a run of rows) */
+    bool hidden;      /* belongs to an injected request: not for the client */
+    bool copy_ended;  /* CopyInResponse: the client has sent all data already */
+    char status;      /* ReadyForQuery */
     const struct backend_error *error; /* ErrorResponse and NoticeResponse that were whole */
 };
 
@@ -102,16 +102,16 @@ struct server {
     size_t passing; /* bytes of the current large message still to come */
     char passing_type;
     bool passing_hidden;
-    bool shutdown_warned; /* WARNING 57P01 / 57P02 was seen */
+    bool shutdown_warned;   /* WARNING 57P01 / 57P02 was seen */
     char fatal_sqlstate[6]; /* of a FATAL; "" = none */
-    bool prefix_failed;   /* an injected query was answered by an error */
+    bool prefix_failed;     /* an injected query was answered by an error */
     struct error prefix_error;
 
-    struct params params;   /* ParameterStatus, as the node last said */
-    struct params native;   /* startup settings that it was opened with */
-    struct params applied;  /* settings put in place by us */
+    struct params params;  /* ParameterStatus, as the node last said */
+    struct params native;  /* startup settings that it was opened with */
+    struct params applied; /* settings put in place by us */
     struct statements statements;
-    bool dirty;             /* session state may be left on it: reset before anybody else uses it */
+    bool dirty; /* session state may be left on it: reset before anybody else uses it */
 
     uint32_t key_pid;
     size_t key_len;
@@ -120,8 +120,8 @@ struct server {
     socklen_t address_len;
 
     struct login *login; /* only until it is idle for the first time */
-    uint32_t cancels; /* cancel requests on their way for it: not to be given to anybody else, nor freed */
-    bool buried;      /* closed, and freed when the last cancel request is through */
+    uint32_t cancels;    /* cancel requests on their way for it: not to be given to anybody else, nor freed */
+    bool buried;         /* closed, and freed when the last cancel request is through */
     uint64_t opened_ms, used_ms, deadline_ms; /* uv_now of the reactor's loop */
 
     /* The pool's. */

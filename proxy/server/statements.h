@@ -1,5 +1,6 @@
 /*
- * Which prepared statements a server connection holds: ids of the pool's registry, least recently used first out.
+ * Which prepared statements a server connection holds: ids of the pool's registry, least recently used first
+ * out.
  *
  * A statement with id N is called statement_name(N) on the server. One owner, one thread.
  */
@@ -15,7 +16,7 @@
 struct statement_entry;
 
 struct statements {
-    struct statement_entry *by_id;      /* hash */
+    struct statement_entry *by_id; /* hash */
     struct statement_entry *oldest, *newest;
     uint32_t count;
     uint64_t unnamed; /* stamp of the unnamed statement that the server holds; 0 = none or not known */

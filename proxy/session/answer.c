@@ -1,10 +1,10 @@
 /*
  * What a server answers, on its way to the client.
  *
- * All well: messages are forwarded as they come; with the last ReadyForQuery the request is settled and the server
- * given back. For a read on a replica everything before the first row or completion is withheld: an error until then is
- * not final, the primary is asked instead and the client sees one answer. Failure: FATAL errors are not forwarded,
- * since the session lives on; lost.c decides when the connection ends.
+ * All well: messages are forwarded as they come; with the last ReadyForQuery the request is settled and the
+ * server given back. For a read on a replica everything before the first row or completion is withheld: an
+ * error until then is not final, the primary is asked instead and the client sees one answer. Failure: FATAL
+ * errors are not forwarded, since the session lives on; lost.c decides when the connection ends.
  */
 #include "proxy/session/session.h"
 
@@ -67,7 +67,8 @@ static bool should_retry(struct session *session, const struct answer *answer)
 {
     const struct request *request = &session->request;
     const struct topology *topology = pool_topology(session->pool);
-    if (!request->retriable || request->committed || request->retrying || session->cancelled || !answer->error)
+    if (!request->retriable || request->committed || request->retrying || session->cancelled ||
+        !answer->error)
         return false;
     if (strcmp(answer->error->sqlstate, SQLSTATE_QUERY_CANCELED) == 0)
         return false;
@@ -188,7 +189,8 @@ void answer_finish(struct session *session, char status)
     if (torn || !must_keep(session))
         pool_release(&session->claim, torn);
     if (status != 'I' && session->limits.pool == POOL_STATEMENT) {
-        session_fatal(session, SQLSTATE_PROTOCOL_VIOLATION, "transaction blocks are not allowed with pool = statement");
+        session_fatal(
+            session, SQLSTATE_PROTOCOL_VIOLATION, "transaction blocks are not allowed with pool = statement");
         return;
     }
     session_next(session);
@@ -212,7 +214,8 @@ static void write_with_message(struct session *session, const struct answer *ans
 {
     char out[2048];
     struct builder builder = builder_of(out, sizeof out);
-    struct reader reader = reader_of(slice_of(answer->bytes + FRAME_HEADER_LEN, answer->len - FRAME_HEADER_LEN));
+    struct reader reader =
+        reader_of(slice_of(answer->bytes + FRAME_HEADER_LEN, answer->len - FRAME_HEADER_LEN));
     builder_begin(&builder, BACKEND_ERROR);
     for (uint8_t field; (field = reader_u8(&reader)) != 0;) {
         struct slice value = reader_cstring(&reader);

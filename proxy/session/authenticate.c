@@ -1,9 +1,10 @@
 /*
- * Who the client is: by the listener's method or the HBA file's line, with a secret from the user list or auth_query.
+ * Who the client is: by the listener's method or the HBA file's line, with a secret from the user list or
+ * auth_query.
  *
- * All well: the limits in force are found, the secret is found (or fetched by the control thread), the exchange runs,
- * and welcome.c takes over with what logs in to the nodes. Failure: every wrong name, password or rule ends in the same
- * words as PostgreSQL's; unknown users go through the whole exchange first.
+ * All well: the limits in force are found, the secret is found (or fetched by the control thread), the
+ * exchange runs, and welcome.c takes over with what logs in to the nodes. Failure: every wrong name, password
+ * or rule ends in the same words as PostgreSQL's; unknown users go through the whole exchange first.
  */
 #include "proxy/session/session.h"
 
@@ -17,7 +18,7 @@
 struct auth {
     enum auth_method method;
     struct secret secret;
-    bool known;        /* the user has a secret */
+    bool known; /* the user has a secret */
     bool from_query;
     uint64_t ticket;
     unsigned char salt[4];
@@ -56,7 +57,8 @@ static void refuse_password(struct session *session)
 {
     char why[ERROR_TEXT_MAX];
     snprintf(why, sizeof why, "password authentication failed for user \"%s\"", session->user);
-    if (session->auth->from_query && session->all->control) { /* the next login shall see a changed password */
+    if (session->auth->from_query &&
+        session->all->control) { /* the next login shall see a changed password */
         struct message *message = message_new(MESSAGE_SECRET_REQUEST);
         const struct config *config = session->runtime->config;
         message->secret_request.worker = session->all->pools.worker;
@@ -133,7 +135,8 @@ static void on_scram(struct session *session, struct slice body)
         struct slice data = body;
         if (!auth->mechanism[0]) {
             struct frontend_sasl_initial initial;
-            if (!frontend_parse_sasl_initial(body, &initial) || initial.mechanism.len >= sizeof auth->mechanism) {
+            if (!frontend_parse_sasl_initial(body, &initial) ||
+                initial.mechanism.len >= sizeof auth->mechanism) {
                 session_fatal(session, SQLSTATE_PROTOCOL_VIOLATION, "malformed SASLInitialResponse message");
                 return;
             }
@@ -211,8 +214,8 @@ size_t authenticate_on_data(struct session *session, const char *bytes, size_t l
         session_close(session, "terminated by the client");
         return len;
     }
-    if (result == FRAME_BAD || (result == FRAME_OK &&
-                                   (frame.type != FRONTEND_PASSWORD || frame.total > SECRET_PLAIN_MAX + 64))) {
+    if (result == FRAME_BAD ||
+        (result == FRAME_OK && (frame.type != FRONTEND_PASSWORD || frame.total > SECRET_PLAIN_MAX + 64))) {
         session_fatal(session, SQLSTATE_PROTOCOL_VIOLATION, "expected a password response");
         return len;
     }
@@ -260,7 +263,8 @@ void authenticate_on_secret(struct session *session, const struct message *reply
             "the password of user \"%s\" cannot be looked up: no node answers", session->user);
         return;
     }
-    auth->known = reply->secret_reply.found && secret_parse(slice_from(reply->secret_reply.secret), &auth->secret) &&
+    auth->known = reply->secret_reply.found &&
+                  secret_parse(slice_from(reply->secret_reply.secret), &auth->secret) &&
                   auth->secret.kind != SECRET_NONE;
     ask(session);
 }
@@ -308,8 +312,8 @@ static bool by_hba(struct session *session, enum auth_method *method)
     if (!found || verdict.method == HBA_REJECT) {
         char why[ERROR_TEXT_MAX];
         snprintf(why, sizeof why, "%s user \"%s\", database \"%s\"%s",
-            found ? "hba_file rejects connection for" : "no hba_file entry for", session->user, session->database,
-            session->stream.tls ? "" : ", no encryption");
+            found ? "hba_file rejects connection for" : "no hba_file entry for", session->user,
+            session->database, session->stream.tls ? "" : ", no encryption");
         refuse(session, SQLSTATE_INVALID_AUTHORIZATION, why);
         return false;
     }
@@ -331,7 +335,8 @@ static void without_password(struct session *session)
 
 void authenticate_begin(struct session *session)
 {
-    config_limits(session->runtime->config, session->listener, session->database, session->user, &session->limits);
+    config_limits(
+        session->runtime->config, session->listener, session->database, session->user, &session->limits);
     enum auth_method method = session->listener->auth;
     session->auth = calloc(1, sizeof *session->auth);
     if (!session->auth) {

@@ -1,5 +1,5 @@
-/* A growing run of bytes, for a request being collected or answers being withheld. Spares are kept per worker, so that
- * steady traffic allocates nothing. One thread. */
+/* A growing run of bytes, for a request being collected or answers being withheld. Spares are kept per
+ * worker, so that steady traffic allocates nothing. One thread. */
 #ifndef ROLECALL_SESSION_BUFFER_H
 #define ROLECALL_SESSION_BUFFER_H
 

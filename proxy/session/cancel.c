@@ -1,11 +1,12 @@
 /*
  * Cancel requests; see cancel.h.
  *
- * All well: the key names a worker and a slot, the secret fits the session there; a waiting or held request is answered
- * 57014 by rolecall itself, a running one is cancelled over a connection of its own to the node (with TLS when the
- * server's has it), and the server stays reserved until the node has closed that connection. Keys of passthrough
- * relays are the node's own: they are looked for in all workers. Failure: a key that fits nothing is ignored, as
- * PostgreSQL does, and counted: past a number in a second further requests are not looked at.
+ * All well: the key names a worker and a slot, the secret fits the session there; a waiting or held request
+ * is answered 57014 by rolecall itself, a running one is cancelled over a connection of its own to the node
+ * (with TLS when the server's has it), and the server stays reserved until the node has closed that
+ * connection. Keys of passthrough relays are the node's own: they are looked for in all workers. Failure: a
+ * key that fits nothing is ignored, as PostgreSQL does, and counted: past a number in a second further
+ * requests are not looked at.
  */
 #include "proxy/session/cancel.h"
 
@@ -24,7 +25,7 @@ struct cancel_request {
     struct sessions *all;
     struct stream stream;
     struct server *server; /* kept alive by its count of cancels */
-    bool asking; /* SSLRequest was sent */
+    bool asking;           /* SSLRequest was sent */
     struct tls_context *tls;
     char host[256];
     uint64_t deadline_ms;
@@ -104,8 +105,8 @@ static void cancel_server(struct session *session, struct server *server)
     struct sessions *all = session->all;
     struct cancel_request *request = calloc(1, sizeof *request);
     if (!request || server->key_len == 0 ||
-        !stream_connect(&request->stream, all->reactor, &cancel_events, request, (struct sockaddr *)&server->address,
-            server->address_len, 1024, NULL)) {
+        !stream_connect(&request->stream, all->reactor, &cancel_events, request,
+            (struct sockaddr *)&server->address, server->address_len, 1024, NULL)) {
         free(request);
         return;
     }
@@ -153,8 +154,8 @@ static void cancel_session(struct session *session)
     switch (session->state) {
     case SESSION_HELD:
     case SESSION_WAITING:
-        lost_fail_request(session, SQLSTATE_QUERY_CANCELED, "canceling statement due to user request",
-            session->tx_status);
+        lost_fail_request(
+            session, SQLSTATE_QUERY_CANCELED, "canceling statement due to user request", session->tx_status);
         return;
     case SESSION_ACTIVE:
     case SESSION_STREAMING:

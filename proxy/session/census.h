@@ -1,6 +1,6 @@
 /*
- * How many clients each database and each user has, in the whole process: for their max_clients. Counted at login and
- * at the end of a session, under a lock; never while a query is served. Any thread.
+ * How many clients each database and each user has, in the whole process: for their max_clients. Counted at
+ * login and at the end of a session, under a lock; never while a query is served. Any thread.
  */
 #ifndef ROLECALL_SESSION_CENSUS_H
 #define ROLECALL_SESSION_CENSUS_H

@@ -1,10 +1,10 @@
 /*
  * From a client's messages to a request: one Query or FunctionCall, or everything up to Sync.
  *
- * All well: messages are appended to the request until it is complete, each Parse and Query is classed on the way, and
- * route.c is called. A batch that grows past request_buffer, or that is flushed after an Execute, becomes a stream: it
- * goes to the primary and the rest is passed on message by message. A Flush after only Parse, Describe and Close binds
- * nothing: it is sent as a Sync whose ReadyForQuery the client does not see.
+ * All well: messages are appended to the request until it is complete, each Parse and Query is classed on the
+ * way, and route.c is called. A batch that grows past request_buffer, or that is flushed after an Execute,
+ * becomes a stream: it goes to the primary and the rest is passed on message by message. A Flush after only
+ * Parse, Describe and Close binds nothing: it is sent as a Sync whose ReadyForQuery the client does not see.
  * Failure: what is not protocol 3 is FATAL 08P01; nothing of it has reached a server.
  */
 #include "proxy/session/session.h"
@@ -121,7 +121,8 @@ static bool on_named_parse(struct session *session, const struct frontend_parse 
 {
     struct prepared_registry *registry = session->all->pools.prepared;
     if (names_count(&session->names) >= session->runtime->config->max_prepared_statements) {
-        session_fatal(session, SQLSTATE_LIMIT_EXCEEDED, "more than max_prepared_statements = %u prepared statements",
+        session_fatal(session, SQLSTATE_LIMIT_EXCEEDED,
+            "more than max_prepared_statements = %u prepared statements",
             session->runtime->config->max_prepared_statements);
         return false;
     }
@@ -133,8 +134,8 @@ static bool on_named_parse(struct session *session, const struct frontend_parse 
     bool duplicate = !names_add(&session->names, parse->name, prepared);
     if (duplicate)
         prepared_unref(registry, prepared);
-    return note_change(&session->request, parse->name,
-        (struct name_change){.ordinal = ordinal, .duplicate = duplicate});
+    return note_change(
+        &session->request, parse->name, (struct name_change){.ordinal = ordinal, .duplicate = duplicate});
 }
 
 static bool on_parse(struct session *session, const struct frame *frame)
@@ -152,7 +153,8 @@ static bool on_parse(struct session *session, const struct frame *frame)
     session->request.unnamed_ordinal = ordinal;
     session->unnamed_stamp = session->all->stamp++;
     session->unnamed.len = 0;
-    return buffer_append(&session->unnamed, &session->all->spares, frame->body - FRAME_HEADER_LEN, frame->total);
+    return buffer_append(
+        &session->unnamed, &session->all->spares, frame->body - FRAME_HEADER_LEN, frame->total);
 }
 
 static bool on_bind(struct session *session, const struct frame *frame)
@@ -319,7 +321,8 @@ static bool is_copy(char type)
     return type == FRONTEND_COPY_DATA || type == FRONTEND_COPY_DONE || type == FRONTEND_COPY_FAIL;
 }
 
-/* Messages that are no part of a request. True when the frame was one; `*used` of `len` bytes are done with. */
+/* Messages that are no part of a request. True when the frame was one; `*used` of `len` bytes are done with.
+ */
 static bool unrequested(struct session *session, const struct frame *frame, size_t len, size_t *used)
 {
     *used = len;

@@ -1,9 +1,9 @@
 /*
- * Sending a request to its server: settings first, then each message, with the session's statement names turned into
- * the server's; all of it in one write.
+ * Sending a request to its server: settings first, then each message, with the session's statement names
+ * turned into the server's; all of it in one write.
  *
- * A statement that the server does not hold is parsed there first (hidden); one that it holds already is answered by
- * rolecall (EXPECT_LOCAL). What goes out is entered into the server's account of what it owes.
+ * A statement that the server does not hold is parsed there first (hidden); one that it holds already is
+ * answered by rolecall (EXPECT_LOCAL). What goes out is entered into the server's account of what it owes.
  */
 #include "proxy/session/session.h"
 
@@ -85,7 +85,8 @@ bool dispatch_settings(struct session *session, struct server *server)
 
 static bool owe(struct server *server, enum expect_kind kind, bool hidden, uint64_t about)
 {
-    return expect_push(&server->expect, (struct expect){.kind = (uint8_t)kind, .hidden = hidden, .about = about});
+    return expect_push(
+        &server->expect, (struct expect){.kind = (uint8_t)kind, .hidden = hidden, .about = about});
 }
 
 static bool owe_local(struct server *server, char type)
@@ -158,7 +159,8 @@ static bool ensure(struct session *session, struct server *server, const struct 
     return make_room(session, server) && send_parse(server, prepared, true);
 }
 
-/* The unnamed statement of this session, on a server that holds another one; none, when the session has none. */
+/* The unnamed statement of this session, on a server that holds another one; none, when the session has none.
+ */
 static bool ensure_unnamed(struct session *session, struct server *server)
 {
     if (server->statements.unnamed == session->unnamed_stamp)
@@ -198,8 +200,8 @@ static bool is_duplicate(const struct request *request, uint32_t ordinal)
 }
 
 /* The same inside a batch, as an unnamed statement. */
-static bool send_renamed_parse(struct session *session, struct server *server, const struct prepared *prepared,
-    const struct frontend_parse *parse)
+static bool send_renamed_parse(struct session *session, struct server *server,
+    const struct prepared *prepared, const struct frontend_parse *parse)
 {
     struct buffer text = {0};
     char head[16];
@@ -234,18 +236,21 @@ static bool on_parse(struct session *session, struct server *server, const struc
     struct prepared *prepared = prepared_of(session, parse.name);
     if (!prepared)
         return false;
-    if (is_duplicate(&session->request, ordinal)) /* the node itself shall say 42P05, in its own transaction */
+    if (is_duplicate(
+            &session->request, ordinal)) /* the node itself shall say 42P05, in its own transaction */
         return ensure(session, server, prepared) && send_duplicate(server, prepared);
     if (statements_use(&server->statements, prepared->id))
         return owe_local(server, BACKEND_PARSE_COMPLETE);
     return make_room(session, server) && send_parse(server, prepared, false);
 }
 
-bool dispatch_bind_head(struct session *session, struct server *server, const struct frontend_bind *bind, size_t rest)
+bool dispatch_bind_head(
+    struct session *session, struct server *server, const struct frontend_bind *bind, size_t rest)
 {
     char name[STATEMENT_NAME_MAX], head[HEAD_MAX];
     struct builder builder = builder_of(head, sizeof head);
-    struct slice statement = bind->statement; /* an unknown one goes as it is: the node itself shall say 26000 */
+    struct slice statement =
+        bind->statement; /* an unknown one goes as it is: the node itself shall say 26000 */
     struct prepared *prepared = statement.len ? prepared_of(session, statement) : NULL;
     if (prepared)
         statement = slice_of(name, statement_name(prepared->id, name));
@@ -290,15 +295,16 @@ static bool on_target(struct session *session, struct server *server, const stru
     char name[STATEMENT_NAME_MAX], out[64];
     struct builder builder = builder_of(out, sizeof out);
     struct slice server_name = slice_of(name, statement_name(prepared->id, name));
-    if (!ensure(session, server, prepared) || !frontend_build_target(&builder, FRONTEND_DESCRIBE, 'S', server_name))
+    if (!ensure(session, server, prepared) ||
+        !frontend_build_target(&builder, FRONTEND_DESCRIBE, 'S', server_name))
         return false;
     server_send(server, out, builder.len);
     return owe(server, kind, false, prepared->id);
 }
 
 /* EXECUTE or DEALLOCATE of what the protocol prepared: under the server's name, which must be there first. */
-static bool send_renamed(struct session *session, struct server *server, const struct prepared *prepared,
-    struct slice query)
+static bool send_renamed(
+    struct session *session, struct server *server, const struct prepared *prepared, struct slice query)
 {
     struct buffer text = {0};
     char head[16];
@@ -344,7 +350,9 @@ bool dispatch_message(struct session *session, struct server *server, const stru
         server_send(server, frame->body - FRAME_HEADER_LEN, frame->total);
         return true;
     case FRONTEND_COPY_DATA: server_send(server, frame->body - FRAME_HEADER_LEN, frame->total); return true;
-    case FRONTEND_COPY_DONE: session->request.copy_done = true; return send_raw(server, frame, EXPECT_COPY_END);
+    case FRONTEND_COPY_DONE:
+        session->request.copy_done = true;
+        return send_raw(server, frame, EXPECT_COPY_END);
     case FRONTEND_COPY_FAIL: return send_raw(server, frame, EXPECT_COPY_END);
     case FRONTEND_TERMINATE:
     case FRONTEND_PASSWORD: break;
@@ -361,8 +369,8 @@ static bool send_all(struct session *session, struct server *server)
     request->parses_sent = 0;
     while (at < request->bytes.len) {
         struct frame frame;
-        if (frame_parse(request->bytes.data + at, request->bytes.len - at, &frame) != FRAME_OK || !frame.whole ||
-            !dispatch_message(session, server, &frame))
+        if (frame_parse(request->bytes.data + at, request->bytes.len - at, &frame) != FRAME_OK ||
+            !frame.whole || !dispatch_message(session, server, &frame))
             return false;
         at += frame.total;
     }

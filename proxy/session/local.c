@@ -51,7 +51,8 @@ bool local_answer(struct session *session, const struct local_result *result)
     struct request *request = &session->request;
     struct frame frame;
     for (size_t at = 0; at < request->bytes.len; at += frame.total) {
-        if (frame_parse(request->bytes.data + at, request->bytes.len - at, &frame) != FRAME_OK || !frame.whole)
+        if (frame_parse(request->bytes.data + at, request->bytes.len - at, &frame) != FRAME_OK ||
+            !frame.whole)
             break;
         bool fine = true;
         if (frame.type == FRONTEND_PARSE) {

@@ -11,8 +11,8 @@ struct local_result {
     struct error error;
 };
 
-/* Writes the answers to every message of the request up to, but without, its ReadyForQuery. False when the result was
-   an error (the rest of a batch is then skipped). */
+/* Writes the answers to every message of the request up to, but without, its ReadyForQuery. False when the
+   result was an error (the rest of a batch is then skipped). */
 bool local_answer(struct session *session, const struct local_result *result);
 
 #endif

@@ -1,9 +1,10 @@
 /*
  * A server is gone while a session needs it: DESIGN section 7, "what a client sees".
  *
- * What was not sent whole, or is a read of which nothing was forwarded, or was ended by a fast shutdown (FATAL 57P01)
- * is run again elsewhere, unseen. A transaction that was open is reported once as 40001 and is failed until ROLLBACK,
- * without a server. What may have been committed is 08007. Pinned sessions end with 57P01.
+ * What was not sent whole, or is a read of which nothing was forwarded, or was ended by a fast shutdown
+ * (FATAL 57P01) is run again elsewhere, unseen. A transaction that was open is reported once as 40001 and is
+ * failed until ROLLBACK, without a server. What may have been committed is 08007. Pinned sessions end with
+ * 57P01.
  */
 #include "proxy/session/local.h"
 #include "proxy/session/session.h"
@@ -69,7 +70,8 @@ bool lost_answer(struct session *session)
     bool ends = ends_transaction(request);
     bool commit = ends && (request->flags & STATEMENT_COMMIT);
     struct local_result result = {.tag = "ROLLBACK"};
-    if (session->lost == LOST_PENDING && (!ends || commit)) { /* the first word of it; a COMMIT ends what there is */
+    if (session->lost == LOST_PENDING &&
+        (!ends || commit)) { /* the first word of it; a COMMIT ends what there is */
         result.tag = NULL;
         result.error = session->lost_error;
         session->lost = LOST_REPORTED;
@@ -164,9 +166,11 @@ static void report(struct session *session, enum outcome outcome, const char *no
         return;
     }
     count(&session->all->counters.lost_transactions);
-    snprintf(text, sizeof text, "the connection to node %s was lost; the transaction was rolled back, retry it", node);
+    snprintf(text, sizeof text,
+        "the connection to node %s was lost; the transaction was rolled back, retry it", node);
     session_error(session, SQLSTATE_SERIALIZATION_FAILURE, text);
-    bool open = session->request.in_transaction && !(session->request.flags & (STATEMENT_COMMIT | STATEMENT_ROLLBACK));
+    bool open = session->request.in_transaction &&
+                !(session->request.flags & (STATEMENT_COMMIT | STATEMENT_ROLLBACK));
     if (open) {
         error_set(&session->lost_error, SQLSTATE_SERIALIZATION_FAILURE, "%s", text);
         session->lost = LOST_REPORTED;
@@ -181,7 +185,8 @@ static void raise_write_epoch(struct session *session)
         session->write_epoch = atomic_load_explicit(&topology->live->started, memory_order_relaxed) + 1;
 }
 
-void lost_server(struct session *session, struct server *server, enum stream_end end, const struct error *error)
+void lost_server(
+    struct session *session, struct server *server, enum stream_end end, const struct error *error)
 {
     const char *node = server->node->name;
     (void)end;
@@ -209,7 +214,9 @@ void lost_server(struct session *session, struct server *server, enum stream_end
         return;
     enum outcome outcome = outcome_of(session, server);
     log_event(LOG_INFO, "request_lost", "node=%s outcome=%s", node,
-        outcome == OUTCOME_RERUN ? "rerun" : outcome == OUTCOME_UNKNOWN ? "unknown" : "rolled_back");
+        outcome == OUTCOME_RERUN     ? "rerun"
+        : outcome == OUTCOME_UNKNOWN ? "unknown"
+                                     : "rolled_back");
     bool welcome = session->request.kind == REQUEST_WELCOME;
     if ((welcome || outcome == OUTCOME_RERUN) && session->request.reruns < RERUNS_MAX)
         rerun(session, server->node);

@@ -14,7 +14,8 @@ struct names {
 
 /* NULL when there is none of that name. */
 struct prepared *names_find(const struct names *names, struct slice name);
-/* Takes over the reference. False when the name is taken or memory is out (the reference is then still the caller's). */
+/* Takes over the reference. False when the name is taken or memory is out (the reference is then still the
+ * caller's). */
 bool names_add(struct names *names, struct slice name, struct prepared *prepared);
 /* Gives the reference back to the caller; NULL when there was none. */
 struct prepared *names_remove(struct names *names, struct slice name);

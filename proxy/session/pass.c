@@ -1,9 +1,9 @@
 /*
- * A client that speaks while its request is at the server: batches that are passed on message by message (streaming)
- * and COPY data.
+ * A client that speaks while its request is at the server: batches that are passed on message by message
+ * (streaming) and COPY data.
  *
- * Large messages pass in parts; only a Bind's head is rewritten. Backpressure: when the server does not take more, the
- * client's stream is held until it has drained.
+ * Large messages pass in parts; only a Bind's head is rewritten. Backpressure: when the server does not take
+ * more, the client's stream is held until it has drained.
  */
 #include "proxy/session/session.h"
 
@@ -59,7 +59,8 @@ static size_t pass_bind(struct session *session, struct server *server, const st
     return len;
 }
 
-static size_t pass_large(struct session *session, struct server *server, const struct frame *frame, size_t len)
+static size_t pass_large(
+    struct session *session, struct server *server, const struct frame *frame, size_t len)
 {
     char type = frame->type;
     if (type == FRONTEND_BIND)

@@ -1,11 +1,11 @@
 /*
- * Sessions that need one server for good: replication, passthrough authentication, pool = none. Bytes both ways,
- * unparsed.
+ * Sessions that need one server for good: replication, passthrough authentication, pool = none. Bytes both
+ * ways, unparsed.
  *
- * All well: a connection of its own is opened to the chosen node (it counts against the node's max_connections); with
- * passthrough the client's startup packet is the node's, else rolecall logs in and greets the client with what the node
- * said. Then bytes pass as they come. Failure: either end's end is the other's; a node that goes down or loses the role
- * that the listener asks for closes its relays.
+ * All well: a connection of its own is opened to the chosen node (it counts against the node's
+ * max_connections); with passthrough the client's startup packet is the node's, else rolecall logs in and
+ * greets the client with what the node said. Then bytes pass as they come. Failure: either end's end is the
+ * other's; a node that goes down or loses the role that the listener asks for closes its relays.
  */
 #include "proxy/session/session.h"
 
@@ -45,7 +45,8 @@ static void learn_key(struct session *session, struct server *server, const char
     bool done = !buffer_append(kept, &session->all->spares, bytes, len);
     while (!done && frame_parse(kept->data + at, kept->len - at, &frame) == FRAME_OK && frame.whole) {
         struct slice secret;
-        if (frame.type == BACKEND_KEY_DATA && backend_parse_key_data(frame_body(&frame), &server->key_pid, &secret)) {
+        if (frame.type == BACKEND_KEY_DATA &&
+            backend_parse_key_data(frame_body(&frame), &server->key_pid, &secret)) {
             memcpy(server->key, secret.data, secret.len);
             server->key_len = secret.len;
         }
@@ -90,8 +91,10 @@ static void on_prefix_done(void *user, struct server *server)
     (void)server;
 }
 
-static const struct server_user_events user_events = {
-    .on_answer = on_answer, .on_raw = on_raw, .on_drained = on_server_drained, .on_prefix_done = on_prefix_done};
+static const struct server_user_events user_events = {.on_answer = on_answer,
+    .on_raw = on_raw,
+    .on_drained = on_server_drained,
+    .on_prefix_done = on_prefix_done};
 
 static void on_ready(struct server *server)
 {
@@ -158,7 +161,8 @@ void relay_claim(struct session *session, const struct topology_node *node)
     if (session->listener->auth == AUTH_PASSTHROUGH)
         target.startup = slice_of(session->unnamed.data, session->unnamed.len);
     if (node->max_connections && node->live->connections >= node->max_connections) {
-        session_fatal(session, SQLSTATE_TOO_MANY_CONNECTIONS, "node %s has reached max_connections", node->name);
+        session_fatal(
+            session, SQLSTATE_TOO_MANY_CONNECTIONS, "node %s has reached max_connections", node->name);
         return;
     }
     struct server *server = server_open(all->reactor, &target, &owner_events, &error);

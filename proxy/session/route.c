@@ -1,10 +1,11 @@
 /*
  * Where a request goes: the verdict, the node, the claim; and holding what has no node to go to.
  *
- * All well: a session that has a server stays on it; else the router chooses a node, the pool grants a connection at
- * once or later, and dispatch.c sends the request. Failure: no fit node holds the request (bounded in number and time)
- * until the topology changes; a node that cannot be reached is left out and another chosen; what the node itself
- * refuses (a wrong password) is tried elsewhere once and then told to the client.
+ * All well: a session that has a server stays on it; else the router chooses a node, the pool grants a
+ * connection at once or later, and dispatch.c sends the request. Failure: no fit node holds the request
+ * (bounded in number and time) until the topology changes; a node that cannot be reached is left out and
+ * another chosen; what the node itself refuses (a wrong password) is tried elsewhere once and then told to
+ * the client.
  */
 #include "proxy/session/session.h"
 
@@ -109,7 +110,8 @@ static bool may_read(struct session *session, enum reason *reason)
         return false;
     }
     if (request->class == STATEMENT_TRANSACTION && request->statements == 1 &&
-        (request->flags & STATEMENT_BEGIN_READ_ONLY) && !params_get(&session->settings, "default_transaction_isolation")) {
+        (request->flags & STATEMENT_BEGIN_READ_ONLY) &&
+        !params_get(&session->settings, "default_transaction_isolation")) {
         *reason = REASON_READ_ONLY_TRANSACTION;
         return true;
     }
@@ -130,8 +132,8 @@ static bool may_read(struct session *session, enum reason *reason)
     return true;
 }
 
-static void ask_target(struct session *session, const struct topology *topology, bool read,
-    struct target_answer *answer)
+static void ask_target(
+    struct session *session, const struct topology *topology, bool read, struct target_answer *answer)
 {
     const struct config_cluster *cluster = cluster_of(session);
     struct target_request wanted = {
@@ -173,15 +175,16 @@ static void record(struct session *session, enum reason verdict)
 static void note_retriable(struct session *session, const struct topology_node *node)
 {
     struct request *request = &session->request;
-    request->retriable = request->complete && request->class == STATEMENT_READ && node->role == ROLE_REPLICA &&
+    request->retriable = request->complete && request->class == STATEMENT_READ &&
+                         node->role == ROLE_REPLICA &&
                          (request->kind == REQUEST_QUERY || request->kind == REQUEST_BATCH);
 }
 
 static void claim(struct session *session, const struct topology_node *node)
 {
-    const struct params *native = session->limits.pool == POOL_SESSION || session->request.kind == REQUEST_RELAY
-                                      ? &session->settings
-                                      : NULL;
+    const struct params *native =
+        session->limits.pool == POOL_SESSION || session->request.kind == REQUEST_RELAY ? &session->settings
+                                                                                       : NULL;
     note_retriable(session, node);
     if (session->state != SESSION_WAITING) {
         session_move(session, SESSION_WAITING);

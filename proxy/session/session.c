@@ -1,8 +1,10 @@
 /*
- * A client's life: states, deadlines, the end. What each state does with bytes is in the files named in session.h.
+ * A client's life: states, deadlines, the end. What each state does with bytes is in the files named in
+ * session.h.
  *
- * All well: startup -> (TLS) -> secret -> auth -> idle <-> waiting/active. Failure: whatever ends a session goes
- * through session_close, once, with a reason; its claim is given up, its server is reset or closed, its slot is freed.
+ * All well: startup -> (TLS) -> secret -> auth -> idle <-> waiting/active. Failure: whatever ends a session
+ * goes through session_close, once, with a reason; its claim is given up, its server is reset or closed, its
+ * slot is freed.
  */
 #include "proxy/session/session.h"
 
@@ -20,17 +22,19 @@ static const struct {
     unsigned to; /* states that may follow; CLOSED always may */
 } moves[] = {
     [SESSION_PROXY_HEADER] = {"proxy_header", BIT(SESSION_STARTUP)},
-    [SESSION_STARTUP] = {"startup", BIT(SESSION_TLS) | BIT(SESSION_SECRET) | BIT(SESSION_AUTH) | BIT(SESSION_WAITING) |
-                                        BIT(SESSION_HELD) | BIT(SESSION_IDLE) | BIT(SESSION_ACTIVE) | BIT(SESSION_RELAY)},
+    [SESSION_STARTUP] = {"startup", BIT(SESSION_TLS) | BIT(SESSION_SECRET) | BIT(SESSION_AUTH) |
+                                        BIT(SESSION_WAITING) | BIT(SESSION_HELD) | BIT(SESSION_IDLE) |
+                                        BIT(SESSION_ACTIVE) | BIT(SESSION_RELAY)},
     [SESSION_TLS] = {"tls_handshake", BIT(SESSION_STARTUP)},
     [SESSION_SECRET] = {"fetching_secret", BIT(SESSION_AUTH) | BIT(SESSION_IDLE) | BIT(SESSION_WAITING) |
                                                BIT(SESSION_HELD) | BIT(SESSION_ACTIVE) | BIT(SESSION_RELAY)},
     [SESSION_AUTH] = {"authentication", BIT(SESSION_IDLE) | BIT(SESSION_WAITING) | BIT(SESSION_HELD) |
                                             BIT(SESSION_ACTIVE) | BIT(SESSION_RELAY)},
     [SESSION_IDLE] = {"idle", BIT(SESSION_HELD) | BIT(SESSION_WAITING) | BIT(SESSION_ACTIVE)},
-    [SESSION_HELD] = {"held", BIT(SESSION_IDLE) | BIT(SESSION_WAITING) | BIT(SESSION_ACTIVE) | BIT(SESSION_RELAY)},
-    [SESSION_WAITING] = {"waiting", BIT(SESSION_IDLE) | BIT(SESSION_HELD) | BIT(SESSION_ACTIVE) |
-                                        BIT(SESSION_RELAY)},
+    [SESSION_HELD] = {"held",
+        BIT(SESSION_IDLE) | BIT(SESSION_WAITING) | BIT(SESSION_ACTIVE) | BIT(SESSION_RELAY)},
+    [SESSION_WAITING] = {"waiting",
+        BIT(SESSION_IDLE) | BIT(SESSION_HELD) | BIT(SESSION_ACTIVE) | BIT(SESSION_RELAY)},
     [SESSION_ACTIVE] = {"active", BIT(SESSION_IDLE) | BIT(SESSION_HELD) | BIT(SESSION_WAITING) |
                                       BIT(SESSION_STREAMING) | BIT(SESSION_COPY_IN) | BIT(SESSION_RELAY)},
     [SESSION_STREAMING] = {"streaming", BIT(SESSION_ACTIVE) | BIT(SESSION_IDLE) | BIT(SESSION_COPY_IN)},
@@ -107,7 +111,8 @@ void session_write(struct session *session, const void *bytes, size_t len)
     stream_write(&session->stream, bytes, len);
 }
 
-static void write_error(struct session *session, enum severity severity, const char *sqlstate, const char *text)
+static void write_error(
+    struct session *session, enum severity severity, const char *sqlstate, const char *text)
 {
     char out[ERROR_TEXT_MAX + 256];
     struct builder builder = builder_of(out, sizeof out);
@@ -236,8 +241,8 @@ static void free_session(void *object)
     free(session);
 }
 
-/* Gives up the server: clean ones go back, one that is in the middle of something is closed, one that may carry state
-   is reset. */
+/* Gives up the server: clean ones go back, one that is in the middle of something is closed, one that may
+   carry state is reset. */
 static void leave_server(struct session *session)
 {
     pool_unclaim(&session->claim);
@@ -282,8 +287,8 @@ void session_close(struct session *session, const char *reason)
     if (session->state == SESSION_CLOSED)
         return;
     struct sessions *all = session->all;
-    log_event(LOG_DEBUG, "client_closed", "user=%s database=%s state=%s reason=%s", session->user, session->database,
-        session_state_name(session->state), reason);
+    log_event(LOG_DEBUG, "client_closed", "user=%s database=%s state=%s reason=%s", session->user,
+        session->database, session_state_name(session->state), reason);
     route_unhold(session);
     stream_close(&session->stream);
     leave_server(session);

@@ -1,5 +1,6 @@
 /*
- * One client: from its first byte to its last. The files of this room share this struct; nobody else looks inside.
+ * One client: from its first byte to its last. The files of this room share this struct; nobody else looks
+ * inside.
  *
  * The way of a request:
  *
@@ -30,14 +31,14 @@ enum session_state {
     SESSION_PROXY_HEADER, /* PROXY protocol line is awaited */
     SESSION_STARTUP,      /* the first packet is awaited */
     SESSION_TLS,
-    SESSION_SECRET,       /* auth_query runs */
-    SESSION_AUTH,         /* the client's answer is awaited */
-    SESSION_IDLE,         /* a request is awaited or being collected */
-    SESSION_HELD,         /* a request waits for a node */
-    SESSION_WAITING,      /* a request waits for a connection */
-    SESSION_ACTIVE,       /* a request is at the server */
-    SESSION_STREAMING,    /* a batch is passed on message by message until its Sync */
-    SESSION_COPY_IN,      /* the client's COPY data is passed on */
+    SESSION_SECRET,    /* auth_query runs */
+    SESSION_AUTH,      /* the client's answer is awaited */
+    SESSION_IDLE,      /* a request is awaited or being collected */
+    SESSION_HELD,      /* a request waits for a node */
+    SESSION_WAITING,   /* a request waits for a connection */
+    SESSION_ACTIVE,    /* a request is at the server */
+    SESSION_STREAMING, /* a batch is passed on message by message until its Sync */
+    SESSION_COPY_IN,   /* the client's COPY data is passed on */
     SESSION_RELAY,
     SESSION_CLOSED
 };
@@ -51,12 +52,13 @@ enum request_kind {
     REQUEST_RELAY     /* a server for good */
 };
 
-/* What a Parse or Close of the current request did to the session's names; undone when the node skipped it. */
+/* What a Parse or Close of the current request did to the session's names; undone when the node skipped it.
+ */
 struct name_change {
-    bool closed;    /* else parsed */
-    bool duplicate; /* the name was taken: the node will say so */
+    bool closed;      /* else parsed */
+    bool duplicate;   /* the name was taken: the node will say so */
     uint32_t ordinal; /* how many Parse (Close) messages of the request came before */
-    char *name;     /* owned */
+    char *name;       /* owned */
     size_t len;
     struct prepared *prepared; /* one reference when `closed` */
 };
@@ -65,14 +67,14 @@ struct request {
     enum request_kind kind;
     struct buffer bytes; /* whole messages as the client sent them */
     bool complete;       /* ends with Sync (or is a Query) */
-    bool stream;         /* too large to collect, or flushed: goes to the primary and is passed on as it comes */
-    bool flush_as_sync;  /* ends with a Flush after Parse/Describe/Close only */
+    bool stream; /* too large to collect, or flushed: goes to the primary and is passed on as it comes */
+    bool flush_as_sync; /* ends with a Flush after Parse/Describe/Close only */
     bool has_execute, has_unnamed_parse;
     enum statement_class class;
     enum reason reason;
     uint32_t flags, pins; /* of all statements in it */
     uint32_t statements;
-    uint64_t shape;       /* hash for the memory of refused shapes */
+    uint64_t shape;                    /* hash for the memory of refused shapes */
     struct special_statement *special; /* owned; NULL unless the request is one */
     struct name_change *changes;
     uint32_t n_changes, cap_changes;
@@ -83,15 +85,15 @@ struct request {
     size_t message_at;           /* where it begins */
 
     enum reason verdict;
-    bool retriable;  /* a read, alone, on a replica: an error is not final */
-    bool committed;  /* something of the answer has gone to the client */
-    bool retrying;   /* waiting for ReadyForQuery to ask the primary */
+    bool retriable; /* a read, alone, on a replica: an error is not final */
+    bool committed; /* something of the answer has gone to the client */
+    bool retrying;  /* waiting for ReadyForQuery to ask the primary */
     bool force_primary;
-    bool sent;       /* handed to a server */
+    bool sent;           /* handed to a server */
     bool in_transaction; /* it began inside one */
-    bool error_seen; /* an ErrorResponse was forwarded */
-    bool copy_done;  /* CopyDone was passed on */
-    bool copying;    /* COPY FROM STDIN was begun */
+    bool error_seen;     /* an ErrorResponse was forwarded */
+    bool copy_done;      /* CopyDone was passed on */
+    bool copying;        /* COPY FROM STDIN was begun */
     uint32_t parses_done, closes_done;
     uint64_t exclude; /* nodes tried */
     uint32_t reruns;
@@ -129,7 +131,7 @@ struct session {
     struct pool *pool;
     struct claim claim;
     struct claim parked; /* session pooling with split routing: its connection to the other role */
-    uint64_t space; /* for prepared statements: hash of all that matters when parsing */
+    uint64_t space;      /* for prepared statements: hash of all that matters when parsing */
 
     struct request request;
     struct names names;
@@ -138,18 +140,18 @@ struct session {
     uint32_t pins;
     bool escape_strings; /* standard_conforming_strings is off */
     char tx_status;
-    uint32_t tx_flags;  /* enum statement_flag of the open transaction so far */
+    uint32_t tx_flags; /* enum statement_flag of the open transaction so far */
     enum lost_state lost;
     struct error lost_error;
-    bool skip_to_sync;  /* an error was given for a batch whose Sync has not come yet */
-    bool cancelled;     /* the client asked to cancel the current request */
-    size_t passing;     /* bytes of a client message still to be passed on (or skipped) */
-    size_t skipping;    /* bytes of a message that goes nowhere */
-    bool passing_ends;  /* with it the client's part of the request is over */
-    bool is_held;       /* in the list of held sessions */
+    bool skip_to_sync;    /* an error was given for a batch whose Sync has not come yet */
+    bool cancelled;       /* the client asked to cancel the current request */
+    size_t passing;       /* bytes of a client message still to be passed on (or skipped) */
+    size_t skipping;      /* bytes of a message that goes nowhere */
+    bool passing_ends;    /* with it the client's part of the request is over */
+    bool is_held;         /* in the list of held sessions */
     struct server *relay; /* of its own, in no pool */
     bool greeted;         /* of a passthrough relay: the node's key has been seen */
-    bool counted;       /* among logged-in clients of its limits */
+    bool counted;         /* among logged-in clients of its limits */
 
     struct node_live *sticky;    /* one reference */
     struct node_live *last_node; /* who answered last; one reference */
@@ -203,7 +205,8 @@ bool welcome_from_memory(struct session *session, bool stale_too);
 void welcomes_clear(struct sessions *sessions);
 
 /* collect.c */
-/* Classes a message of the extended protocol and applies it to the session's names. False closes the session. */
+/* Classes a message of the extended protocol and applies it to the session's names. False closes the session.
+ */
 bool collect_note(struct session *session, const struct frame *frame);
 /* Takes back what skipped Parse and Close messages did to the names. */
 void collect_undo(struct session *session);
@@ -222,7 +225,8 @@ void dispatch_request(struct session *session, struct server *server);
 /* Sends one client message on (rewritten if need be) and accounts for it. False closes the session. */
 bool dispatch_message(struct session *session, struct server *server, const struct frame *frame);
 /* A Bind's head for a known or unknown statement; `rest` bytes follow. */
-bool dispatch_bind_head(struct session *session, struct server *server, const struct frontend_bind *bind, size_t rest);
+bool dispatch_bind_head(
+    struct session *session, struct server *server, const struct frontend_bind *bind, size_t rest);
 /* Puts settings in place; true when something was sent. */
 bool dispatch_settings(struct session *session, struct server *server);
 /* pass.c */
@@ -235,7 +239,8 @@ extern const struct server_user_events answer_events;
 void answer_finish(struct session *session, char status);
 
 /* lost.c */
-void lost_server(struct session *session, struct server *server, enum stream_end end, const struct error *error);
+void lost_server(
+    struct session *session, struct server *server, enum stream_end end, const struct error *error);
 /* Answers a request of a session whose transaction was lost; true when it did. */
 bool lost_answer(struct session *session);
 /* Ends the request with an error that is rolecall's own; the session lives. */
@@ -256,7 +261,8 @@ bool special_answer(struct session *session);
 /* The shared statement that an EXECUTE or DEALLOCATE names, NULL when it names none. */
 struct prepared *special_prepared(struct session *session);
 /* The same text with the server's name for it, and a NUL. */
-bool special_rename(struct session *session, const struct prepared *prepared, struct slice text, struct buffer *out);
+bool special_rename(
+    struct session *session, const struct prepared *prepared, struct slice text, struct buffer *out);
 /* The request ended well: applies what it did to names and settings. */
 void special_settle(struct session *session, struct server *server);
 

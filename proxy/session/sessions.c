@@ -20,7 +20,8 @@ struct known_catalogue {
     char key[2 * MESSAGE_NAME_MAX];
 };
 
-bool sessions_open(struct sessions *sessions, struct reactor *reactor, uint32_t worker, struct runtime *runtime)
+bool sessions_open(
+    struct sessions *sessions, struct reactor *reactor, uint32_t worker, struct runtime *runtime)
 {
     sessions->reactor = reactor;
     sessions->earliest_ms = UINT64_MAX;
@@ -110,8 +111,8 @@ void sessions_accept(struct sessions *sessions, struct message *message)
     session->listener = &runtime->config->listeners[listener];
     session->listening = &runtime->listeners[listener];
     session->peer = message->connection.peer;
-    if (!stream_accept(&session->stream, sessions->reactor, &session_stream_events, session, message->connection.fd,
-            runtime->config->stream_buffer_bytes)) {
+    if (!stream_accept(&session->stream, sessions->reactor, &session_stream_events, session,
+            message->connection.fd, runtime->config->stream_buffer_bytes)) {
         sessions->slots[session->slot] = NULL;
         runtime_unref(session->runtime);
         goto fail;
@@ -193,8 +194,9 @@ static void late(struct session *session)
         return;
     case SESSION_HELD:
     case SESSION_WAITING:
-        lost_fail_request(session, session->state == SESSION_HELD ? SQLSTATE_CANNOT_CONNECT_NOW : SQLSTATE_LIMIT_EXCEEDED,
-            NULL, session->tx_status);
+        lost_fail_request(session,
+            session->state == SESSION_HELD ? SQLSTATE_CANNOT_CONNECT_NOW : SQLSTATE_LIMIT_EXCEEDED, NULL,
+            session->tx_status);
         return;
     case SESSION_ACTIVE:
     case SESSION_STREAMING:
@@ -229,7 +231,8 @@ void sessions_tick(struct sessions *sessions)
 
 /* ---- catalogues ---- */
 
-static struct known_catalogue *known_catalogue(struct sessions *sessions, const char *cluster, const char *database)
+static struct known_catalogue *known_catalogue(
+    struct sessions *sessions, const char *cluster, const char *database)
 {
     char key[2 * MESSAGE_NAME_MAX];
     int len = snprintf(key, sizeof key, "%s/%s", cluster, database);
@@ -247,8 +250,8 @@ static struct known_catalogue *known_catalogue(struct sessions *sessions, const 
     return known;
 }
 
-static void ask(struct sessions *sessions, struct known_catalogue *known, const char *cluster, const char *database,
-    bool changed)
+static void ask(struct sessions *sessions, struct known_catalogue *known, const char *cluster,
+    const char *database, bool changed)
 {
     known->asked_ms = uv_now(sessions->reactor->loop);
     if (!sessions->control)

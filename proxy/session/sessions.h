@@ -1,6 +1,6 @@
 /*
- * All sessions of a worker, and what they share: pools, catalogues, the table of slots that cancel keys name, waits for
- * a node, waits for a secret, the memory of refused shapes, counters. One thread.
+ * All sessions of a worker, and what they share: pools, catalogues, the table of slots that cancel keys name,
+ * waits for a node, waits for a secret, the memory of refused shapes, counters. One thread.
  */
 #ifndef ROLECALL_SESSION_SESSIONS_H
 #define ROLECALL_SESSION_SESSIONS_H
@@ -18,8 +18,8 @@ struct session;
 
 /* Counters of a worker: one writer, read by anybody (relaxed). */
 struct session_counters {
-    _Atomic uint64_t clients;      /* sessions now */
-    _Atomic uint64_t taken;        /* connections handed over so far */
+    _Atomic uint64_t clients; /* sessions now */
+    _Atomic uint64_t taken;   /* connections handed over so far */
     _Atomic uint64_t logins, login_failures;
     _Atomic uint64_t exchanges, transactions;
     _Atomic uint64_t verdicts[REASON_COUNT];
@@ -45,17 +45,18 @@ struct sessions {
     struct welcome *welcomes;
     uint64_t refused[REFUSED_SHAPES]; /* hashes of shapes that a replica refused */
     struct buffer_spares spares;
-    uint64_t random;     /* state of the choice between replicas */
-    uint64_t stamp;      /* of unnamed statements; unique in the process */
-    uint64_t ticket;     /* of secret requests */
+    uint64_t random;      /* state of the choice between replicas */
+    uint64_t stamp;       /* of unnamed statements; unique in the process */
+    uint64_t ticket;      /* of secret requests */
     uint64_t earliest_ms; /* no session has a deadline before this */
-    bool draining;       /* no new sessions; idle ones are ended */
+    bool draining;        /* no new sessions; idle ones are ended */
     struct cancel_request *cancels;
     uint64_t cancel_failures_ms, cancel_failures;
     struct session_counters counters;
 };
 
-bool sessions_open(struct sessions *sessions, struct reactor *reactor, uint32_t worker, struct runtime *runtime);
+bool sessions_open(
+    struct sessions *sessions, struct reactor *reactor, uint32_t worker, struct runtime *runtime);
 void sessions_close(struct sessions *sessions); /* ends every session and server */
 
 /* An accepted connection (takes the descriptor). */
@@ -78,12 +79,14 @@ void sessions_catalogue_changed(struct sessions *sessions, size_t cluster, const
 
 static inline void count(_Atomic uint64_t *counter)
 {
-    atomic_store_explicit(counter, atomic_load_explicit(counter, memory_order_relaxed) + 1, memory_order_relaxed);
+    atomic_store_explicit(
+        counter, atomic_load_explicit(counter, memory_order_relaxed) + 1, memory_order_relaxed);
 }
 
 static inline void count_down(_Atomic uint64_t *counter)
 {
-    atomic_store_explicit(counter, atomic_load_explicit(counter, memory_order_relaxed) - 1, memory_order_relaxed);
+    atomic_store_explicit(
+        counter, atomic_load_explicit(counter, memory_order_relaxed) - 1, memory_order_relaxed);
 }
 
 #endif

@@ -1,9 +1,9 @@
 /*
  * Statements that rolecall must look at itself (router/special_statement.h).
  *
- * SHOW, SET and RESET of rolecall's own settings are answered here, without a server. EXECUTE and DEALLOCATE of a
- * statement that was prepared by the protocol are sent with the server's name for it. RESET gives back what the session
- * asked for when it began, which the server does not know.
+ * SHOW, SET and RESET of rolecall's own settings are answered here, without a server. EXECUTE and DEALLOCATE
+ * of a statement that was prepared by the protocol are sent with the server's name for it. RESET gives back
+ * what the session asked for when it began, which the server does not know.
  */
 #include "proxy/session/local.h"
 #include "proxy/session/session.h"
@@ -65,8 +65,8 @@ static bool set_route(struct session *session, struct slice value)
 
 static void unknown_name(struct local_result *result, const struct special_statement *special)
 {
-    error_set(&result->error, "42704", "unrecognized configuration parameter \"rolecall.%.*s\"", (int)special->name_len,
-        special->name);
+    error_set(&result->error, "42704", "unrecognized configuration parameter \"rolecall.%.*s\"",
+        (int)special->name_len, special->name);
 }
 
 static void set(struct session *session, const struct special_statement *special, struct local_result *result)
@@ -95,8 +95,8 @@ static void set(struct session *session, const struct special_statement *special
     }
 }
 
-static void show(struct session *session, const struct special_statement *special, struct local_result *result,
-    char value[64])
+static void show(struct session *session, const struct special_statement *special,
+    struct local_result *result, char value[64])
 {
     static const char *const routes[] = {
         [HINT_ROUTE_NONE] = "default", [HINT_ROUTE_PRIMARY] = "primary", [HINT_ROUTE_REPLICA] = "replica"};
@@ -122,7 +122,8 @@ bool special_answer(struct session *session)
     const struct special_statement *special = session->request.special;
     struct local_result result = {0};
     char value[64];
-    if (!special || session->request.statements != 1 || session->request.flush_as_sync || session->request.stream)
+    if (!special || session->request.statements != 1 || session->request.flush_as_sync ||
+        session->request.stream)
         return false;
     if (special->kind == SPECIAL_OWN_SHOW)
         show(session, special, &result, value);
@@ -147,7 +148,8 @@ struct prepared *special_prepared(struct session *session)
     return names_find(&session->names, own_name(special));
 }
 
-bool special_rename(struct session *session, const struct prepared *prepared, struct slice text, struct buffer *out)
+bool special_rename(
+    struct session *session, const struct prepared *prepared, struct slice text, struct buffer *out)
 {
     struct special_statement again; /* the text may have moved since it was noted */
     struct buffer_spares *spares = &session->all->spares;
@@ -157,7 +159,8 @@ bool special_rename(struct session *session, const struct prepared *prepared, st
         return false;
     size_t before = (size_t)(again.token.data - text.data), after = before + again.token.len;
     return buffer_append(out, spares, text.data, before) && buffer_append(out, spares, name, len) &&
-           buffer_append(out, spares, text.data + after, text.len - after) && buffer_append(out, spares, "", 1);
+           buffer_append(out, spares, text.data + after, text.len - after) &&
+           buffer_append(out, spares, "", 1);
 }
 
 /* ---- what they did ---- */

@@ -2,8 +2,9 @@
  * A client's first packets: [PROXY header,] [SSLRequest or direct TLS,] [GSSENCRequest,] StartupMessage or
  * CancelRequest.
  *
- * All well: the startup packet becomes the session's user, database and settings, then authenticate.c takes over.
- * Failure: a malformed packet gets FATAL with PostgreSQL's SQLSTATE and is closed; nothing is kept of it.
+ * All well: the startup packet becomes the session's user, database and settings, then authenticate.c takes
+ * over. Failure: a malformed packet gets FATAL with PostgreSQL's SQLSTATE and is closed; nothing is kept of
+ * it.
  */
 #include "proxy/session/session.h"
 
@@ -32,7 +33,8 @@ static size_t on_proxy_header(struct session *session, const char *bytes, size_t
 
 static bool may_have_tls(const struct session *session)
 {
-    return session->listening->tls != NULL && session->stream.tls == NULL && session->peer.ss_family != AF_UNIX;
+    return session->listening->tls != NULL && session->stream.tls == NULL &&
+           session->peer.ss_family != AF_UNIX;
 }
 
 static void start_tls(struct session *session)
@@ -134,7 +136,8 @@ static bool take_params(struct session *session, const struct startup *startup)
             return false;
         }
     if (startup->user.len >= MESSAGE_NAME_MAX || startup->database.len >= MESSAGE_NAME_MAX) {
-        session_fatal(session, SQLSTATE_INVALID_AUTHORIZATION, "user or database name is longer than 63 bytes");
+        session_fatal(
+            session, SQLSTATE_INVALID_AUTHORIZATION, "user or database name is longer than 63 bytes");
         return false;
     }
     session->user = copy(startup->user);
@@ -146,7 +149,8 @@ static void on_session_packet(struct session *session, const struct startup *sta
 {
     session->version = startup->version;
     session->replication = startup->replication;
-    if (session->listener->tls.mode >= TLS_REQUIRE && !session->stream.tls && session->peer.ss_family != AF_UNIX) {
+    if (session->listener->tls.mode >= TLS_REQUIRE && !session->stream.tls &&
+        session->peer.ss_family != AF_UNIX) {
         session_fatal(session, SQLSTATE_INVALID_AUTHORIZATION, "this listener requires TLS");
         return;
     }

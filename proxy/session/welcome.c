@@ -1,10 +1,10 @@
 /*
  * A session that has proved who it is gets its pool, its key and the parameters of its server.
  *
- * All well: the ParameterStatus values for (cluster, database, user, settings) are remembered from an earlier login and
- * the client is welcomed at once. Else a server is claimed, the startup settings are put in place on it, and what it
- * then reports is passed on and remembered for a minute. During an outage what is remembered serves beyond that, so
- * that logins wait with their first statement instead of failing.
+ * All well: the ParameterStatus values for (cluster, database, user, settings) are remembered from an earlier
+ * login and the client is welcomed at once. Else a server is claimed, the startup settings are put in place
+ * on it, and what it then reports is passed on and remembered for a minute. During an outage what is
+ * remembered serves beyond that, so that logins wait with their first statement instead of failing.
  */
 #include "proxy/session/session.h"
 
@@ -105,8 +105,8 @@ static void greet(struct session *session, const struct params *params)
     cancel_key_build(&session->runtime->issuer, (uint8_t)session->all->pools.worker, session->slot,
         session->version == PROTOCOL_3_2, random, &session->key);
     builder = builder_of(out, sizeof out);
-    backend_build_key_data(&builder, session->key.pid,
-        slice_of((const char *)session->key.secret, session->key.secret_len));
+    backend_build_key_data(
+        &builder, session->key.pid, slice_of((const char *)session->key.secret, session->key.secret_len));
     session_write(session, out, builder.len);
     session_ready_for_query(session, 'I');
     count(&session->all->counters.logins);
@@ -214,8 +214,8 @@ static bool join(struct session *session, const struct secret *login_secret)
     const struct config *config = session->runtime->config;
     const struct config_database *section = config_database(config, session->database);
     struct sessions *all = session->all;
-    const char *cluster = section && section->cluster ? section->cluster
-                                                      : config->clusters[session->listener->cluster].name;
+    const char *cluster =
+        section && section->cluster ? section->cluster : config->clusters[session->listener->cluster].name;
     int index = runtime_cluster(all->pools.runtime, cluster);
     struct pool_key key = {
         .cluster = (size_t)index,
@@ -225,8 +225,7 @@ static bool join(struct session *session, const struct secret *login_secret)
         .client_user = session->user,
         .listener = session->listener->name,
     };
-    if (index < 0 ||
-        !(session->pool = pool_join(&all->pools, &key, section ? section->connect_query : NULL)))
+    if (index < 0 || !(session->pool = pool_join(&all->pools, &key, section ? section->connect_query : NULL)))
         return false;
     struct secret forced = {0};
     if (section && section->password && secret_parse(slice_from(section->password), &forced))
@@ -234,14 +233,16 @@ static bool join(struct session *session, const struct secret *login_secret)
     else if (login_secret->kind != SECRET_NONE && !(section && section->user))
         pool_set_secret(session->pool, login_secret);
     secret_wipe(&forced);
-    session->space = params_hash(&session->settings) ^ ((uint64_t)(uintptr_t)session->pool * 0x9E3779B97F4A7C15u);
+    session->space =
+        params_hash(&session->settings) ^ ((uint64_t)(uintptr_t)session->pool * 0x9E3779B97F4A7C15u);
     return true;
 }
 
 void welcome_begin(struct session *session, const struct secret *login_secret)
 {
     if (!enter(session)) {
-        session_fatal(session, SQLSTATE_TOO_MANY_CONNECTIONS, "sorry, too many clients of this user, database or listener");
+        session_fatal(session, SQLSTATE_TOO_MANY_CONNECTIONS,
+            "sorry, too many clients of this user, database or listener");
         return;
     }
     if (session->runtime->config->application_name_add_host)

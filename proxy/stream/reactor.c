@@ -1,8 +1,8 @@
 /*
  * The turn of a worker's loop; see reactor.h.
  *
- * uv_prepare runs between the callbacks of one turn and the next poll: there the streams with buffered input are
- * served, the dirty ones flushed, and the dead freed.
+ * uv_prepare runs between the callbacks of one turn and the next poll: there the streams with buffered input
+ * are served, the dirty ones flushed, and the dead freed.
  */
 #include "proxy/stream/reactor.h"
 

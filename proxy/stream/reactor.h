@@ -1,10 +1,10 @@
 /*
  * What all streams of one worker share: the loop, the read buffer, the pages of waiting output, and the turn.
  *
- * A turn of the loop: descriptors become readable, owners parse and write; just before the loop polls again every
- * stream that was written to is flushed once (uv_prepare), so there is one send per socket and turn. What owners gave
- * up during the turn is freed after the flush, hence a pointer to a session or a server stays valid for the turn in
- * which it was closed. One thread.
+ * A turn of the loop: descriptors become readable, owners parse and write; just before the loop polls again
+ * every stream that was written to is flushed once (uv_prepare), so there is one send per socket and turn.
+ * What owners gave up during the turn is freed after the flush, hence a pointer to a session or a server
+ * stays valid for the turn in which it was closed. One thread.
  */
 #ifndef ROLECALL_STREAM_REACTOR_H
 #define ROLECALL_STREAM_REACTOR_H
@@ -29,13 +29,13 @@ struct reactor {
     uv_loop_t *loop;
     uv_prepare_t prepare;
     uv_idle_t idle;
-    char *read_buffer;    /* REACTOR_READ_BUFFER bytes */
+    char *read_buffer; /* REACTOR_READ_BUFFER bytes */
     struct page *free_pages;
     size_t n_free_pages;
     struct stream *dirty; /* streams with output to flush this turn */
     struct stream *again; /* streams with input that no poll would tell of */
     struct grave *graves;
-    size_t handles;       /* uv handles not yet closed */
+    size_t handles; /* uv handles not yet closed */
 };
 
 int reactor_open(struct reactor *reactor, uv_loop_t *loop);

@@ -1,11 +1,11 @@
 /*
  * Streams; see stream.h.
  *
- * Input: the reactor's buffer is filled once per readiness event, what was kept back goes in front, the owner's parser
- * is called, and the rest (an unfinished message) is kept. A held stream keeps bytes without calling the owner; reading
- * stops only when much is kept, so that the usual request-answer traffic changes no poll mask.
- * Output: pages are filled by stream_write and sent once at the end of the turn; only a short send asks for
- * writability. A full output tells its owner to stop the other side, on_drained to go on.
+ * Input: the reactor's buffer is filled once per readiness event, what was kept back goes in front, the
+ * owner's parser is called, and the rest (an unfinished message) is kept. A held stream keeps bytes without
+ * calling the owner; reading stops only when much is kept, so that the usual request-answer traffic changes
+ * no poll mask. Output: pages are filled by stream_write and sent once at the end of the turn; only a short
+ * send asks for writability. A full output tells its owner to stop the other side, on_drained to go on.
  * Failure: on_end is called once with what happened; the owner answers with stream_close.
  */
 #include "proxy/stream/stream.h"
@@ -96,18 +96,15 @@ static void end_errno(struct stream *stream, int code)
 
 /* ---- opening ---- */
 
-static void init(struct stream *stream, struct reactor *reactor, const struct stream_events *events, void *owner,
-    int fd, size_t high_water)
+static void init(struct stream *stream, struct reactor *reactor, const struct stream_events *events,
+    void *owner, int fd, size_t high_water)
 {
-    *stream = (struct stream){.reactor = reactor,
-        .events = events,
-        .owner = owner,
-        .fd = fd,
-        .high_water = high_water};
+    *stream = (struct stream){
+        .reactor = reactor, .events = events, .owner = owner, .fd = fd, .high_water = high_water};
 }
 
-bool stream_accept(struct stream *stream, struct reactor *reactor, const struct stream_events *events, void *owner,
-    int fd, size_t high_water)
+bool stream_accept(struct stream *stream, struct reactor *reactor, const struct stream_events *events,
+    void *owner, int fd, size_t high_water)
 {
     init(stream, reactor, events, owner, fd, high_water);
     if (!poll_open(stream))
@@ -117,8 +114,9 @@ bool stream_accept(struct stream *stream, struct reactor *reactor, const struct 
     return true;
 }
 
-bool stream_connect(struct stream *stream, struct reactor *reactor, const struct stream_events *events, void *owner,
-    const struct sockaddr *address, socklen_t address_len, size_t high_water, struct error *error)
+bool stream_connect(struct stream *stream, struct reactor *reactor, const struct stream_events *events,
+    void *owner, const struct sockaddr *address, socklen_t address_len, size_t high_water,
+    struct error *error)
 {
     int fd = socket(address->sa_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
     if (fd < 0)
@@ -250,7 +248,8 @@ static bool keep(struct stream *stream, const char *bytes, size_t len)
     return true;
 }
 
-/* One read into the reactor's buffer behind `kept` bytes. Returns the bytes read, 0 = nothing more now, -1 = ended. */
+/* One read into the reactor's buffer behind `kept` bytes. Returns the bytes read, 0 = nothing more now, -1 =
+ * ended. */
 static ssize_t fill(struct stream *stream, size_t kept)
 {
     char *room = stream->reactor->read_buffer + kept;
@@ -596,7 +595,8 @@ void stream_detach(struct stream *stream)
     stream->polled = 0;
 }
 
-void stream_attach(struct stream *stream, struct reactor *reactor, const struct stream_events *events, void *owner)
+void stream_attach(
+    struct stream *stream, struct reactor *reactor, const struct stream_events *events, void *owner)
 {
     assert(stream->state == STREAM_OPEN && !stream->poll);
     stream->reactor = reactor;

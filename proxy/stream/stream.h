@@ -1,9 +1,11 @@
 /*
- * A connected socket as its owner sees it: bytes are handed to the owner's parser, and written bytes leave once a turn.
+ * A connected socket as its owner sees it: bytes are handed to the owner's parser, and written bytes leave
+ * once a turn.
  *
- * The owner embeds the struct. It is told of data, of readiness (connected, TLS done), of drained output and of the
- * end; it never calls read. After stream_close nothing is called any more. A stream is polled (uv_poll), not read by
- * libuv, so that stream_detach / stream_attach can move it to another worker's loop. One thread at a time.
+ * The owner embeds the struct. It is told of data, of readiness (connected, TLS done), of drained output and
+ * of the end; it never calls read. After stream_close nothing is called any more. A stream is polled
+ * (uv_poll), not read by libuv, so that stream_detach / stream_attach can move it to another worker's loop.
+ * One thread at a time.
  */
 #ifndef ROLECALL_STREAM_STREAM_H
 #define ROLECALL_STREAM_STREAM_H
@@ -30,8 +32,9 @@ struct stream_events {
     /* After stream_sniff: the first byte, before it is read. True: the owner has begun TLS. May be NULL. */
     bool (*on_first_byte)(void *owner, unsigned char byte);
     /*
-     * Bytes have arrived. Returns how many were used up; the rest is kept and given again in front of what comes next.
-     * The rest must be small (an unfinished message below half the read buffer) unless the owner holds the stream.
+     * Bytes have arrived. Returns how many were used up; the rest is kept and given again in front of what
+     * comes next. The rest must be small (an unfinished message below half the read buffer) unless the owner
+     * holds the stream.
      */
     size_t (*on_data)(void *owner, const char *bytes, size_t len);
     void (*on_open)(void *owner);    /* connected; or the TLS handshake is done */
@@ -57,18 +60,21 @@ struct stream {
     size_t high_water;
     uint64_t bytes_in, bytes_out;
     struct stream *dirty_next, *again_next;
-    unsigned dirty : 1, in_again : 1, held : 1, choked : 1, blocked : 1, in_data : 1, eof_seen : 1, sniff : 1, released : 1;
+    unsigned dirty : 1, in_again : 1, held : 1, choked : 1, blocked : 1, in_data : 1, eof_seen : 1, sniff : 1,
+        released : 1;
 };
 
 /* Takes an accepted, non-blocking descriptor. */
-bool stream_accept(struct stream *stream, struct reactor *reactor, const struct stream_events *events, void *owner,
-    int fd, size_t high_water);
+bool stream_accept(struct stream *stream, struct reactor *reactor, const struct stream_events *events,
+    void *owner, int fd, size_t high_water);
 
 /* Begins a connect. address is a sockaddr_in, _in6 or _un; false fills error (nothing to close then). */
-bool stream_connect(struct stream *stream, struct reactor *reactor, const struct stream_events *events, void *owner,
-    const struct sockaddr *address, socklen_t address_len, size_t high_water, struct error *error);
+bool stream_connect(struct stream *stream, struct reactor *reactor, const struct stream_events *events,
+    void *owner, const struct sockaddr *address, socklen_t address_len, size_t high_water,
+    struct error *error);
 
-/* Starts TLS on an open stream: the next on_open or on_end tells how it went. Input kept back must be empty. */
+/* Starts TLS on an open stream: the next on_open or on_end tells how it went. Input kept back must be empty.
+ */
 bool stream_start_tls(struct stream *stream, struct tls_context *context, bool accept, const char *host);
 
 /* Appends to the output, which is flushed at the end of the turn. Nothing happens on a closed stream. */
@@ -77,7 +83,8 @@ void stream_write(struct stream *stream, const void *data, size_t len);
 /* True when the output has passed high_water: stop producing until on_drained. */
 bool stream_is_full(const struct stream *stream);
 
-/* Hold: arriving bytes are kept back (bounded) instead of being given to on_data. Release gives them at once. */
+/* Hold: arriving bytes are kept back (bounded) instead of being given to on_data. Release gives them at once.
+ */
 void stream_hold(struct stream *stream);
 void stream_release(struct stream *stream);
 
@@ -88,7 +95,8 @@ void stream_close(struct stream *stream);
 void stream_detach(struct stream *stream);
 /* Closes a detached stream. */
 void stream_abandon(struct stream *stream);
-void stream_attach(struct stream *stream, struct reactor *reactor, const struct stream_events *events, void *owner);
+void stream_attach(
+    struct stream *stream, struct reactor *reactor, const struct stream_events *events, void *owner);
 
 /* Asks for on_first_byte when input arrives next (direct TLS is told from PostgreSQL's own packets by it). */
 void stream_sniff(struct stream *stream);

@@ -1,8 +1,8 @@
 /*
  * Listening; see listener.h.
  *
- * All well: each readiness is answered with a bounded number of accepts. Failure: out of descriptors pauses accepting
- * for a moment instead of spinning; the reason is logged once a pause.
+ * All well: each readiness is answered with a bounded number of accepts. Failure: out of descriptors pauses
+ * accepting for a moment instead of spinning; the reason is logged once a pause.
  */
 #include "proxy/worker/listener.h"
 
@@ -91,7 +91,8 @@ static int bind_tcp(const struct addrinfo *info, uint32_t backlog)
     return -1;
 }
 
-static int open_tcp(const struct config_listener *listener, const struct address *address, struct error *error)
+static int open_tcp(
+    const struct config_listener *listener, const struct address *address, struct error *error)
 {
     char port[8];
     bool any = strcmp(address->host, "*") == 0;
@@ -192,9 +193,9 @@ struct listener *listener_open(uv_loop_t *loop, struct config *config, size_t in
         error_set(error, SQLSTATE_CONFIG_FILE_ERROR, "[listener %s] address: %s", settings->name, why);
         goto fail;
     }
-    listener->fd = listener->address.is_unix
-                       ? listener_bind_unix(listener->address.path, settings->unix_socket_mode, settings->backlog, error)
-                       : open_tcp(settings, &listener->address, error);
+    listener->fd = listener->address.is_unix ? listener_bind_unix(listener->address.path,
+                                                   settings->unix_socket_mode, settings->backlog, error)
+                                             : open_tcp(settings, &listener->address, error);
     if (listener->fd < 0)
         goto fail;
     listener->config = config_ref(config);

@@ -1,6 +1,6 @@
 /*
- * A listening socket on the main thread's loop: accepts, and hands each connection to the worker with the fewest
- * clients.
+ * A listening socket on the main thread's loop: accepts, and hands each connection to the worker with the
+ * fewest clients.
  */
 #ifndef ROLECALL_WORKER_LISTENER_H
 #define ROLECALL_WORKER_LISTENER_H
@@ -15,14 +15,15 @@ struct listener *listener_open(uv_loop_t *loop, struct config *config, size_t in
     uint32_t n_workers, struct error *error);
 /* Begins to accept; until then clients wait in the backlog. */
 void listener_start(struct listener *listener);
-/* After a reload: connections accepted from now on belong to this configuration. The listener must be in it. */
+/* After a reload: connections accepted from now on belong to this configuration. The listener must be in it.
+ */
 void listener_set_config(struct listener *listener, struct config *config);
 const char *listener_name(const struct listener *listener);
 /* Stops accepting; frees itself when the loop has let go of it. A Unix socket's file is removed. */
 void listener_close(struct listener *listener);
 
-/* A listening, non-blocking Unix socket with these permissions; a file left by a process that is gone is removed. -1
-   fills the error. */
+/* A listening, non-blocking Unix socket with these permissions; a file left by a process that is gone is
+   removed. -1 fills the error. */
 int listener_bind_unix(const char *path, uint32_t mode, uint32_t backlog, struct error *error);
 
 #endif

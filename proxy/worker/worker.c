@@ -1,8 +1,8 @@
 /*
  * A worker's thread; see worker.h.
  *
- * All well: it runs its loop until MESSAGE_STOP, then ends each session as soon as it is idle, and ends itself with the
- * last one. A second MESSAGE_STOP ends it at once.
+ * All well: it runs its loop until MESSAGE_STOP, then ends each session as soon as it is idle, and ends
+ * itself with the last one. A second MESSAGE_STOP ends it at once.
  */
 #include "proxy/worker/worker.h"
 
@@ -82,8 +82,8 @@ static void *run(void *argument)
     return NULL;
 }
 
-bool worker_init(struct worker *worker, uint32_t index, struct runtime *runtime, _Atomic uint32_t *process_clients,
-    struct error *error)
+bool worker_init(struct worker *worker, uint32_t index, struct runtime *runtime,
+    _Atomic uint32_t *process_clients, struct error *error)
 {
     *worker = (struct worker){.index = index};
     worker->sessions.process_clients = process_clients;
@@ -97,8 +97,8 @@ bool worker_init(struct worker *worker, uint32_t index, struct runtime *runtime,
     return true;
 }
 
-bool worker_start(struct worker *worker, struct mailbox *const *peers, uint32_t n_peers, struct mailbox *control,
-    struct mailbox *main, struct error *error)
+bool worker_start(struct worker *worker, struct mailbox *const *peers, uint32_t n_peers,
+    struct mailbox *control, struct mailbox *main, struct error *error)
 {
     worker->sessions.pools.peers = peers;
     worker->sessions.pools.n_peers = n_peers;
