@@ -234,7 +234,7 @@ void server_close(struct server *server)
     if (server->state == SERVER_CLOSED)
         return;
     if (server->state == SERVER_IDLE || server->state == SERVER_ACTIVE || server->state == SERVER_RESETTING)
-        if (server->stream.out_len == 0)
+        if (server->stream.out.len == 0)
             stream_write(&server->stream, "X\0\0\0\4", 5);
     server->state = SERVER_CLOSED;
     server->user_events = NULL;
@@ -313,7 +313,7 @@ bool server_is_movable(const struct server *server)
 {
     const struct stream *stream = &server->stream;
     return server->state == SERVER_IDLE && !server->user_events && server->expect.count == 0 &&
-           server->cancels == 0 && stream->state == STREAM_OPEN && stream->out_len == 0 && !stream->in &&
+           server->cancels == 0 && stream->state == STREAM_OPEN && stream->out.len == 0 && !stream->in &&
            !stream->in_data && server->passing == 0;
 }
 

@@ -20,7 +20,6 @@
 #include <unistd.h>
 
 #define KEPT_MAX REACTOR_READ_BUFFER /* kept-back input above this stops reading */
-#define IOV_PAGES 32
 
 static void on_poll(uv_poll_t *poll, int status, int events);
 
@@ -210,7 +209,7 @@ bool stream_start_tls(struct stream *stream, struct tls_context *context, bool a
 {
     assert(stream->state == STREAM_OPEN && !stream->tls);
     flush(stream); /* the byte that grants or asks for TLS goes out in the clear */
-    if (stream->state != STREAM_OPEN || stream->out_len > 0)
+    if (stream->state != STREAM_OPEN || stream->out.len > 0)
         return false;
     stream->tls = accept ? tls_accept(context, stream->fd) : tls_connect(context, stream->fd, host);
     if (!stream->tls)
@@ -367,32 +366,14 @@ void stream_serve_again(struct reactor *reactor)
 
 bool stream_is_full(const struct stream *stream)
 {
-    return stream->out_len > stream->high_water;
+    return stream->out.len > stream->high_water;
 }
 
 void stream_write(struct stream *stream, const void *data, size_t len)
 {
     if (stream->state == STREAM_CLOSED)
         return;
-    const char *bytes = data;
-    stream->out_len += len;
-    while (len > 0) {
-        struct page *page = stream->out_tail;
-        if (!page || page->end == sizeof page->data) {
-            page = reactor_page(stream->reactor);
-            if (stream->out_tail)
-                stream->out_tail->next = page;
-            else
-                stream->out_head = page;
-            stream->out_tail = page;
-        }
-        size_t room = sizeof page->data - page->end;
-        size_t part = len < room ? len : room;
-        memcpy(page->data + page->end, bytes, part);
-        page->end += (uint32_t)part;
-        bytes += part;
-        len -= part;
-    }
+    outbox_append(&stream->out, stream->reactor, data, len);
     if (!stream->dirty && !stream->blocked) {
         stream->dirty = 1;
         stream->dirty_next = stream->reactor->dirty;
@@ -402,21 +383,8 @@ void stream_write(struct stream *stream, const void *data, size_t len)
 
 static void drop_sent(struct stream *stream, size_t sent)
 {
-    stream->out_len -= sent;
     stream->bytes_out += sent;
-    while (stream->out_head) {
-        struct page *page = stream->out_head;
-        size_t part = page->end - page->start;
-        if (sent < part) {
-            page->start += (uint32_t)sent;
-            return;
-        }
-        sent -= part;
-        stream->out_head = page->next;
-        if (!stream->out_head)
-            stream->out_tail = NULL;
-        reactor_page_free(stream->reactor, page);
-    }
+    outbox_drop(&stream->out, stream->reactor, sent);
 }
 
 /* One attempt to send. Returns bytes sent, 0 = would block, -1 = failed with *code. */
@@ -425,7 +393,7 @@ static ssize_t send_some(struct stream *stream, int *code)
     if (stream->tls) {
         struct error error;
         size_t done = 0;
-        struct page *page = stream->out_head;
+        struct page *page = stream->out.head;
         enum tls_result result =
             tls_write(stream->tls, page->data + page->start, page->end - page->start, &done, &error);
         if (result == TLS_DONE)
@@ -433,15 +401,12 @@ static ssize_t send_some(struct stream *stream, int *code)
         *code = ECONNRESET;
         return result == TLS_WANT_READ || result == TLS_WANT_WRITE ? 0 : -1;
     }
+    struct iovec iov[OUTBOX_IOV];
+    size_t n = outbox_iov(&stream->out, iov);
     ssize_t sent;
-    if (!stream->out_head->next) {
-        struct page *page = stream->out_head;
-        sent = send(stream->fd, page->data + page->start, page->end - page->start, MSG_NOSIGNAL);
+    if (n == 1) {
+        sent = send(stream->fd, iov[0].iov_base, iov[0].iov_len, MSG_NOSIGNAL);
     } else {
-        struct iovec iov[IOV_PAGES];
-        size_t n = 0;
-        for (struct page *page = stream->out_head; page && n < IOV_PAGES; page = page->next)
-            iov[n++] = (struct iovec){page->data + page->start, page->end - page->start};
         struct msghdr message = {.msg_iov = iov, .msg_iovlen = n};
         sent = sendmsg(stream->fd, &message, MSG_NOSIGNAL);
     }
@@ -453,14 +418,14 @@ static ssize_t send_some(struct stream *stream, int *code)
 
 static void flush(struct stream *stream)
 {
-    bool was_full = stream->out_len > stream->high_water / 2;
+    bool was_full = stream->out.len > stream->high_water / 2;
     stream->blocked = 0;
-    while (stream->out_head) {
+    while (stream->out.head) {
         int code = 0;
         ssize_t sent = send_some(stream, &code);
         if (sent < 0) {
             /* What the peer said before it went may still wait in the socket: let reading find the end. */
-            drop_sent(stream, stream->out_len);
+            drop_sent(stream, stream->out.len);
             if (stream->eof_seen || stream->choked)
                 end_errno(stream, code);
             else
@@ -474,7 +439,7 @@ static void flush(struct stream *stream)
         }
     }
     poll_for(stream);
-    if (was_full && stream->out_len <= stream->high_water / 2)
+    if (was_full && stream->out.len <= stream->high_water / 2)
         stream->events->on_drained(stream->owner);
 }
 
@@ -568,7 +533,7 @@ void stream_close(struct stream *stream)
         return;
     if (stream->state == STREAM_OPEN) {
         int code;
-        while (stream->out_head) {
+        while (stream->out.head) {
             ssize_t sent = send_some(stream, &code);
             if (sent <= 0)
                 break;
@@ -576,7 +541,7 @@ void stream_close(struct stream *stream)
         }
     }
     stream->state = STREAM_CLOSED;
-    drop_sent(stream, stream->out_len);
+    drop_sent(stream, stream->out.len);
     leave_lists(stream);
     keep(stream, NULL, 0);
     tls_free(stream->tls);
@@ -588,7 +553,7 @@ void stream_close(struct stream *stream)
 
 void stream_detach(struct stream *stream)
 {
-    assert(stream->state == STREAM_OPEN && stream->out_len == 0 && !stream->in && !stream->blocked);
+    assert(stream->state == STREAM_OPEN && stream->out.len == 0 && !stream->in && !stream->blocked);
     leave_lists(stream);
     poll_close(stream);
     stream->reactor = NULL;

@@ -11,6 +11,7 @@
 #define ROLECALL_STREAM_STREAM_H
 
 #include "conf/base/error.h"
+#include "proxy/stream/outbox.h"
 #include "proxy/stream/reactor.h"
 #include "proxy/stream/tls.h"
 
@@ -55,8 +56,7 @@ struct stream {
     char *in;
     uint32_t in_start, in_end, in_cap;
     /* output */
-    struct page *out_head, *out_tail;
-    size_t out_len;
+    struct outbox out;
     size_t high_water;
     uint64_t bytes_in, bytes_out;
     struct stream *dirty_next, *again_next;
