@@ -2,13 +2,15 @@
 #include "conf/config.h"
 #include "health/control.h"
 #include "health/replication/demo.h"
+#include "proxy/front/ctl.h"
 #include "proxy/front/program.h"
 
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-static void *start_control(struct config *config, struct mailbox *const *subscribers, size_t n, struct error *error)
+static void *start_control(
+    struct config *config, struct mailbox *const *subscribers, size_t n, struct error *error)
 {
     return control_start(config, subscribers, n, error);
 }
@@ -26,11 +28,13 @@ static void stop_control(void *control)
 static const struct control_door door = {start_control, mailbox_of_control, stop_control};
 
 static const char usage[] =
-    "rolecall " ROLECALL_VERSION ": a connection-routing proxy for PostgreSQL that knows the cluster's roles\n\n"
+    "rolecall " ROLECALL_VERSION
+    ": a connection-routing proxy for PostgreSQL that knows the cluster's roles\n\n"
     "  rolecall run -c FILE         run with this configuration (SIGHUP reloads, SIGTERM drains and ends)\n"
     "  rolecall check -c FILE       check a configuration; exit status 0 when it is good\n"
     "  rolecall check --defaults    print the documented sample configuration\n"
     "  rolecall demo [--help]       a throw-away cluster on this machine with rolecall in front of it\n"
+    "  rolecall ctl [--help]        a command to a running rolecall's admin socket\n"
     "  rolecall version             print the version\n";
 
 static int check(const char *path)
@@ -59,6 +63,8 @@ int main(int argc, char **argv)
     bool help = strcmp(command, "--help") == 0 || strcmp(command, "-h") == 0 || strcmp(command, "help") == 0;
     if (strcmp(command, "demo") == 0)
         return demo_main(argc - 1, argv + 1, "/proc/self/exe");
+    if (strcmp(command, "ctl") == 0)
+        return ctl_main(argc - 1, argv + 1);
     if (help || (argc == 3 && strcmp(argv[2], "--help") == 0)) {
         fputs(usage, stdout);
         return EXIT_SUCCESS;

@@ -39,7 +39,7 @@ struct survey {
     /* private */
     struct surveys *all;
     uint32_t missing;
-    uint64_t began_us;
+    uint64_t progress_us; /* when a worker was last heard of */
     void (*done)(void *user, struct survey *survey);
     void *user;
 };
@@ -52,7 +52,7 @@ void surveys_fini(struct surveys *surveys);
 /* `done` is called later, never from here, unless survey_free came first. NULL: out of memory. */
 struct survey *survey_start(
     struct surveys *surveys, enum survey_kind kind, void (*done)(void *, struct survey *), void *user);
-/* Ends the wait for workers that have not answered for two seconds; call it now and then. */
+/* Ends the wait when no worker has answered for two seconds; call it now and then. */
 void survey_check(struct survey *survey);
 /* Also while it is on its way. NULL is allowed. */
 void survey_free(struct survey *survey);

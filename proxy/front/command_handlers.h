@@ -23,6 +23,8 @@ bool show_routes(struct command_call *call, struct error *error);
 
 /* command_sessions.c */
 extern const struct result_shape sessions_shape, pins_shape, servers_shape;
+/* A cell with the names of enum pin's bits; NULL when there are none. */
+void result_pins(struct result *result, uint32_t pins);
 bool show_sessions(struct command_call *call, struct error *error);
 bool show_pins(struct command_call *call, struct error *error);
 bool show_servers(struct command_call *call, struct error *error);

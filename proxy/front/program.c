@@ -1,14 +1,15 @@
 /*
  * The running program; see program.h.
  *
- * All well: configuration, listeners bound, privileges dropped, workers, control thread, accepting. SIGHUP loads the
- * file again: what is wrong changes nothing, what needs a restart is named. SIGTERM and SIGINT stop accepting, let
- * sessions end for shutdown_timeout, then end them; a second signal ends them at once. Failure at the start: one line
- * that says why, exit status 1.
+ * All well: configuration, listeners bound, privileges dropped, workers, control thread, accepting. SIGHUP
+ * loads the file again: what is wrong changes nothing, what needs a restart is named. SIGTERM and SIGINT stop
+ * accepting, let sessions end for shutdown_timeout, then end them; a second signal ends them at once. Failure
+ * at the start: one line that says why, exit status 1.
  */
 #include "proxy/front/program.h"
 
 #include "conf/base/log.h"
+#include "proxy/front/admin.h"
 #include "proxy/front/privilege.h"
 #include "proxy/worker/listener.h"
 #include "proxy/worker/worker.h"
@@ -34,6 +35,7 @@ struct program {
     size_t n_listeners;
     uv_signal_t signals[3];
     uv_timer_t deadline;
+    struct admin *admin;
     _Atomic uint32_t clients;
     bool stopping, forced;
 };
@@ -102,15 +104,14 @@ static void publish_runtime(struct program *program)
     mailbox_post(program->door->mailbox(program->control), &message->letter);
 }
 
-static void reload(struct program *program)
+static bool reload(struct program *program, struct error *error)
 {
-    struct error error = {0};
-    struct config *config = config_load(program->path, &error);
-    struct runtime *runtime = config ? runtime_new(config, program->runtime, &error) : NULL;
+    struct config *config = config_load(program->path, error);
+    struct runtime *runtime = config ? runtime_new(config, program->runtime, error) : NULL;
     if (!runtime) {
-        log_event(LOG_ERROR, "reload_failed", "error=%s", error.text);
+        log_event(LOG_ERROR, "reload_failed", "error=%s", error->text);
         config_unref(config);
-        return;
+        return false;
     }
     config_diff(program->config, config, program, on_change);
     log_set_level(config->log_level);
@@ -120,25 +121,53 @@ static void reload(struct program *program)
     program->config = config;
     program->runtime = runtime;
     publish_runtime(program);
+    admin_set_config(program->admin, config);
     for (size_t i = 0; i < program->n_listeners; i++)
         listener_set_config(program->listeners[i], config);
     log_event(LOG_INFO, "reloaded", "file=%s", program->path);
+    return true;
 }
 
 static void on_signal(uv_signal_t *handle, int signum)
 {
     struct program *program = handle->data;
+    struct error error = {0};
     if (signum == SIGHUP)
-        reload(program);
+        reload(program, &error);
     else
         begin_stop(program, signum);
 }
+
+/* ---- what the admin socket may ask for ---- */
+
+static bool on_reload_asked(void *context, struct error *error)
+{
+    return reload(context, error);
+}
+
+static void on_stop_asked(void *context)
+{
+    begin_stop(context, 0);
+}
+
+static void on_catalogue_asked(void *context, const char *cluster, const char *database)
+{
+    struct program *program = context;
+    struct message *message = message_new(MESSAGE_CATALOGUE_REQUEST);
+    snprintf(message->catalogue_request.cluster, sizeof message->catalogue_request.cluster, "%s", cluster);
+    snprintf(message->catalogue_request.database, sizeof message->catalogue_request.database, "%s", database);
+    mailbox_post(program->door->mailbox(program->control), &message->letter);
+}
+
+static const struct admin_actions admin_actions = {
+    .reload = on_reload_asked, .stop = on_stop_asked, .ask_catalogue = on_catalogue_asked};
 
 /* ---- the main thread's mailbox ---- */
 
 static void close_handles(struct program *program)
 {
     mailbox_close(&program->mailbox);
+    admin_close(program->admin);
     for (size_t i = 0; i < sizeof program->signals / sizeof *program->signals; i++)
         uv_close((uv_handle_t *)&program->signals[i], NULL);
     uv_close((uv_handle_t *)&program->deadline, NULL);
@@ -150,6 +179,7 @@ static void receive(void *owner, struct letter *letter)
     struct message *message = (struct message *)letter;
     if (message->kind == MESSAGE_STOP && ++program->n_ended == program->n_workers)
         close_handles(program);
+    admin_on_message(program->admin, message);
     message_free(message);
 }
 
@@ -168,13 +198,26 @@ static bool open_listeners(struct program *program, struct error *error)
     if (!program->listeners)
         return error_set(error, SQLSTATE_OUT_OF_MEMORY, "out of memory");
     for (size_t i = 0; i < n; i++) {
-        struct listener *listener = listener_open(
-            &program->loop, program->config, i, program->workers, program->n_workers, error);
+        struct listener *listener =
+            listener_open(&program->loop, program->config, i, program->workers, program->n_workers, error);
         if (!listener)
             return false;
         program->listeners[program->n_listeners++] = listener;
     }
     return true;
+}
+
+static bool open_admin(struct program *program, struct error *error)
+{
+    const struct admin_host host = {.loop = &program->loop,
+        .mailbox = &program->mailbox,
+        .config = program->config,
+        .workers = program->workers,
+        .n_workers = program->n_workers,
+        .actions = &admin_actions,
+        .context = program};
+    program->admin = admin_open(&host, error);
+    return program->admin != NULL;
 }
 
 static bool make_workers(struct program *program, struct error *error)
@@ -233,7 +276,7 @@ static bool start(struct program *program, struct error *error)
         return error_set(error, SQLSTATE_OUT_OF_MEMORY, "out of memory");
     watch_signals(program);
     privilege_prepare();
-    return make_workers(program, error) && open_listeners(program, error) &&
+    return make_workers(program, error) && open_listeners(program, error) && open_admin(program, error) &&
            privilege_drop(program->config->user, error) && start_threads(program, error);
 }
 
@@ -245,6 +288,7 @@ static void finish(struct program *program)
     for (uint32_t i = 0; i < program->n_workers; i++)
         worker_fini(&program->workers[i]);
     mailbox_fini(&program->mailbox);
+    admin_free(program->admin);
     int left = uv_loop_close(&program->loop);
     assert(left == 0);
     free(program->workers);

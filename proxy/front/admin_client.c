@@ -1,0 +1,375 @@
+/*
+ * A client of the admin socket; see admin_client.h.
+ *
+ * All well: client_step turns bytes into commands and answers until more input is needed; half of a
+ * connection that is shut (a pipe into socat) is answered to the end. Failure: whatever goes wrong with the
+ * socket closes it; a client that does not finish what it began to say, does not read, or says nothing for an
+ * hour is dismissed.
+ */
+#include "proxy/front/admin_client.h"
+
+#include "conf/base/log.h"
+
+#include <assert.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#define FLUSH_BYTES ((size_t)64 * 1024)
+#define IDLE_MS 3600000
+#define STALLED_MS 60000
+
+static void step(struct client *client);
+
+static uint64_t now_ms(const struct client *client)
+{
+    return uv_now(client->pipe.loop);
+}
+
+/* ---- commands ---- */
+
+static void end_script(struct client *client)
+{
+    const struct script_events *events = client->events;
+    free(client->script);
+    client->script = NULL;
+    client->events = NULL;
+    events->end(client);
+}
+
+static void leave_command(struct client *client)
+{
+    result_fini(&client->call.result);
+    words_fini(&client->words);
+    survey_free(client->survey);
+    client->survey = NULL;
+}
+
+static void fail_command(struct client *client, const struct error *error)
+{
+    client->events->fail(client, error);
+    leave_command(client);
+    end_script(client);
+}
+
+static void note_gaps(const struct survey *survey, struct result *result)
+{
+    if (survey && survey->silent)
+        snprintf(result->notice, sizeof result->notice,
+            "%u of the workers did not answer: their rows are missing", survey->silent);
+    else if (result->truncated || (survey && survey->incomplete))
+        snprintf(result->notice, sizeof result->notice, "out of memory: rows are missing");
+}
+
+static void run_command(struct client *client)
+{
+    struct command_call *call = &client->call;
+    struct error error = {0};
+    call->survey = client->survey;
+    if (call->command->permission == PERMISSION_ADMIN)
+        log_event(LOG_INFO, "admin_command", "command=%s argument=%s uid=%u", call->command->words,
+            call->n_arguments ? call->arguments[0].text : NULL, client->uid);
+    if (!command_run(call, &error)) {
+        fail_command(client, &error);
+        return;
+    }
+    note_gaps(client->survey, &call->result);
+    client->events->answer(client, call);
+    leave_command(client);
+}
+
+static void on_survey(void *user, struct survey *survey)
+{
+    struct client *client = user;
+    assert(client->state == CLIENT_RUNNING && client->survey == survey);
+    client->state = CLIENT_READING;
+    run_command(client);
+    step(client);
+}
+
+static void start_command(struct client *client, const struct command *command, size_t used)
+{
+    client->call = (struct command_call){.command = command,
+        .arguments = client->words.list + used,
+        .n_arguments = client->words.n - used,
+        .view = client->owner->view};
+    result_init(&client->call.result, command->shape);
+    if (command->survey == SURVEY_NONE) {
+        run_command(client);
+        return;
+    }
+    client->survey = survey_start(client->owner->surveys, command->survey, on_survey, client);
+    if (client->survey) {
+        client->state = CLIENT_RUNNING;
+        return;
+    }
+    struct error error;
+    error_set(&error, SQLSTATE_OUT_OF_MEMORY, "out of memory");
+    fail_command(client, &error);
+}
+
+static void next_command(struct client *client)
+{
+    struct slice text;
+    struct error error = {0};
+    size_t used;
+    if (!words_next_command(&client->rest, &text)) {
+        end_script(client);
+        return;
+    }
+    client->call = (struct command_call){0};
+    if (!words_parse(text, &client->words, &error)) {
+        fail_command(client, &error);
+        return;
+    }
+    if (client->events->directive && client->events->directive(client, &client->words)) {
+        leave_command(client);
+        return;
+    }
+    const struct command *command = command_find(&client->words, client->is_admin, &used, &error);
+    if (command)
+        start_command(client, command, used);
+    else
+        fail_command(client, &error);
+}
+
+void client_begin(struct client *client, struct slice text, const struct script_events *events)
+{
+    assert(!client->script);
+    client->events = events;
+    client->script = malloc(text.len + 1);
+    if (!client->script) {
+        struct error error;
+        error_set(&error, SQLSTATE_OUT_OF_MEMORY, "out of memory");
+        events->fail(client, &error);
+        end_script(client);
+        return;
+    }
+    if (text.len)
+        memcpy(client->script, text.data, text.len);
+    client->rest = slice_of(client->script, text.len);
+}
+
+/* ---- output ---- */
+
+static void on_written(uv_write_t *write, int status)
+{
+    struct client *client = write->data;
+    if (client->state == CLIENT_CLOSED)
+        return;
+    assert(client->state == CLIENT_WRITING);
+    client->state = CLIENT_READING;
+    client->out.len = 0;
+    if (client->out.cap > FLUSH_BYTES)
+        output_fini(&client->out);
+    client->since_ms = now_ms(client);
+    if (status != 0 || client->ending)
+        client_close(client);
+    else
+        step(client);
+}
+
+static void flush(struct client *client)
+{
+    uv_buf_t buffer = uv_buf_init(client->out.data, (unsigned)client->out.len);
+    client->state = CLIENT_WRITING;
+    client->since_ms = now_ms(client);
+    client->unwritten = client->out.len;
+    client->write.data = client;
+    if (client->out.failed ||
+        uv_write(&client->write, (uv_stream_t *)&client->pipe, &buffer, 1, on_written) != 0)
+        client_close(client);
+}
+
+/* ---- input ---- */
+
+static void on_alloc(uv_handle_t *handle, size_t suggested, uv_buf_t *buffer)
+{
+    struct client *client = handle->data;
+    (void)suggested;
+    if (!client->in)
+        client->in = malloc(CLIENT_INPUT_MAX);
+    *buffer = uv_buf_init(client->in ? client->in + client->in_len : NULL,
+        client->in ? (unsigned)(CLIENT_INPUT_MAX - client->in_len) : 0);
+}
+
+static void on_read(uv_stream_t *stream, ssize_t n, const uv_buf_t *buffer)
+{
+    struct client *client = stream->data;
+    (void)buffer;
+    if (n == 0)
+        return;
+    if (n < 0 && n != UV_EOF) {
+        client_close(client);
+        return;
+    }
+    if (client->in_len == 0 && client->welcomed)
+        client->since_ms = now_ms(client);
+    client->in_len += n > 0 ? (size_t)n : 0;
+    client->in_ended = n < 0;
+    if (client->in_ended || client->in_len == CLIENT_INPUT_MAX)
+        uv_read_stop(stream);
+    if (client->state == CLIENT_READING)
+        step(client);
+}
+
+/* One line or message; false when more is needed. */
+static bool consume(struct client *client)
+{
+    if (client->in_len == 0)
+        return false;
+    if (!client->language)
+        client->language = client->in[0] == 0 ? &wire_language : &text_language;
+    size_t used = client->language->consume(client, client->in, client->in_len);
+    assert(used <= client->in_len);
+    client->in_len -= used;
+    memmove(client->in, client->in + used, client->in_len);
+    if (used && client->welcomed)
+        client->since_ms = now_ms(client);
+    return used > 0;
+}
+
+static void want_input(struct client *client)
+{
+    if (client->in_ended || client->in_len == CLIENT_INPUT_MAX) { /* languages refuse what is longer */
+        client_close(client);
+        return;
+    }
+    if (client->in_len == 0 && client->welcomed) {
+        free(client->in);
+        client->in = NULL;
+    }
+    int code = uv_read_start((uv_stream_t *)&client->pipe, on_alloc, on_read);
+    if (code != 0 && code != UV_EALREADY)
+        client_close(client);
+}
+
+static void step(struct client *client)
+{
+    while (client->state == CLIENT_READING) {
+        if (client->script)
+            next_command(client);
+        else if (client->out.len >= FLUSH_BYTES || client->out.failed)
+            flush(client);
+        else if (!client->ending && consume(client))
+            continue;
+        else if (client->out.len > 0)
+            flush(client);
+        else if (client->ending)
+            client_close(client);
+        else {
+            want_input(client);
+            return;
+        }
+    }
+}
+
+/* ---- time ---- */
+
+bool client_is_idle(const struct client *client)
+{
+    return client->state == CLIENT_READING && client->in_len == 0 && client->welcomed;
+}
+
+static const char *why_late(struct client *client, uint64_t login_timeout_ms)
+{
+    uint64_t waited = now_ms(client) - client->since_ms;
+    switch (client->state) {
+    case CLIENT_READING:
+        if (client_is_idle(client))
+            return waited > IDLE_MS ? "no command for an hour" : NULL;
+        return waited > login_timeout_ms ? "login_timeout: what was begun was not finished in time" : NULL;
+    case CLIENT_WRITING:
+        if (client->pipe.write_queue_size < client->unwritten) {
+            client->unwritten = client->pipe.write_queue_size;
+            client->since_ms = now_ms(client);
+            return NULL;
+        }
+        return waited > STALLED_MS ? "the answer was not read" : NULL;
+    case CLIENT_RUNNING:
+    case CLIENT_CLOSED: return NULL;
+    }
+    return NULL;
+}
+
+void client_tick(struct client *client, uint64_t login_timeout_ms)
+{
+    struct error error;
+    if (client->state == CLIENT_RUNNING) {
+        survey_check(client->survey);
+        return;
+    }
+    const char *why = why_late(client, login_timeout_ms);
+    if (!why)
+        return;
+    error_set(&error, SQLSTATE_IDLE_SESSION_TIMEOUT, "%s", why);
+    client_dismiss(client, &error);
+}
+
+void client_dismiss(struct client *client, const struct error *error)
+{
+    if (client->state != CLIENT_READING || !client->language || client->ending) {
+        client_close(client);
+        return;
+    }
+    client->language->fatal(client, error);
+    client->ending = true;
+    step(client);
+}
+
+/* ---- beginning and end ---- */
+
+static void on_closed(uv_handle_t *handle)
+{
+    struct client *client = handle->data;
+    leave_command(client);
+    if (client->language)
+        client->language->fini(client);
+    free(client->script);
+    free(client->in);
+    output_fini(&client->out);
+    client->owner->on_gone(client->owner->context, client);
+    free(client);
+}
+
+void client_close(struct client *client)
+{
+    if (client->state == CLIENT_CLOSED)
+        return;
+    client->state = CLIENT_CLOSED;
+    survey_free(client->survey);
+    client->survey = NULL;
+    uv_close((uv_handle_t *)&client->pipe, on_closed);
+}
+
+static bool learn_peer(struct client *client)
+{
+    struct ucred peer;
+    socklen_t len = sizeof peer;
+    uv_os_fd_t fd;
+    if (uv_fileno((uv_handle_t *)&client->pipe, &fd) != 0 ||
+        getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &peer, &len) != 0)
+        return false;
+    client->uid = peer.uid;
+    client->is_admin = peer.uid == 0 || peer.uid == geteuid();
+    return true;
+}
+
+struct client *client_accept(uv_stream_t *listening, const struct client_owner *owner)
+{
+    struct client *client = calloc(1, sizeof *client);
+    if (!client)
+        abort(); /* the connection cannot even be dropped without a handle */
+    client->owner = owner;
+    uv_pipe_init(listening->loop, &client->pipe, 0);
+    client->pipe.data = client;
+    client->since_ms = uv_now(listening->loop);
+    if (uv_accept(listening, (uv_stream_t *)&client->pipe) != 0 || !learn_peer(client)) {
+        client_close(client);
+        return client;
+    }
+    step(client);
+    return client;
+}

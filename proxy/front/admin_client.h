@@ -1,0 +1,103 @@
+/*
+ * One client of the admin socket: its bytes, the commands it has asked for, its answers. The language
+ * (admin_wire.c, admin_text.c) takes the bytes apart and words the answers; for the admin_*.c files only.
+ * Main thread.
+ *
+ *     bytes -> language->consume -> client_begin(script) -> command by command -> events->answer -> output ->
+ * written
+ *
+ * One thing at a time: while a command runs or output waits to be taken nothing more is read, so a client
+ * costs its input, one result and one rendering of it.
+ */
+#ifndef ROLECALL_FRONT_ADMIN_CLIENT_H
+#define ROLECALL_FRONT_ADMIN_CLIENT_H
+
+#include "proxy/front/admin_output.h"
+#include "proxy/front/admin_survey.h"
+#include "proxy/front/admin_view.h"
+#include "proxy/front/command.h"
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <uv.h>
+
+#define CLIENT_INPUT_MAX (64 * 1024)
+
+struct client;
+
+struct client_language {
+    /* Uses up the next line or message; 0 = more is needed. */
+    size_t (*consume)(struct client *client, const char *bytes, size_t len);
+    /* Last words to a client that is closed by us. */
+    void (*fatal)(struct client *client, const struct error *error);
+    void (*fini)(struct client *client); /* frees client->talk */
+};
+extern const struct client_language wire_language, text_language;
+
+/* How the commands of one script are answered. */
+struct script_events {
+    bool (*directive)(
+        struct client *client, const struct words *words); /* true: it was no command; may be NULL */
+    void (*answer)(struct client *client, struct command_call *call);
+    void (*fail)(struct client *client, const struct error *error); /* the rest of the script is dropped */
+    void (*end)(struct client *client);                             /* also after fail */
+};
+
+enum client_state {
+    CLIENT_READING,
+    CLIENT_RUNNING, /* a survey is on its way */
+    CLIENT_WRITING,
+    CLIENT_CLOSED
+};
+
+struct client_owner {
+    struct admin_view *view;
+    struct surveys *surveys;
+    void *context;
+    void (*on_gone)(void *context, struct client *client); /* it is freed when this returns */
+};
+
+struct client {
+    uv_pipe_t pipe;
+    const struct client_owner *owner;
+    struct client *prev, *next; /* the owner's list */
+    enum client_state state;
+    uint32_t uid;
+    bool is_admin;
+    const struct client_language *language; /* NULL until the first byte */
+    void *talk;                             /* the language's */
+    bool welcomed;                          /* has logged in, or said a whole line */
+    bool ending;                            /* to be closed when the output is written */
+
+    char *in;
+    size_t in_len;
+    bool in_ended;
+    uint64_t
+        since_ms; /* began to wait for the rest of a login, line or message; for a command; for being read */
+    struct output out;
+    uv_write_t write;
+    size_t unwritten; /* when last looked at */
+
+    char *script; /* owned; NULL = none */
+    struct slice rest;
+    const struct script_events *events;
+    struct words words;
+    struct command_call call;
+    struct survey *survey;
+};
+
+/* Takes the connection that waits at `listening`. NULL: it was dropped. */
+struct client *client_accept(uv_stream_t *listening, const struct client_owner *owner);
+/* Idempotent; on_gone follows. */
+void client_close(struct client *client);
+/* Says why, and closes when that is written (or at once when it does not read). */
+void client_dismiss(struct client *client, const struct error *error);
+/* Looks at its deadlines. */
+void client_tick(struct client *client, uint64_t login_timeout_ms);
+bool client_is_idle(const struct client *client);
+
+/* For the languages: runs the commands in a copy of this text, one after the other. */
+void client_begin(struct client *client, struct slice text, const struct script_events *events);
+
+#endif

@@ -1,0 +1,204 @@
+/*
+ * EXPLAIN ROUTE: the verdict that a new session's statement would get now, by the same functions that the
+ * data plane uses (classify, target_choose), on the main thread's own copies of catalogue and topology.
+ *
+ * DATABASE names the database as clients call it; without it the catalogue of the only database that is in
+ * use is taken. While a catalogue is not known the verdict is no_catalogue, as for a session, and the control
+ * thread is asked for it.
+ */
+#include "proxy/front/command_handlers.h"
+
+#include "conf/base/clock.h"
+#include "router/classify.h"
+#include "router/target.h"
+
+#include <string.h>
+#include <strings.h>
+
+static const struct result_column explain_columns[] = {
+    {"verdict", COLUMN_TEXT}, /* as counted in SHOW ROUTES */
+    {"text", COLUMN_TEXT},
+    {"role", COLUMN_TEXT}, /* of the node */
+    {"node", COLUMN_TEXT}, /* the choice of this moment; NULL: none is fit, and `wait` says why */
+    {"wait", COLUMN_TEXT},
+    {"class", COLUMN_TEXT},
+    {"reason", COLUMN_TEXT}, /* what the statement itself gave rise to */
+    {"culprit", COLUMN_TEXT},
+    {"pins", COLUMN_TEXT},
+    {"statements", COLUMN_NUMBER},
+    {"listener", COLUMN_TEXT},
+    {"cluster", COLUMN_TEXT},
+    {"database", COLUMN_TEXT},
+    {"catalogue", COLUMN_TEXT},
+};
+const struct result_shape explain_shape = RESULT_SHAPE(explain_columns);
+
+struct question {
+    struct slice sql;
+    const char *database_name, *listener_name; /* as given; NULL = not */
+    const struct config_listener *listener;
+    const struct config_cluster *cluster;
+    const char *database; /* as the node calls it; NULL = none was given and none is known */
+    const struct catalogue *catalogue;
+    const struct topology *topology;
+};
+
+/* ---- the question ---- */
+
+static bool read_arguments(const struct command_call *call, struct question *out, struct error *error)
+{
+    const struct word *words = call->arguments;
+    if (call->n_arguments == 0 || !words[0].quoted)
+        return error_set(error, SQLSTATE_SYNTAX_ERROR,
+            "EXPLAIN ROUTE wants the statement in quotes: EXPLAIN ROUTE 'select 1' (or $$select 1$$)");
+    out->sql = slice_of(words[0].text, words[0].len);
+    for (size_t i = 1; i < call->n_arguments; i += 2) {
+        bool database = strcasecmp(words[i].text, "DATABASE") == 0,
+             listener = strcasecmp(words[i].text, "LISTENER") == 0;
+        if ((!database && !listener) || i + 1 == call->n_arguments)
+            return error_set(error, SQLSTATE_SYNTAX_ERROR, "behind the statement EXPLAIN ROUTE takes %s",
+                strchr(call->command->arguments, '['));
+        *(database ? &out->database_name : &out->listener_name) = words[i + 1].text;
+    }
+    return true;
+}
+
+static const struct config_listener *find_listener(const struct config *config, const char *name)
+{
+    for (size_t i = 0; i < config->n_listeners; i++) {
+        const struct config_listener *listener = &config->listeners[i];
+        if (name ? strcmp(listener->name, name) == 0 : listener->route == ROUTE_SPLIT)
+            return listener;
+    }
+    return name ? NULL : &config->listeners[0];
+}
+
+/* The one database of the cluster whose catalogue is known; NULL when there are none or several. */
+static const struct catalogue *only_catalogue(const struct admin_view *view, const char *cluster)
+{
+    const struct catalogue *found = NULL;
+    for (size_t i = 0; i < view->n_catalogues; i++) {
+        if (strcmp(catalogue_cluster(view->catalogues[i]), cluster) != 0)
+            continue;
+        if (found)
+            return NULL;
+        found = view->catalogues[i];
+    }
+    return found;
+}
+
+static bool prepare(const struct command_call *call, struct question *out, struct error *error)
+{
+    struct admin_view *view = call->view;
+    const struct config *config = view->config;
+    if (config->n_listeners == 0 || !(out->listener = find_listener(config, out->listener_name)))
+        return error_set(error, SQLSTATE_INVALID_PARAMETER, "there is no listener \"%s\"",
+            out->listener_name ? out->listener_name : "");
+    size_t cluster = out->listener->cluster;
+    const struct config_database *database =
+        out->database_name ? config_database(config, out->database_name) : NULL;
+    if (database && database->cluster && admin_view_cluster(view, database->cluster) >= 0)
+        cluster = (size_t)admin_view_cluster(view, database->cluster);
+    out->cluster = &config->clusters[cluster];
+    out->topology = view->topologies[cluster];
+    if (out->database_name) {
+        out->database = database && database->dbname ? database->dbname : out->database_name;
+        out->catalogue = admin_view_catalogue(view, out->cluster->name, out->database);
+        if (!out->catalogue && out->listener->route == ROUTE_SPLIT)
+            view->actions->ask_catalogue(view->context, out->cluster->name, out->database);
+    } else if ((out->catalogue = only_catalogue(view, out->cluster->name))) {
+        out->database = catalogue_database(out->catalogue);
+    }
+    return true;
+}
+
+/* ---- the answer ---- */
+
+static bool may_read(const struct question *question, const struct classification *class, enum reason *reason)
+{
+    *reason = class->reason;
+    if (question->listener->route == ROUTE_ANY)
+        return true;
+    if (class->class == STATEMENT_TRANSACTION && class->statements == 1 &&
+        (class->flags & STATEMENT_BEGIN_READ_ONLY)) {
+        *reason = REASON_READ_ONLY_TRANSACTION;
+        return true;
+    }
+    if (class->class != STATEMENT_READ)
+        return false;
+    if (question->listener->route == ROUTE_SPLIT && question->database && !question->catalogue) {
+        *reason = REASON_NO_CATALOGUE;
+        return false;
+    }
+    return true;
+}
+
+static struct target_answer choose(const struct question *question, bool read)
+{
+    bool strong =
+        question->listener->route == ROUTE_SPLIT && question->cluster->consistency == CONSISTENCY_STRONG;
+    struct target_request request = {
+        .route = question->listener->route,
+        .want_read = read && !strong,
+        .fallback = question->cluster->fallback,
+        .random = clock_now_us() * UINT64_C(0x9e3779b97f4a7c15),
+    };
+    if (!question->topology)
+        return (struct target_answer){.node = -1, .reason = REASON_NO_REPLICA, .wait = true};
+    return target_choose(question->topology, &request);
+}
+
+static const char *why_none(const struct question *question, bool read)
+{
+    if (!question->topology)
+        return "no node has been probed yet";
+    if (!read && question->topology->no_primary_reason)
+        return question->topology->no_primary_reason;
+    return read ? "no fit replica" : "there is no primary";
+}
+
+static const char *catalogue_state(const struct question *question)
+{
+    if (question->catalogue)
+        return "known";
+    return question->database ? "not known yet, has been asked for" : "built-in names only; name a DATABASE";
+}
+
+static void add_node(struct result *result, const struct question *question, bool read, int node)
+{
+    const struct topology_node *chosen = node < 0 ? NULL : &question->topology->nodes[node];
+    result_text(result, chosen ? node_role_name(chosen->role) : NULL);
+    result_text(result, chosen ? chosen->name : NULL);
+    result_text(result, chosen ? NULL : why_none(question, read));
+}
+
+bool explain_route(struct command_call *call, struct error *error)
+{
+    static const char *const classes[] = {
+        [STATEMENT_READ] = "read", [STATEMENT_WRITE] = "write", [STATEMENT_TRANSACTION] = "transaction"};
+    struct question question = {0};
+    struct classification class;
+    struct result *result = &call->result;
+    enum reason reason;
+    if (!read_arguments(call, &question, error) || !prepare(call, &question, error))
+        return false;
+    classify(question.sql, question.catalogue, true, &class);
+    bool read = may_read(&question, &class, &reason);
+    struct target_answer answer = choose(&question, read);
+    enum reason verdict = question.listener->route != ROUTE_SPLIT ? REASON_LISTENER
+                          : read                                  ? answer.reason
+                                                                  : reason;
+    result_text(result, reason_name(verdict));
+    result_text(result, reason_text(verdict));
+    add_node(result, &question, read, answer.node);
+    result_text(result, classes[class.class]);
+    result_text(result, reason_name(class.reason));
+    result_slice(result, class.culprit.len ? class.culprit : slice_of(NULL, 0));
+    result_pins(result, class.pins);
+    result_number(result, class.statements);
+    result_text(result, question.listener->name);
+    result_text(result, question.cluster->name);
+    result_text(result, question.database_name ? question.database_name : question.database);
+    result_text(result, catalogue_state(&question));
+    return true;
+}
