@@ -1,0 +1,88 @@
+/* Which prepared statements a server holds: least recently used first out. */
+#include "proxy/server/statements.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+static void the_least_recently_used_is_the_oldest(void **state)
+{
+    (void)state;
+    struct statements statements;
+    statements_init(&statements);
+    assert_int_equal(statements_oldest(&statements), 0);
+    for (uint64_t id = 1; id <= 4; id++)
+        assert_true(statements_add(&statements, id));
+    assert_true(statements_use(&statements, 1));
+    assert_int_equal(statements_oldest(&statements), 2);
+    assert_true(statements_add(&statements, 2)); /* again: a use */
+    assert_int_equal(statements.count, 4);
+    assert_int_equal(statements_oldest(&statements), 3);
+    assert_false(statements_use(&statements, 9));
+    statements_remove(&statements, 9);
+    for (uint64_t id = 3; statements.count > 0; id = statements_oldest(&statements)) {
+        assert_int_equal(statements_oldest(&statements), id);
+        statements_remove(&statements, id);
+        assert_false(statements_use(&statements, id));
+    }
+    statements_fini(&statements);
+}
+
+static void removing_keeps_the_order_of_the_others(void **state)
+{
+    (void)state;
+    for (uint64_t removed = 1; removed <= 3; removed++) {
+        struct statements statements;
+        uint64_t seen[2];
+        statements_init(&statements);
+        for (uint64_t id = 1; id <= 3; id++)
+            statements_add(&statements, id);
+        statements_remove(&statements, removed);
+        for (int i = 0; i < 2; i++) {
+            seen[i] = statements_oldest(&statements);
+            statements_remove(&statements, seen[i]);
+        }
+        assert_int_equal(seen[0], removed == 1 ? 2 : 1);
+        assert_int_equal(seen[1], removed == 3 ? 2 : 3);
+        statements_fini(&statements);
+    }
+}
+
+static void clearing_forgets_the_unnamed_one_too(void **state)
+{
+    (void)state;
+    struct statements statements;
+    statements_init(&statements);
+    statements_add(&statements, 7);
+    statements.unnamed = 9;
+    statements_clear(&statements);
+    assert_int_equal(statements.count, 0);
+    assert_int_equal(statements.unnamed, 0);
+    assert_false(statements_use(&statements, 7));
+    statements_fini(&statements);
+}
+
+static void a_name_says_the_id(void **state)
+{
+    (void)state;
+    char name[STATEMENT_NAME_MAX];
+    assert_int_equal(statement_name(UINT64_MAX, name), 19);
+    assert_string_equal(name, "rc_ffffffffffffffff");
+    assert_int_equal(statement_name(26, name), 5);
+    assert_string_equal(name, "rc_1a");
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(the_least_recently_used_is_the_oldest),
+        cmocka_unit_test(removing_keeps_the_order_of_the_others),
+        cmocka_unit_test(clearing_forgets_the_unnamed_one_too),
+        cmocka_unit_test(a_name_says_the_id),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
