@@ -62,9 +62,8 @@ bool params_set(struct params *params, struct slice name, struct slice value)
     if (need > PARAMS_BYTES_MAX)
         return false;
     if (need > params->cap) {
-        size_t cap = params->cap ? params->cap * 2u : 256;
-        while (cap < need)
-            cap *= 2;
+        size_t cap = params->cap + params->cap / 2u; /* most sets are small and stay as they are */
+        cap = cap < need ? need : cap;
         char *block = realloc(params->block, cap);
         if (!block)
             return false;

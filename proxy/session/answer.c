@@ -52,7 +52,7 @@ static bool is_preliminary(char type)
 
 static void commit_to_client(struct session *session)
 {
-    struct request *request = &session->request;
+    struct request *request = session->request;
     if (request->committed)
         return;
     request->committed = true;
@@ -65,7 +65,7 @@ static void commit_to_client(struct session *session)
 
 static bool should_retry(struct session *session, const struct answer *answer)
 {
-    const struct request *request = &session->request;
+    const struct request *request = session->request;
     const struct topology *topology = pool_topology(session->pool);
     if (!request->retriable || request->committed || request->retrying || session->cancelled ||
         !answer->error)
@@ -77,14 +77,14 @@ static bool should_retry(struct session *session, const struct answer *answer)
 
 static void remember_shape(struct session *session)
 {
-    uint64_t shape = session->request.shape;
+    uint64_t shape = session->request->shape;
     if (shape)
         session->all->refused[shape % REFUSED_SHAPES] = shape;
 }
 
 static void begin_retry(struct session *session, const struct answer *answer)
 {
-    struct request *request = &session->request;
+    struct request *request = session->request;
     request->retrying = true;
     buffer_release(&request->withheld, &session->all->spares);
     if (strcmp(answer->error->sqlstate, "25006") == 0)
@@ -97,16 +97,16 @@ static void begin_retry(struct session *session, const struct answer *answer)
 static void leave_node(struct session *session)
 {
     struct server *server = session->claim.server;
-    if (session->request.sent)
+    if (session->request->sent)
         atomic_fetch_sub_explicit(&server->node->outstanding, 1, memory_order_relaxed);
-    session->request.sent = false;
+    session->request->sent = false;
 }
 
 static void retry_now(struct session *session)
 {
-    struct request *request = &session->request;
+    struct request *request = session->request;
     leave_node(session);
-    if (session->limits.pool != POOL_SESSION)
+    if (session->limits->pool != POOL_SESSION)
         pool_release(&session->claim, false);
     request->retrying = false;
     request->force_primary = true;
@@ -136,7 +136,7 @@ static void settle_epochs(struct session *session, const struct server *server)
         return;
     uint64_t next = atomic_load_explicit(&topology->live->started, memory_order_relaxed) + 1;
     session->seen_epoch = next;
-    bool read = session->request.class == STATEMENT_READ && !session->request.in_transaction;
+    bool read = session->request->class == STATEMENT_READ && !session->request->in_transaction;
     if (server->role != ROLE_REPLICA && !read)
         session->write_epoch = next;
 }
@@ -145,7 +145,7 @@ static void settle_transaction(struct session *session, char status)
 {
     struct sessions *all = session->all;
     session->tx_status = status;
-    session->tx_flags |= session->request.flags;
+    session->tx_flags |= session->request->flags;
     if (status != 'I')
         return;
     if (session->tx_flags & STATEMENT_DDL)
@@ -164,12 +164,12 @@ static void remember_node(struct session *session, struct node_live *node)
 
 static bool must_keep(const struct session *session)
 {
-    return session->tx_status != 'I' || session->pins || session->limits.pool == POOL_SESSION;
+    return session->tx_status != 'I' || session->pins || session->limits->pool == POOL_SESSION;
 }
 
 void answer_finish(struct session *session, char status)
 {
-    struct request *request = &session->request;
+    struct request *request = session->request;
     struct server *server = session->claim.server;
     bool torn = session->passing > 0; /* the rest of a message that the server waits for is still to come */
     leave_node(session);
@@ -188,7 +188,7 @@ void answer_finish(struct session *session, char status)
         session->skip_to_sync = true;
     if (torn || !must_keep(session))
         pool_release(&session->claim, torn);
-    if (status != 'I' && session->limits.pool == POOL_STATEMENT) {
+    if (status != 'I' && session->limits->pool == POOL_STATEMENT) {
         session_fatal(
             session, SQLSTATE_PROTOCOL_VIOLATION, "transaction blocks are not allowed with pool = statement");
         return;
@@ -229,12 +229,11 @@ static void write_with_message(struct session *session, const struct answer *ans
 
 static void on_error(struct session *session, const struct answer *answer)
 {
-    struct request *request = &session->request;
+    struct request *request = session->request;
     if (request->retrying)
         return;
     if (answer->error && answer->error->severity >= SEVERITY_FATAL) {
-        error_set(&request->first_error, answer->error->sqlstate, "%.*s", (int)answer->error->message.len,
-            answer->error->message.data);
+        memcpy(request->fatal_sqlstate, answer->error->sqlstate, sizeof request->fatal_sqlstate);
         return; /* the connection ends now: see lost.c */
     }
     if (should_retry(session, answer)) {
@@ -257,7 +256,7 @@ static void on_error(struct session *session, const struct answer *answer)
 
 static void on_ready(struct session *session, struct server *server, const struct answer *answer)
 {
-    if (session->request.retrying) {
+    if (session->request->retrying) {
         retry_now(session);
         return;
     }
@@ -282,7 +281,7 @@ static bool is_suppressed(struct session *session, const struct answer *answer)
 static void on_answer(void *user, struct server *server, const struct answer *answer)
 {
     struct session *session = user;
-    struct request *request = &session->request;
+    struct request *request = session->request;
     if (answer->type == BACKEND_ERROR) {
         on_error(session, answer);
         return;
@@ -332,7 +331,7 @@ static void on_drained(void *user, struct server *server)
 static void on_prefix_done(void *user, struct server *server)
 {
     struct session *session = user;
-    if (session->request.kind == REQUEST_WELCOME) {
+    if (session->request->kind == REQUEST_WELCOME) {
         welcome_on_server(session, server);
         return;
     }
@@ -341,7 +340,7 @@ static void on_prefix_done(void *user, struct server *server)
         session_fatal(session, error.sqlstate, "%s", error.text);
         return;
     }
-    if (session->request.flush_as_sync && server->expect.count == 0) {
+    if (session->request->flush_as_sync && server->expect.count == 0) {
         commit_to_client(session);
         answer_finish(session, server->tx_status);
     }

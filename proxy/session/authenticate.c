@@ -305,7 +305,7 @@ static bool by_hba(struct session *session, enum auth_method *method)
         .database = slice_from(session->database),
         .replication = session->replication == REPLICATION_PHYSICAL,
         .tls = session->stream.tls != NULL,
-        .address = (const struct sockaddr *)&session->peer,
+        .address = &session->peer.any,
     };
     struct hba_verdict verdict;
     bool found = hba_match(session->listening->hba, &request, &verdict);
@@ -335,8 +335,9 @@ static void without_password(struct session *session)
 
 void authenticate_begin(struct session *session)
 {
-    config_limits(
-        session->runtime->config, session->listener, session->database, session->user, &session->limits);
+    struct limits limits = {0};
+    config_limits(session->runtime->config, session->listener, session->database, session->user, &limits);
+    session->limits = sessions_limits(session->all, &limits);
     enum auth_method method = session->listener->auth;
     session->auth = calloc(1, sizeof *session->auth);
     if (!session->auth) {

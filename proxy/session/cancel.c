@@ -145,7 +145,7 @@ void cancels_close(struct sessions *sessions)
 
 void cancel_running(struct session *session)
 {
-    if (session->claim.server && session->request.sent)
+    if (session->claim.server && session->request->sent)
         cancel_server(session, session->claim.server);
 }
 

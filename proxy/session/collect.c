@@ -18,10 +18,31 @@ static void violation(struct session *session, const char *what)
     session_fatal(session, SQLSTATE_PROTOCOL_VIOLATION, "invalid message from the client: %s", what);
 }
 
+struct request *request_begin(struct session *session)
+{
+    struct sessions *all = session->all;
+    if (session->request != all->no_request)
+        return session->request;
+    struct request *request = all->spare_requests;
+    if (request)
+        all->spare_requests = request->next_spare;
+    else
+        request = malloc(sizeof *request);
+    if (!request) {
+        session_fatal(session, SQLSTATE_OUT_OF_MEMORY, "out of memory");
+        return NULL;
+    }
+    *request = (struct request){0};
+    return session->request = request;
+}
+
 void request_reset(struct session *session)
 {
-    struct request *request = &session->request;
+    struct request *request = session->request;
     struct sessions *all = session->all;
+    session->cancelled = false;
+    if (request == all->no_request)
+        return;
     for (uint32_t i = 0; i < request->n_changes; i++) {
         prepared_unref(all->pools.prepared, request->changes[i].prepared);
         free(request->changes[i].name);
@@ -30,8 +51,9 @@ void request_reset(struct session *session)
     free(request->special);
     buffer_release(&request->bytes, &all->spares);
     buffer_release(&request->withheld, &all->spares);
-    *request = (struct request){0};
-    session->cancelled = false;
+    request->next_spare = all->spare_requests;
+    all->spare_requests = request;
+    session->request = all->no_request;
 }
 
 /* ---- classing ---- */
@@ -75,7 +97,7 @@ static void class_text(struct session *session, struct slice text)
     }
     if (class.class != STATEMENT_READ && class.statements == 1)
         special_note(session, text);
-    merge(&session->request, &class, class.class == STATEMENT_READ ? hash_text(text) : 0);
+    merge(session->request, &class, class.class == STATEMENT_READ ? hash_text(text) : 0);
 }
 
 static void class_prepared(struct session *session, struct prepared *prepared)
@@ -93,7 +115,7 @@ static void class_prepared(struct session *session, struct prepared *prepared)
     }
     if (class.class != STATEMENT_READ && class.statements == 1)
         special_note(session, prepared->query);
-    merge(&session->request, &class, prepared->id);
+    merge(session->request, &class, prepared->id);
 }
 
 /* ---- the session's names ---- */
@@ -135,7 +157,7 @@ static bool on_named_parse(struct session *session, const struct frontend_parse 
     if (duplicate)
         prepared_unref(registry, prepared);
     return note_change(
-        &session->request, parse->name, (struct name_change){.ordinal = ordinal, .duplicate = duplicate});
+        session->request, parse->name, (struct name_change){.ordinal = ordinal, .duplicate = duplicate});
 }
 
 static bool on_parse(struct session *session, const struct frame *frame)
@@ -145,12 +167,12 @@ static bool on_parse(struct session *session, const struct frame *frame)
         violation(session, "malformed Parse");
         return false;
     }
-    uint32_t ordinal = session->request.n_parses++;
+    uint32_t ordinal = session->request->n_parses++;
     if (parse.name.len > 0)
         return on_named_parse(session, &parse, ordinal);
     class_text(session, parse.query);
-    session->request.has_unnamed_parse = true;
-    session->request.unnamed_ordinal = ordinal;
+    session->request->has_unnamed_parse = true;
+    session->request->unnamed_ordinal = ordinal;
     session->unnamed_stamp = session->all->stamp++;
     session->unnamed.len = 0;
     return buffer_append(
@@ -168,7 +190,7 @@ static bool on_bind(struct session *session, const struct frame *frame)
         struct prepared *prepared = names_find(&session->names, bind.statement);
         if (prepared)
             class_prepared(session, prepared);
-    } else if (!session->request.has_unnamed_parse && session->unnamed.len > 0) {
+    } else if (!session->request->has_unnamed_parse && session->unnamed.len > 0) {
         struct frame kept;
         struct frontend_parse parse;
         if (frame_parse(session->unnamed.data, session->unnamed.len, &kept) == FRAME_OK && kept.whole &&
@@ -185,12 +207,12 @@ static bool on_close(struct session *session, const struct frame *frame)
         violation(session, "malformed Close");
         return false;
     }
-    uint32_t ordinal = session->request.n_closes++;
+    uint32_t ordinal = session->request->n_closes++;
     if (target.kind != 'S' || target.name.len == 0)
         return true;
     struct name_change change = {
         .closed = true, .ordinal = ordinal, .prepared = names_remove(&session->names, target.name)};
-    return note_change(&session->request, target.name, change);
+    return note_change(session->request, target.name, change);
 }
 
 bool collect_note(struct session *session, const struct frame *frame)
@@ -203,7 +225,7 @@ bool collect_note(struct session *session, const struct frame *frame)
     else if (frame->type == FRONTEND_CLOSE)
         fine = on_close(session, frame);
     else if (frame->type == FRONTEND_EXECUTE)
-        session->request.has_execute = true;
+        session->request->has_execute = true;
     if (!fine && session->state != SESSION_CLOSED)
         session_fatal(session, SQLSTATE_OUT_OF_MEMORY, "out of memory");
     return session->state != SESSION_CLOSED;
@@ -211,7 +233,7 @@ bool collect_note(struct session *session, const struct frame *frame)
 
 void collect_undo(struct session *session)
 {
-    struct request *request = &session->request;
+    struct request *request = session->request;
     struct prepared_registry *registry = session->all->pools.prepared;
     if (request->has_unnamed_parse && request->unnamed_ordinal >= request->parses_done) {
         session->unnamed.len = 0;
@@ -232,7 +254,7 @@ void collect_undo(struct session *session)
 
 static bool append(struct session *session, const char *bytes, size_t len)
 {
-    if (buffer_append(&session->request.bytes, &session->all->spares, bytes, len))
+    if (buffer_append(&session->request->bytes, &session->all->spares, bytes, len))
         return true;
     session_fatal(session, SQLSTATE_OUT_OF_MEMORY, "out of memory");
     return false;
@@ -240,8 +262,8 @@ static bool append(struct session *session, const char *bytes, size_t len)
 
 static void complete(struct session *session, enum request_kind kind)
 {
-    session->request.kind = kind;
-    session->request.complete = true;
+    session->request->kind = kind;
+    session->request->complete = true;
     route_request(session);
 }
 
@@ -260,16 +282,16 @@ static void on_query(struct session *session, const struct frame *frame)
 
 static void begin_stream(struct session *session)
 {
-    session->request.kind = REQUEST_BATCH;
-    session->request.stream = true;
-    session->request.class = STATEMENT_WRITE;
-    session->request.reason = REASON_COPY;
+    session->request->kind = REQUEST_BATCH;
+    session->request->stream = true;
+    session->request->class = STATEMENT_WRITE;
+    session->request->reason = REASON_COPY;
     route_request(session);
 }
 
 static void on_flush(struct session *session)
 {
-    struct request *request = &session->request;
+    struct request *request = session->request;
     request->kind = REQUEST_BATCH;
     if (!request->has_execute && !session->claim.server) {
         request->flush_as_sync = true;
@@ -284,9 +306,9 @@ static void on_flush(struct session *session)
 
 static void on_function_call(struct session *session)
 {
-    session->request.class = STATEMENT_WRITE;
-    session->request.reason = REASON_WRITE;
-    session->request.flags |= STATEMENT_CALL;
+    session->request->class = STATEMENT_WRITE;
+    session->request->reason = REASON_WRITE;
+    session->request->flags |= STATEMENT_CALL;
     complete(session, REQUEST_FUNCTION);
 }
 
@@ -335,8 +357,8 @@ static bool unrequested(struct session *session, const struct frame *frame, size
         return true;
     }
     /* COPY's messages outside of a request are ignored, as PostgreSQL does. */
-    bool copy = is_copy(frame->type) && session->request.bytes.len == 0;
-    bool empty_flush = frame->type == FRONTEND_FLUSH && session->request.bytes.len == 0;
+    bool copy = is_copy(frame->type) && session->request->bytes.len == 0;
+    bool empty_flush = frame->type == FRONTEND_FLUSH && session->request->bytes.len == 0;
     bool skipped = session->skip_to_sync && frame->type != FRONTEND_SYNC;
     if (session->skip_to_sync && frame->type == FRONTEND_SYNC) {
         session->skip_to_sync = false;
@@ -356,7 +378,7 @@ static bool unrequested(struct session *session, const struct frame *frame, size
 /* The rest of a message that is skipped, or collected although it is large. */
 static size_t go_on(struct session *session, const char *bytes, size_t len)
 {
-    struct request *request = &session->request;
+    struct request *request = session->request;
     size_t *left = session->passing ? &session->passing : &request->awaited;
     size_t part = len < *left ? len : *left;
     *left -= part;
@@ -370,9 +392,11 @@ static size_t go_on(struct session *session, const char *bytes, size_t len)
 
 size_t collect_on_data(struct session *session, const char *bytes, size_t len)
 {
-    struct request *request = &session->request;
+    struct request *request = request_begin(session);
     struct frame frame;
     size_t used;
+    if (!request)
+        return len;
     if (session->passing > 0 || request->awaited > 0)
         return go_on(session, bytes, len);
     if (stream_is_full(&session->stream)) { /* it does not read what it asked for */

@@ -181,7 +181,7 @@ static struct prepared *prepared_of(struct session *session, struct slice name)
     if (prepared)
         return prepared;
     /* Closed later in the same request: it is still there for what comes before. */
-    struct request *request = &session->request;
+    struct request *request = session->request;
     for (uint32_t i = 0; i < request->n_changes; i++) {
         const struct name_change *change = &request->changes[i];
         if (change->closed && change->prepared && slice_equal(slice_of(change->name, change->len), name))
@@ -225,7 +225,7 @@ static bool on_parse(struct session *session, struct server *server, const struc
     struct frontend_parse parse;
     if (!frontend_parse_parse(frame_body(frame), &parse))
         return false;
-    uint32_t ordinal = session->request.parses_sent++;
+    uint32_t ordinal = session->request->parses_sent++;
     if (parse.name.len == 0) {
         server->statements.unnamed = session->unnamed_stamp;
         struct prepared *named = special_prepared(session);
@@ -237,7 +237,7 @@ static bool on_parse(struct session *session, struct server *server, const struc
     if (!prepared)
         return false;
     if (is_duplicate(
-            &session->request, ordinal)) /* the node itself shall say 42P05, in its own transaction */
+            session->request, ordinal)) /* the node itself shall say 42P05, in its own transaction */
         return ensure(session, server, prepared) && send_duplicate(server, prepared);
     if (statements_use(&server->statements, prepared->id))
         return owe_local(server, BACKEND_PARSE_COMPLETE);
@@ -343,7 +343,7 @@ bool dispatch_message(struct session *session, struct server *server, const stru
     case FRONTEND_QUERY: return on_query(session, server, frame);
     case FRONTEND_FUNCTION_CALL: return send_raw(server, frame, EXPECT_QUERY);
     case FRONTEND_FLUSH:
-        if (session->request.flush_as_sync) {
+        if (session->request->flush_as_sync) {
             server_send(server, "S\0\0\0\4", 5);
             return owe(server, EXPECT_SYNC, true, 0);
         }
@@ -351,7 +351,7 @@ bool dispatch_message(struct session *session, struct server *server, const stru
         return true;
     case FRONTEND_COPY_DATA: server_send(server, frame->body - FRAME_HEADER_LEN, frame->total); return true;
     case FRONTEND_COPY_DONE:
-        session->request.copy_done = true;
+        session->request->copy_done = true;
         return send_raw(server, frame, EXPECT_COPY_END);
     case FRONTEND_COPY_FAIL: return send_raw(server, frame, EXPECT_COPY_END);
     case FRONTEND_TERMINATE:
@@ -364,7 +364,7 @@ bool dispatch_message(struct session *session, struct server *server, const stru
 
 static bool send_all(struct session *session, struct server *server)
 {
-    struct request *request = &session->request;
+    struct request *request = session->request;
     size_t at = 0;
     request->parses_sent = 0;
     while (at < request->bytes.len) {
@@ -386,7 +386,7 @@ static void pin(struct session *session, uint32_t pins)
 
 void dispatch_request(struct session *session, struct server *server)
 {
-    struct request *request = &session->request;
+    struct request *request = session->request;
     route_unhold(session);
     if (server->state == SERVER_IDLE)
         server_link(server, &answer_events, session);
@@ -396,7 +396,7 @@ void dispatch_request(struct session *session, struct server *server)
         return;
     }
     session_move(session, SESSION_ACTIVE);
-    session_deadline(session, session->limits.query_timeout_ms);
+    session_deadline(session, session->limits->query_timeout_ms);
     request->sent = true;
     session->held_since_ms = 0;
     if (!request->in_transaction)

@@ -48,7 +48,7 @@ static void describe(struct session *session, const struct local_result *result,
 
 bool local_answer(struct session *session, const struct local_result *result)
 {
-    struct request *request = &session->request;
+    struct request *request = session->request;
     struct frame frame;
     for (size_t at = 0; at < request->bytes.len; at += frame.total) {
         if (frame_parse(request->bytes.data + at, request->bytes.len - at, &frame) != FRAME_OK ||

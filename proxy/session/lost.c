@@ -22,7 +22,7 @@
 /* The client has sent all of the request, or its Sync is still to come. */
 static void end_request(struct session *session, char status, bool failed)
 {
-    struct request *request = &session->request;
+    struct request *request = session->request;
     bool open_batch = request->kind == REQUEST_BATCH && (request->stream || request->flush_as_sync) &&
                       !(request->stream && request->complete);
     session->tx_status = status;
@@ -49,7 +49,7 @@ void lost_fail_request(struct session *session, const char *sqlstate, const char
         text = buffer;
     }
     session->held_since_ms = 0;
-    if (session->request.kind == REQUEST_WELCOME || session->request.kind == REQUEST_RELAY) {
+    if (session->request->kind == REQUEST_WELCOME || session->request->kind == REQUEST_RELAY) {
         session_fatal(session, sqlstate, "%s", text);
         return;
     }
@@ -64,16 +64,22 @@ static bool ends_transaction(const struct request *request)
     return request->statements == 1 && (request->flags & (STATEMENT_ROLLBACK | STATEMENT_COMMIT));
 }
 
+static void lost_words(struct error *error, const char *node)
+{
+    error_set(error, SQLSTATE_SERIALIZATION_FAILURE,
+        "the connection to node %s was lost; the transaction was rolled back, retry it", node);
+}
+
 bool lost_answer(struct session *session)
 {
-    struct request *request = &session->request;
+    struct request *request = session->request;
     bool ends = ends_transaction(request);
     bool commit = ends && (request->flags & STATEMENT_COMMIT);
     struct local_result result = {.tag = "ROLLBACK"};
     if (session->lost == LOST_PENDING &&
         (!ends || commit)) { /* the first word of it; a COMMIT ends what there is */
         result.tag = NULL;
-        result.error = session->lost_error;
+        lost_words(&result.error, session->lost_node->name);
         session->lost = LOST_REPORTED;
     } else if (!ends) {
         result.tag = NULL;
@@ -96,28 +102,28 @@ enum outcome { OUTCOME_RERUN, OUTCOME_ROLLED_BACK, OUTCOME_UNKNOWN };
 
 static bool commits(const struct session *session)
 {
-    const struct request *request = &session->request;
+    const struct request *request = session->request;
     return (request->flags & STATEMENT_COMMIT) != 0 || !request->in_transaction;
 }
 
 /* FATAL 57P01 instead of an answer, with no WARNING before it: a fast shutdown, which rolls back. */
 static bool was_fast_shutdown(const struct session *session, const struct server *server)
 {
-    const char *sqlstate = session->request.first_error.sqlstate;
+    const char *sqlstate = session->request->fatal_sqlstate;
     return strcmp(sqlstate, SQLSTATE_ADMIN_SHUTDOWN) == 0 && !server->shutdown_warned;
 }
 
 static bool is_recovery_conflict(const struct session *session)
 {
-    return strcmp(session->request.first_error.sqlstate, SQLSTATE_SERIALIZATION_FAILURE) == 0 ||
-           strcmp(session->request.first_error.sqlstate, "40P01") == 0;
+    return strcmp(session->request->fatal_sqlstate, SQLSTATE_SERIALIZATION_FAILURE) == 0 ||
+           strcmp(session->request->fatal_sqlstate, "40P01") == 0;
 }
 
 static enum outcome outcome_of(const struct session *session, const struct server *server)
 {
-    const struct request *request = &session->request;
+    const struct request *request = session->request;
     bool at_client = request->committed;
-    bool handed_over = server->stream.out_len == 0 && request->complete && session->passing == 0;
+    bool handed_over = server->stream.out.len == 0 && request->complete && session->passing == 0;
     if (request->in_transaction && !(request->flags & STATEMENT_COMMIT))
         return OUTCOME_ROLLED_BACK;
     if (request->in_transaction && session->tx_status == 'E')
@@ -139,13 +145,13 @@ static enum outcome outcome_of(const struct session *session, const struct serve
 
 static void rerun(struct session *session, const struct node_live *live)
 {
-    struct request *request = &session->request;
+    struct request *request = session->request;
     count(&session->all->counters.reruns);
     request->reruns++;
     request->sent = false;
     request->retrying = false;
     request->parses_done = request->closes_done = 0;
-    request->first_error = (struct error){0};
+    request->fatal_sqlstate[0] = 0;
     buffer_release(&request->withheld, &session->all->spares);
     route_retry_without(session, live);
 }
@@ -153,7 +159,7 @@ static void rerun(struct session *session, const struct node_live *live)
 static void report(struct session *session, enum outcome outcome, const char *node)
 {
     char text[ERROR_TEXT_MAX];
-    if (session->request.kind == REQUEST_WELCOME) {
+    if (session->request->kind == REQUEST_WELCOME) {
         session_fatal(session, SQLSTATE_CANNOT_CONNECT_NOW, "the connection to node %s was lost", node);
         return;
     }
@@ -169,10 +175,9 @@ static void report(struct session *session, enum outcome outcome, const char *no
     snprintf(text, sizeof text,
         "the connection to node %s was lost; the transaction was rolled back, retry it", node);
     session_error(session, SQLSTATE_SERIALIZATION_FAILURE, text);
-    bool open = session->request.in_transaction &&
-                !(session->request.flags & (STATEMENT_COMMIT | STATEMENT_ROLLBACK));
+    bool open = session->request->in_transaction &&
+                !(session->request->flags & (STATEMENT_COMMIT | STATEMENT_ROLLBACK));
     if (open) {
-        error_set(&session->lost_error, SQLSTATE_SERIALIZATION_FAILURE, "%s", text);
         session->lost = LOST_REPORTED;
     }
     end_request(session, open ? 'E' : 'I', true);
@@ -190,9 +195,9 @@ void lost_server(
 {
     const char *node = server->node->name;
     (void)end;
-    if (session->request.sent) {
+    if (session->request->sent) {
         atomic_fetch_sub_explicit(&server->node->outstanding, 1, memory_order_relaxed);
-        if (session->request.class != STATEMENT_READ)
+        if (session->request->class != STATEMENT_READ)
             raise_write_epoch(session);
     }
     if (session->pins) {
@@ -203,22 +208,22 @@ void lost_server(
     if (session->state == SESSION_IDLE) {
         if (session->tx_status == 'I')
             return; /* session pooling: another server takes its place */
-        error_set(&session->lost_error, SQLSTATE_SERIALIZATION_FAILURE,
-            "the connection to node %s was lost; the transaction was rolled back, retry it", node);
         session->lost = LOST_PENDING;
+        node_live_unref(session->lost_node);
+        session->lost_node = node_live_ref(server->node);
         session->tx_status = 'E';
         raise_write_epoch(session);
         return;
     }
-    if (!session->request.sent)
+    if (!session->request->sent)
         return;
     enum outcome outcome = outcome_of(session, server);
     log_event(LOG_INFO, "request_lost", "node=%s outcome=%s", node,
         outcome == OUTCOME_RERUN     ? "rerun"
         : outcome == OUTCOME_UNKNOWN ? "unknown"
                                      : "rolled_back");
-    bool welcome = session->request.kind == REQUEST_WELCOME;
-    if ((welcome || outcome == OUTCOME_RERUN) && session->request.reruns < RERUNS_MAX)
+    bool welcome = session->request->kind == REQUEST_WELCOME;
+    if ((welcome || outcome == OUTCOME_RERUN) && session->request->reruns < RERUNS_MAX)
         rerun(session, server->node);
     else
         report(session, outcome, node);

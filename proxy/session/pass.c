@@ -42,7 +42,7 @@ static void pin_unknown(struct session *session, uint32_t pins)
     if (!session->pins)
         count(&session->all->counters.pinned);
     session->pins |= pins;
-    session->request.flags |= STATEMENT_COMMIT | STATEMENT_MULTIPLE | STATEMENT_DDL;
+    session->request->flags |= STATEMENT_COMMIT | STATEMENT_MULTIPLE | STATEMENT_DDL;
 }
 
 /* The head of a Bind whose parameters are too large to collect. */
@@ -69,7 +69,7 @@ static size_t pass_large(
     if (query)
         server->statements.unnamed = session->unnamed_stamp = 0;
     if (type == FRONTEND_PARSE) {
-        session->request.n_parses++;
+        session->request->n_parses++;
         session->unnamed.len = 0; /* too large to keep: the session is pinned to where it is */
         server->statements.unnamed = session->unnamed_stamp = session->all->stamp++;
     }
@@ -119,7 +119,7 @@ size_t streaming_on_data(struct session *session, const char *bytes, size_t len)
         session_close(session, "terminated by the client");
         return len;
     }
-    if (session->request.error_seen && frame.type != FRONTEND_SYNC) { /* the node skips it: so do we */
+    if (session->request->error_seen && frame.type != FRONTEND_SYNC) { /* the node skips it: so do we */
         session->skipping = frame.total;
         return skip_rest(session, len);
     }
@@ -130,7 +130,7 @@ size_t streaming_on_data(struct session *session, const char *bytes, size_t len)
     if (!dispatch_message(session, server, &frame))
         return violation(session, len);
     if (frame.type == FRONTEND_SYNC || frame.type == FRONTEND_QUERY || frame.type == FRONTEND_FUNCTION_CALL) {
-        session->request.complete = true;
+        session->request->complete = true;
         session_move(session, SESSION_ACTIVE);
     }
     answer_local(server);
@@ -158,8 +158,8 @@ size_t copy_on_data(struct session *session, const char *bytes, size_t len)
         return frame.total < REACTOR_READ_BUFFER / 2 ? 0 : violation(session, len);
     session->passing = frame.total;
     bool ends = frame.type == FRONTEND_COPY_DONE || frame.type == FRONTEND_COPY_FAIL;
-    session->request.copy_done |= frame.type == FRONTEND_COPY_DONE;
-    session->passing_ends = session->request.kind == REQUEST_QUERY ? ends : frame.type == FRONTEND_SYNC;
+    session->request->copy_done |= frame.type == FRONTEND_COPY_DONE;
+    session->passing_ends = session->request->kind == REQUEST_QUERY ? ends : frame.type == FRONTEND_SYNC;
     if (frame.type == FRONTEND_SYNC && !owe(server, EXPECT_SYNC))
         return violation(session, len);
     return pass_rest(session, server, bytes, frame.whole ? frame.total : len);

@@ -127,7 +127,7 @@ static void on_end(struct server *server, enum stream_end end, const struct erro
         pools_hint(&session->all->pools, live, generation, established ? HINT_LOST : HINT_REFUSED);
     if (established)
         session_close(session, copy.text);
-    else if (node_said || session->request.reruns++ > 2)
+    else if (node_said || session->request->reruns++ > 2)
         session_fatal(session, copy.sqlstate, "%s", copy.text);
     else
         route_retry_without(session, live);
@@ -167,7 +167,7 @@ void relay_claim(struct session *session, const struct topology_node *node)
     }
     struct server *server = server_open(all->reactor, &target, &owner_events, &error);
     if (!server) {
-        if (session->request.reruns++ < 3)
+        if (session->request->reruns++ < 3)
             route_retry_without(session, node->live);
         else
             session_fatal(session, SQLSTATE_CANNOT_CONNECT_NOW, "%s", error.text);

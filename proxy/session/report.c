@@ -22,17 +22,15 @@ static void copy_name(char out[REPORT_NAME_MAX], const char *name)
     out[len] = 0;
 }
 
-static void copy_address(struct report_address *out, const struct sockaddr_storage *from)
+static void copy_address(struct report_address *out, const union peer *from)
 {
-    const struct sockaddr_in *in = (const struct sockaddr_in *)from;
-    const struct sockaddr_in6 *in6 = (const struct sockaddr_in6 *)from;
-    *out = (struct report_address){.family = from->ss_family};
-    if (from->ss_family == AF_INET) {
-        memcpy(&out->address, &in->sin_addr, sizeof in->sin_addr);
-        out->port = ntohs(in->sin_port);
-    } else if (from->ss_family == AF_INET6) {
-        out->address = in6->sin6_addr;
-        out->port = ntohs(in6->sin6_port);
+    *out = (struct report_address){.family = from->any.sa_family};
+    if (from->any.sa_family == AF_INET) {
+        memcpy(&out->address, &from->in.sin_addr, sizeof from->in.sin_addr);
+        out->port = ntohs(from->in.sin_port);
+    } else if (from->any.sa_family == AF_INET6) {
+        out->address = from->in6.sin6_addr;
+        out->port = ntohs(from->in6.sin6_port);
     }
 }
 
@@ -60,8 +58,8 @@ static void tell_session(const struct session *session, struct session_report *o
         .tx_status = session->tx_status,
         .tls = session->stream.tls != NULL,
         .relay = session->relay != NULL,
-        .has_verdict = session->request.sent,
-        .verdict = session->request.verdict,
+        .has_verdict = session->request->sent,
+        .verdict = session->request->verdict,
         .age_ms = now - session->began_ms,
         .state_age_ms = state_age,
         .wait_us = waits ? state_age * 1000 : 0,
@@ -119,7 +117,7 @@ static void tell_server(
         .idle_ms = server->state == SERVER_IDLE ? now - server->used_ms : 0,
     };
     copy_name(out->node, server->node->name);
-    copy_address(&out->address, &server->address);
+    copy_address(&out->address, (const union peer *)&server->address);
 }
 
 static const char *cluster_name(const struct sessions *sessions, size_t cluster)

@@ -15,6 +15,7 @@
 
 #include <assert.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 /* ---- holding ---- */
@@ -47,7 +48,7 @@ static void hold(struct session *session, const char *why)
     struct sessions *all = session->all;
     const struct config_cluster *cluster = cluster_of(session);
     uint64_t now = uv_now(all->reactor->loop);
-    if (session->request.kind == REQUEST_WELCOME && welcome_from_memory(session, true))
+    if (session->request->kind == REQUEST_WELCOME && welcome_from_memory(session, true))
         return;
     if (!session->held_since_ms)
         session->held_since_ms = now ? now : 1;
@@ -93,7 +94,7 @@ static bool is_read_by_shape(const struct request *request)
 /* May this request leave the primary, as far as its own contents tell? */
 static bool may_read(struct session *session, enum reason *reason)
 {
-    struct request *request = &session->request;
+    struct request *request = session->request;
     *reason = request->reason;
     if (request->kind == REQUEST_WELCOME || request->kind == REQUEST_RELAY)
         return request->class == STATEMENT_READ;
@@ -140,7 +141,7 @@ static void ask_target(
         .route = session->listener->route,
         .want_read = read,
         .sticky = session->sticky,
-        .exclude = session->request.exclude,
+        .exclude = session->request->exclude,
         .fallback = cluster->fallback,
         .random = sessions_random(session->all),
         .max_lag_bytes = session->max_lag_bytes,
@@ -168,13 +169,13 @@ static void stick_to(struct session *session, struct node_live *live)
 
 static void record(struct session *session, enum reason verdict)
 {
-    session->request.verdict = verdict;
+    session->request->verdict = verdict;
     count(&session->all->counters.verdicts[verdict]);
 }
 
 static void note_retriable(struct session *session, const struct topology_node *node)
 {
-    struct request *request = &session->request;
+    struct request *request = session->request;
     request->retriable = request->complete && request->class == STATEMENT_READ &&
                          node->role == ROLE_REPLICA &&
                          (request->kind == REQUEST_QUERY || request->kind == REQUEST_BATCH);
@@ -183,15 +184,15 @@ static void note_retriable(struct session *session, const struct topology_node *
 static void claim(struct session *session, const struct topology_node *node)
 {
     const struct params *native =
-        session->limits.pool == POOL_SESSION || session->request.kind == REQUEST_RELAY ? &session->settings
+        session->limits->pool == POOL_SESSION || session->request->kind == REQUEST_RELAY ? &session->settings
                                                                                        : NULL;
     note_retriable(session, node);
     if (session->state != SESSION_WAITING) {
         session_move(session, SESSION_WAITING);
-        uint64_t limit = session->limits.query_wait_timeout_ms;
+        uint64_t limit = session->limits->query_wait_timeout_ms;
         session_deadline(session, limit);
     }
-    if (session->request.kind == REQUEST_RELAY) {
+    if (session->request->kind == REQUEST_RELAY) {
         relay_claim(session, node);
         return;
     }
@@ -221,22 +222,36 @@ static void move_claim(struct claim *from, struct claim *to)
         to->server->claim = to;
 }
 
+static struct claim *parked_new(struct session *session)
+{
+    struct claim *parked = calloc(1, sizeof *parked);
+    if (parked) {
+        parked->events = &route_parked_events;
+        parked->user = session;
+    }
+    return parked;
+}
+
 /* Leaves the connection to another node aside and takes up the one to this node, if there is one. */
 static void change_node(struct session *session, const struct node_live *live)
 {
     struct claim other = {0};
+    if (!session->claim.server && !session->parked)
+        return;
     if (session->claim.server && session->claim.server->node == live)
         return;
-    move_claim(&session->parked, &other);
+    if (!session->parked && !(session->parked = parked_new(session)))
+        return;
+    move_claim(session->parked, &other);
     if (session->claim.server)
-        move_claim(&session->claim, &session->parked);
+        move_claim(&session->claim, session->parked);
     if (!other.server)
         return;
     if (other.server->node == live) {
         move_claim(&other, &session->claim);
         return;
     }
-    struct claim *spare = session->parked.server ? &session->claim : &session->parked;
+    struct claim *spare = session->parked->server ? &session->claim : session->parked;
     move_claim(&other, spare);
     if (spare == &session->claim) { /* a third node: its connection goes back */
         session->claim.server->dirty = true;
@@ -246,7 +261,7 @@ static void change_node(struct session *session, const struct node_live *live)
 
 static bool must_stay(const struct session *session)
 {
-    bool both = session->limits.pool == POOL_SESSION && session_is_split(session);
+    bool both = session->limits->pool == POOL_SESSION && session_is_split(session);
     return session->claim.server && (session->tx_status != 'I' || session->pins || !both);
 }
 
@@ -282,8 +297,8 @@ void route_request(struct session *session)
     struct target_answer answer = {.node = -1, .wait = true};
     if (topology) {
         ask_target(session, topology, read, &answer);
-        if (answer.node < 0 && session->request.exclude) { /* every other node was tried: begin again */
-            session->request.exclude = 0;
+        if (answer.node < 0 && session->request->exclude) { /* every other node was tried: begin again */
+            session->request->exclude = 0;
             hold(session, no_node_reason(topology, read));
             return;
         }
@@ -321,13 +336,13 @@ static void exclude_node(struct session *session, const struct node_live *live)
     struct topology *topology = pool_topology(session->pool);
     int index = topology ? topology_find(topology, live) : -1;
     if (index >= 0)
-        session->request.exclude |= (uint64_t)1 << index;
+        session->request->exclude |= (uint64_t)1 << index;
 }
 
 static void on_refused(void *user, enum refusal why, const struct error *error)
 {
     struct session *session = user;
-    struct request *request = &session->request;
+    struct request *request = session->request;
     if (session->sticky)
         exclude_node(session, session->sticky);
     if (why == REFUSED_BY_NODE && (request->class != STATEMENT_READ || request->reruns++ > 0)) {

@@ -223,8 +223,7 @@ struct session *session_new(struct sessions *all)
     session->began_ms = session->state_since_ms = uv_now(all->reactor->loop);
     session->claim.events = &route_claim_events;
     session->claim.user = session;
-    session->parked.events = &route_parked_events;
-    session->parked.user = session;
+    session->request = all->no_request;
     return session;
 }
 
@@ -235,7 +234,9 @@ static void free_session(void *object)
     free(session->user);
     free(session->database);
     runtime_unref(session->runtime);
+    free(session->parked);
     node_live_unref(session->sticky);
+    node_live_unref(session->lost_node);
     node_live_unref(session->last_node);
     explicit_bzero(&session->key, sizeof session->key);
     free(session);
@@ -246,15 +247,15 @@ static void free_session(void *object)
 static void leave_server(struct session *session)
 {
     pool_unclaim(&session->claim);
-    if (session->parked.server) {
-        session->parked.server->dirty = true;
-        pool_release(&session->parked, false);
+    if (session->parked && session->parked->server) {
+        session->parked->server->dirty = true;
+        pool_release(session->parked, false);
     }
     if (!session->claim.server)
         return;
     struct server *server = session->claim.server;
-    bool busy = session->state == SESSION_RELAY || session->request.sent || server->expect.count > 0;
-    if (session->pins || session->limits.pool == POOL_SESSION)
+    bool busy = session->state == SESSION_RELAY || session->request->sent || server->expect.count > 0;
+    if (session->pins || session->limits->pool == POOL_SESSION)
         server->dirty = true;
     pool_release(&session->claim, busy);
 }
@@ -316,7 +317,7 @@ void session_next(struct session *session)
         session_fatal(session, SQLSTATE_ADMIN_SHUTDOWN, "rolecall is shutting down");
         return;
     }
-    uint64_t idle = session->tx_status == 'I' ? session->limits.client_idle_timeout_ms
-                                              : session->limits.idle_transaction_timeout_ms;
+    uint64_t idle = session->tx_status == 'I' ? session->limits->client_idle_timeout_ms
+                                              : session->limits->idle_transaction_timeout_ms;
     session_deadline(session, idle);
 }

@@ -27,6 +27,8 @@
 #include "proxy/wire/startup.h"
 #include "router/special_statement.h"
 
+#include <netinet/in.h>
+
 enum session_state {
     SESSION_PROXY_HEADER, /* PROXY protocol line is awaited */
     SESSION_STARTUP,      /* the first packet is awaited */
@@ -64,6 +66,7 @@ struct name_change {
 };
 
 struct request {
+    struct request *next_spare;
     enum request_kind kind;
     struct buffer bytes; /* whole messages as the client sent them */
     bool complete;       /* ends with Sync (or is a Query) */
@@ -98,7 +101,7 @@ struct request {
     uint64_t exclude; /* nodes tried */
     uint32_t reruns;
     struct buffer withheld;
-    struct error first_error;
+    char fatal_sqlstate[6]; /* the server's last word, when it was FATAL */
 };
 
 enum route_hint { HINT_ROUTE_NONE, HINT_ROUTE_PRIMARY, HINT_ROUTE_REPLICA }; /* rolecall.route */
@@ -106,6 +109,13 @@ enum route_hint { HINT_ROUTE_NONE, HINT_ROUTE_PRIMARY, HINT_ROUTE_REPLICA }; /* 
 enum lost_state { LOST_NONE, LOST_PENDING, LOST_REPORTED }; /* an open transaction whose server is gone */
 
 struct auth; /* only during login */
+
+/* Where the client comes from. AF_UNIX has no address. */
+union peer {
+    struct sockaddr any;
+    struct sockaddr_in in;
+    struct sockaddr_in6 in6;
+};
 
 struct session {
     struct stream stream;
@@ -116,8 +126,8 @@ struct session {
     struct runtime *runtime;
     const struct config_listener *listener;
     const struct runtime_listener *listening;
-    struct limits limits;
-    struct sockaddr_storage peer;
+    const struct limits *limits; /* kept by sessions_limits */
+    union peer peer;
     uint32_t slot;
     struct cancel_key key;
     uint32_t version; /* of the protocol */
@@ -130,10 +140,10 @@ struct session {
     struct auth *auth;
     struct pool *pool;
     struct claim claim;
-    struct claim parked; /* session pooling with split routing: its connection to the other role */
+    struct claim *parked; /* session pooling with split routing: the connection to the other role; else NULL */
     uint64_t space;      /* for prepared statements: hash of all that matters when parsing */
 
-    struct request request;
+    struct request *request; /* the worker's empty one while there is none: never written to then */
     struct names names;
     struct buffer unnamed; /* the last unnamed Parse message; for servers that do not hold it */
     uint64_t unnamed_stamp;
@@ -142,7 +152,7 @@ struct session {
     char tx_status;
     uint32_t tx_flags; /* enum statement_flag of the open transaction so far */
     enum lost_state lost;
-    struct error lost_error;
+    struct node_live *lost_node; /* whose loss that was; one reference */
     bool skip_to_sync;    /* an error was given for a batch whose Sync has not come yet */
     bool cancelled;       /* the client asked to cancel the current request */
     size_t passing;       /* bytes of a client message still to be passed on (or skipped) */
@@ -211,6 +221,8 @@ bool collect_note(struct session *session, const struct frame *frame);
 /* Takes back what skipped Parse and Close messages did to the names. */
 void collect_undo(struct session *session);
 size_t collect_on_data(struct session *session, const char *bytes, size_t len);
+/* The session's request, made when there is none yet; NULL closes the session. */
+struct request *request_begin(struct session *session);
 void request_reset(struct session *session);
 
 /* route.c */

@@ -30,7 +30,30 @@ bool sessions_open(
     if (!cancel_random(&sessions->random, sizeof sessions->random))
         return false;
     sessions->random |= 1;
+    if (!(sessions->no_request = calloc(1, sizeof *sessions->no_request)))
+        return false;
     return pools_open(&sessions->pools, reactor, worker, runtime);
+}
+
+struct kept_limits {
+    struct kept_limits *next;
+    struct limits limits;
+};
+
+const struct limits *sessions_limits(struct sessions *sessions, const struct limits *limits)
+{
+    struct kept_limits *kept = sessions->limits;
+    while (kept && memcmp(&kept->limits, limits, sizeof *limits) != 0)
+        kept = kept->next;
+    if (!kept) {
+        kept = calloc(1, sizeof *kept);
+        if (!kept)
+            abort();
+        memcpy(&kept->limits, limits, sizeof *limits);
+        kept->next = sessions->limits;
+        sessions->limits = kept;
+    }
+    return &kept->limits;
 }
 
 uint64_t sessions_random(struct sessions *sessions)
@@ -56,6 +79,16 @@ void sessions_close(struct sessions *sessions)
         free(known);
     }
     pools_close(&sessions->pools);
+    while (sessions->spare_requests) {
+        struct request *request = sessions->spare_requests;
+        sessions->spare_requests = request->next_spare;
+        free(request);
+    }
+    while (sessions->limits) {
+        struct kept_limits *kept = sessions->limits;
+        sessions->limits = kept->next;
+        free(kept);
+    }
     free(sessions->slots);
     buffer_spares_fini(&sessions->spares);
 }
@@ -90,7 +123,7 @@ static void begin(struct session *session)
         stream_sniff(&session->stream);
     if (session->listener->proxy_protocol)
         session->state = SESSION_PROXY_HEADER;
-    if (session->peer.ss_family != AF_UNIX)
+    if (session->peer.any.sa_family != AF_UNIX)
         stream_set_tcp(&session->stream, config->tcp_keepalive_ms, config->tcp_user_timeout_ms);
     if (*session->all->process_clients > config->max_clients)
         session_fatal(session, SQLSTATE_TOO_MANY_CONNECTIONS, "sorry, too many clients already");
@@ -110,7 +143,7 @@ void sessions_accept(struct sessions *sessions, struct message *message)
     session->runtime = runtime_ref(runtime);
     session->listener = &runtime->config->listeners[listener];
     session->listening = &runtime->listeners[listener];
-    session->peer = message->connection.peer;
+    memcpy(&session->peer, &message->connection.peer, sizeof session->peer);
     if (!stream_accept(&session->stream, sessions->reactor, &session_stream_events, session,
             message->connection.fd, runtime->config->stream_buffer_bytes)) {
         sessions->slots[session->slot] = NULL;
@@ -168,7 +201,7 @@ void sessions_drain(struct sessions *sessions)
         if (session->state == SESSION_RELAY)
             continue;
         if (session->state < SESSION_IDLE || (session->state == SESSION_IDLE && session->tx_status == 'I' &&
-                                                 session->request.kind == REQUEST_NONE))
+                                                 session->request->kind == REQUEST_NONE))
             session_fatal(session, SQLSTATE_ADMIN_SHUTDOWN, "rolecall is shutting down");
     }
 }

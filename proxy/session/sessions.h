@@ -45,6 +45,9 @@ struct sessions {
     struct welcome *welcomes;
     uint64_t refused[REFUSED_SHAPES]; /* hashes of shapes that a replica refused */
     struct buffer_spares spares;
+    struct request *no_request;     /* what idle sessions point to: all zero, never written to */
+    struct request *spare_requests;
+    struct kept_limits *limits;     /* every combination in use, once */
     uint64_t random;      /* state of the choice between replicas */
     uint64_t stamp;       /* of unnamed statements; unique in the process */
     uint64_t ticket;      /* of secret requests */
@@ -71,6 +74,9 @@ void sessions_tick(struct sessions *sessions);
 void sessions_drain(struct sessions *sessions);
 
 uint64_t sessions_random(struct sessions *sessions);
+
+/* The same limits, kept for as long as the worker lives; equal ones are kept once. */
+const struct limits *sessions_limits(struct sessions *sessions, const struct limits *limits);
 
 /* The catalogue of a database, NULL while it is unknown or stale; asks for it then. */
 const struct catalogue *sessions_catalogue(struct sessions *sessions, size_t cluster, const char *database);

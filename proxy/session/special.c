@@ -18,7 +18,7 @@
 void special_note(struct session *session, struct slice text)
 {
     struct special_statement special;
-    struct request *request = &session->request;
+    struct request *request = session->request;
     if (request->special || !special_statement(text, !session->escape_strings, &special))
         return;
     if ((request->special = malloc(sizeof special)))
@@ -119,11 +119,11 @@ static void show(struct session *session, const struct special_statement *specia
 
 bool special_answer(struct session *session)
 {
-    const struct special_statement *special = session->request.special;
+    const struct special_statement *special = session->request->special;
     struct local_result result = {0};
     char value[64];
-    if (!special || session->request.statements != 1 || session->request.flush_as_sync ||
-        session->request.stream)
+    if (!special || session->request->statements != 1 || session->request->flush_as_sync ||
+        session->request->stream)
         return false;
     if (special->kind == SPECIAL_OWN_SHOW)
         show(session, special, &result, value);
@@ -142,7 +142,7 @@ bool special_answer(struct session *session)
 
 struct prepared *special_prepared(struct session *session)
 {
-    const struct special_statement *special = session->request.special;
+    const struct special_statement *special = session->request->special;
     if (!special || (special->kind != SPECIAL_EXECUTE && special->kind != SPECIAL_DEALLOCATE))
         return NULL;
     return names_find(&session->names, own_name(special));
@@ -167,7 +167,7 @@ bool special_rename(
 
 void special_settle(struct session *session, struct server *server)
 {
-    const struct special_statement *special = session->request.special;
+    const struct special_statement *special = session->request->special;
     struct prepared_registry *registry = session->all->pools.prepared;
     if (!special)
         return;

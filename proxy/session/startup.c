@@ -26,7 +26,7 @@ static size_t on_proxy_header(struct session *session, const char *bytes, size_t
     case FRAME_OK: break;
     }
     if (!header.local)
-        session->peer = header.source;
+        memcpy(&session->peer, &header.source, sizeof session->peer);
     session_move(session, SESSION_STARTUP);
     return header.total;
 }
@@ -34,7 +34,7 @@ static size_t on_proxy_header(struct session *session, const char *bytes, size_t
 static bool may_have_tls(const struct session *session)
 {
     return session->listening->tls != NULL && session->stream.tls == NULL &&
-           session->peer.ss_family != AF_UNIX;
+           session->peer.any.sa_family != AF_UNIX;
 }
 
 static void start_tls(struct session *session)
@@ -150,7 +150,7 @@ static void on_session_packet(struct session *session, const struct startup *sta
     session->version = startup->version;
     session->replication = startup->replication;
     if (session->listener->tls.mode >= TLS_REQUIRE && !session->stream.tls &&
-        session->peer.ss_family != AF_UNIX) {
+        session->peer.any.sa_family != AF_UNIX) {
         session_fatal(session, SQLSTATE_INVALID_AUTHORIZATION, "this listener requires TLS");
         return;
     }

@@ -137,8 +137,8 @@ static void finish(struct session *session, struct server *server)
     params_copy(&welcome->params, &server->params);
     welcome->learnt_ms = uv_now(session->all->reactor->loop);
     greet(session, &server->params);
-    session->request.sent = false;
-    if (session->limits.pool != POOL_SESSION)
+    session->request->sent = false;
+    if (session->limits->pool != POOL_SESSION)
         pool_release(&session->claim, false);
     if (session->state != SESSION_CLOSED)
         session_next(session);
@@ -148,7 +148,7 @@ void welcome_on_server(struct session *session, struct server *server)
 {
     if (session->state != SESSION_ACTIVE) { /* just granted */
         session_move(session, SESSION_ACTIVE);
-        session->request.sent = true;
+        session->request->sent = true;
         if (dispatch_settings(session, server))
             return;
     }
@@ -165,12 +165,12 @@ static void add_host(struct session *session)
     char host[INET6_ADDRSTRLEN] = "unix", name[128];
     unsigned port = 0;
     const char *given = params_get(&session->settings, "application_name");
-    if (session->peer.ss_family == AF_INET) {
-        const struct sockaddr_in *in = (const struct sockaddr_in *)&session->peer;
+    if (session->peer.any.sa_family == AF_INET) {
+        const struct sockaddr_in *in = &session->peer.in;
         inet_ntop(AF_INET, &in->sin_addr, host, sizeof host);
         port = ntohs(in->sin_port);
-    } else if (session->peer.ss_family == AF_INET6) {
-        const struct sockaddr_in6 *in6 = (const struct sockaddr_in6 *)&session->peer;
+    } else if (session->peer.any.sa_family == AF_INET6) {
+        const struct sockaddr_in6 *in6 = &session->peer.in6;
         inet_ntop(AF_INET6, &in6->sin6_addr, host, sizeof host);
         port = ntohs(in6->sin6_port);
     }
@@ -252,17 +252,19 @@ void welcome_begin(struct session *session, const struct secret *login_secret)
             session->database);
         return;
     }
+    if (!request_begin(session))
+        return;
     bool relay = session->replication != REPLICATION_NONE || session->listener->auth == AUTH_PASSTHROUGH ||
-                 session->limits.pool == POOL_NONE;
+                 session->limits->pool == POOL_NONE;
     if (relay) {
-        session->request.kind = REQUEST_RELAY;
+        session->request->kind = REQUEST_RELAY;
     } else {
         if (welcome_from_memory(session, false))
             return;
-        session->request.kind = REQUEST_WELCOME;
+        session->request->kind = REQUEST_WELCOME;
     }
     bool reads = session->listener->route == ROUTE_REPLICA || session->listener->route == ROUTE_ANY;
-    session->request.class = reads ? STATEMENT_READ : STATEMENT_WRITE;
-    session->request.complete = true;
+    session->request->class = reads ? STATEMENT_READ : STATEMENT_WRITE;
+    session->request->complete = true;
     route_request(session);
 }
