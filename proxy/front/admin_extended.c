@@ -29,6 +29,7 @@ struct portal {
     char *name, *text;
     const struct command *command;
     bool ran;
+    uint64_t binary; /* bit i: column i is wanted in binary */
     struct result result;
     size_t next_row;
 };
@@ -181,29 +182,53 @@ static void on_parse(struct client *client, struct slice body)
 
 /* ---- Bind ---- */
 
-/* How many parameters the message carries; false when it is malformed. */
-static bool count_parameters(const struct frontend_bind *bind, uint32_t *out)
+/* What stands behind the names in a Bind. */
+struct bind_tail {
+    uint32_t parameters;
+    uint32_t formats; /* of results: 0, 1 for all, or one for each column */
+    uint64_t binary;  /* bit i: format i is binary */
+};
+
+/* False: malformed. */
+static bool read_tail(const struct frontend_bind *bind, struct bind_tail *out)
 {
     struct reader reader = reader_of(bind->rest);
     uint32_t formats = reader_u16(&reader);
     reader_bytes(&reader, (size_t)formats * 2);
-    *out = reader_u16(&reader);
-    return !reader.failed;
+    *out = (struct bind_tail){.parameters = reader_u16(&reader)};
+    for (uint32_t i = 0; i < out->parameters && !reader.failed; i++) {
+        int32_t len = reader_i32(&reader);
+        reader_bytes(&reader, len > 0 ? (size_t)len : 0);
+    }
+    out->formats = reader_u16(&reader);
+    for (uint32_t i = 0; i < out->formats && !reader.failed; i++) {
+        bool binary = reader_u16(&reader) == 1;
+        out->binary |= i < RESULT_COLUMNS_MAX && binary ? UINT64_C(1) << i : 0;
+    }
+    if (out->formats == 1 && out->binary)
+        out->binary = UINT64_MAX;
+    return reader_done(&reader);
 }
 
-static bool may_bind(struct client *client, const struct frontend_bind *bind)
+static bool may_bind(struct client *client, const struct frontend_bind *bind, struct bind_tail *tail)
 {
-    uint32_t parameters;
-    if (!count_parameters(bind, &parameters)) {
+    struct statement *statement = *find_statement(client, bind->statement);
+    if (!read_tail(bind, tail)) {
         wire_fatal(client, SQLSTATE_PROTOCOL_VIOLATION, "invalid Bind message");
         return false;
     }
-    if (!*find_statement(client, bind->statement)) {
+    if (!statement) {
         refuse_name(
             client, SQLSTATE_INVALID_STATEMENT_NAME, "prepared statement", bind->statement, "does not exist");
         return false;
     }
-    if (parameters > 0) {
+    uint32_t columns = statement->command ? statement->command->shape->n : 0;
+    if (tail->formats > 1 && tail->formats != columns) {
+        refuse_text(
+            client, SQLSTATE_PROTOCOL_VIOLATION, "the number of result formats is not that of the columns");
+        return false;
+    }
+    if (tail->parameters > 0) {
         refuse_text(client, SQLSTATE_PROTOCOL_VIOLATION, "commands of the admin socket have no parameters");
         return false;
     }
@@ -221,6 +246,7 @@ static bool may_bind(struct client *client, const struct frontend_bind *bind)
 static void on_bind(struct client *client, struct slice body)
 {
     struct frontend_bind bind;
+    struct bind_tail tail;
     if (!frontend_parse_bind(body, &bind)) {
         wire_fatal(client, SQLSTATE_PROTOCOL_VIOLATION, "invalid Bind message");
         return;
@@ -228,7 +254,7 @@ static void on_bind(struct client *client, struct slice body)
     struct portal **old = find_portal(client, bind.portal);
     if (*old && bind.portal.len == 0)
         drop_portal(client, old);
-    if (!may_bind(client, &bind))
+    if (!may_bind(client, &bind, &tail))
         return;
     const struct statement *statement = *find_statement(client, bind.statement);
     struct portal *portal = calloc(1, sizeof *portal);
@@ -236,6 +262,7 @@ static void on_bind(struct client *client, struct slice body)
         !(portal->text = strdup(statement->text)))
         abort();
     portal->command = statement->command;
+    portal->binary = tail.binary;
     portal->next = wire_of(client)->portals;
     wire_of(client)->portals = portal;
     wire_of(client)->n_portals++;
@@ -251,7 +278,7 @@ static void send_rows(struct client *client, struct portal *portal)
     uint32_t limit = wire_of(client)->max_rows;
     bool suspend = limit > 0 && left > limit;
     size_t n = suspend ? limit : left;
-    wire_rows(client, &portal->result, portal->next_row, n);
+    wire_rows(client, &portal->result, portal->next_row, n, portal->binary);
     portal->next_row += n;
     if (suspend)
         wire_empty(client, BACKEND_PORTAL_SUSPENDED);
@@ -316,7 +343,7 @@ static void describe(struct client *client, const struct frontend_target *target
     const struct command *command = statement ? statement->command : portal->command;
     if (statement)
         output_bytes(&client->out, "t\0\0\0\6\0\0", 7); /* ParameterDescription: none */
-    wire_columns(client, command ? command->shape : NULL);
+    wire_columns(client, command ? command->shape : NULL, portal ? portal->binary : 0);
 }
 
 static void close_target(struct client *client, const struct frontend_target *target)

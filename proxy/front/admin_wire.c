@@ -18,7 +18,6 @@
 #include <unistd.h>
 
 #define SMALL_MESSAGE 2048
-#define COLUMNS_MAX 32
 
 /* ---- messages ---- */
 
@@ -55,36 +54,87 @@ void wire_empty(struct client *client, char type)
     commit(client, &builder);
 }
 
-void wire_columns(struct client *client, const struct result_shape *shape)
+/* Types as PostgreSQL numbers them (pg_type.oid). */
+static uint32_t type_of(enum column_kind kind)
 {
-    const char *names[COLUMNS_MAX];
-    struct builder builder = small(client);
-    if (!shape || shape->n == 0) {
-        builder_empty(&builder, BACKEND_NO_DATA);
-    } else {
-        assert(shape->n <= COLUMNS_MAX);
-        for (uint32_t i = 0; i < shape->n; i++)
-            names[i] = shape->columns[i].name;
-        bool fits = backend_build_text_columns(&builder, names, shape->n);
-        assert(fits || !builder.data);
+    switch (kind) {
+    case COLUMN_TEXT: return 25;   /* text */
+    case COLUMN_NUMBER: return 20; /* int8 */
+    case COLUMN_BOOL: return 16;   /* bool */
     }
+    return 25;
+}
+
+static uint16_t length_of(enum column_kind kind)
+{
+    switch (kind) {
+    case COLUMN_TEXT: return UINT16_MAX; /* -1: varies */
+    case COLUMN_NUMBER: return 8;
+    case COLUMN_BOOL: return 1;
+    }
+    return UINT16_MAX;
+}
+
+void wire_columns(struct client *client, const struct result_shape *shape, uint64_t binary)
+{
+    if (!shape || shape->n == 0) {
+        wire_empty(client, BACKEND_NO_DATA);
+        return;
+    }
+    struct builder builder = small(client);
+    builder_begin(&builder, BACKEND_ROW_DESCRIPTION);
+    builder_u16(&builder, (uint16_t)shape->n);
+    for (uint32_t i = 0; i < shape->n; i++) {
+        builder_cstring(&builder, slice_from(shape->columns[i].name));
+        builder_u32(&builder, 0); /* no table */
+        builder_u16(&builder, 0); /* no column of it */
+        builder_u32(&builder, type_of(shape->columns[i].kind));
+        builder_u16(&builder, length_of(shape->columns[i].kind));
+        builder_u32(&builder, UINT32_MAX); /* no type modifier */
+        builder_u16(&builder, (uint16_t)(binary >> i & 1));
+    }
+    bool fits = builder_end(&builder);
+    assert(fits || !builder.data);
     commit(client, &builder);
 }
 
-void wire_rows(struct client *client, const struct result *result, size_t first, size_t n)
+static void add_value(struct builder *builder, struct slice cell, enum column_kind kind, bool binary)
 {
-    struct slice values[COLUMNS_MAX];
-    uint32_t columns = result->shape->n;
+    if (!cell.data) {
+        builder_u32(builder, UINT32_MAX);
+    } else if (binary && kind == COLUMN_NUMBER) {
+        uint64_t number = 0;
+        for (size_t i = 0; i < cell.len; i++)
+            number = number * 10 + (uint64_t)(cell.data[i] - '0');
+        builder_u32(builder, 8);
+        builder_u32(builder, (uint32_t)(number >> 32));
+        builder_u32(builder, (uint32_t)number);
+    } else if (binary && kind == COLUMN_BOOL) {
+        builder_u32(builder, 1);
+        builder_u8(builder, cell.data[0] == 't');
+    } else { /* binary text is text */
+        builder_u32(builder, (uint32_t)cell.len);
+        builder_slice(builder, cell);
+    }
+}
+
+void wire_rows(struct client *client, const struct result *result, size_t first, size_t n, uint64_t binary)
+{
+    const struct result_shape *shape = result->shape;
+    assert(shape->n <= RESULT_COLUMNS_MAX);
     for (size_t row = first; row < first + n; row++) {
-        size_t size = FRAME_HEADER_LEN + 2 + 4 * columns;
-        for (uint32_t i = 0; i < columns; i++) {
-            values[i] = result_cell(result, row, i);
-            size += values[i].len;
-        }
+        size_t size = FRAME_HEADER_LEN + 2 + 12 * shape->n;
+        for (uint32_t i = 0; i < shape->n; i++)
+            size += result_cell(result, row, i).len;
         struct builder builder = builder_of(output_reserve(&client->out, size), size);
         if (!builder.data)
             return;
-        backend_build_text_row(&builder, values, columns);
+        builder_begin(&builder, BACKEND_DATA_ROW);
+        builder_u16(&builder, (uint16_t)shape->n);
+        for (uint32_t i = 0; i < shape->n; i++)
+            add_value(&builder, result_cell(result, row, i), shape->columns[i].kind, binary >> i & 1);
+        bool fits = builder_end(&builder);
+        assert(fits);
         commit(client, &builder);
     }
 }
@@ -172,8 +222,8 @@ static void on_answer(struct client *client, struct command_call *call)
 {
     wire_of(client)->answers++;
     if (call->result.shape->n > 0) {
-        wire_columns(client, call->result.shape);
-        wire_rows(client, &call->result, 0, result_rows(&call->result));
+        wire_columns(client, call->result.shape, 0);
+        wire_rows(client, &call->result, 0, result_rows(&call->result), 0);
     }
     if (call->result.notice[0])
         wire_notice(client, call->result.notice);

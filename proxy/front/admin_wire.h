@@ -37,9 +37,9 @@ static inline struct wire *wire_of(struct client *client)
 void wire_error(struct client *client, enum severity severity, const struct error *error);
 void wire_notice(struct client *client, const char *text);
 void wire_empty(struct client *client, char type);
-void wire_columns(
-    struct client *client, const struct result_shape *shape); /* NoData when there is no table */
-void wire_rows(struct client *client, const struct result *result, size_t first, size_t n);
+/* Bit i of `binary`: column i in PostgreSQL's binary format. NoData when there is no table. */
+void wire_columns(struct client *client, const struct result_shape *shape, uint64_t binary);
+void wire_rows(struct client *client, const struct result *result, size_t first, size_t n, uint64_t binary);
 void wire_complete(struct client *client, struct slice tag);
 void wire_fatal(struct client *client, const char *sqlstate, const char *text); /* then the connection ends */
 

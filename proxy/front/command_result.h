@@ -13,6 +13,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#define RESULT_COLUMNS_MAX 32
 #define RESULT_BYTES_MAX ((size_t)64 * 1024 * 1024)
 
 enum column_kind { COLUMN_TEXT, COLUMN_NUMBER, COLUMN_BOOL /* "t" or "f", as PostgreSQL writes it */ };
