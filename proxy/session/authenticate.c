@@ -272,8 +272,9 @@ void authenticate_on_secret(struct session *session, const struct message *reply
 static void with_secret(struct session *session)
 {
     struct auth *auth = session->auth;
-    auth->known = userlist_find(session->listening->users, slice_from(session->user), &auth->secret) &&
-                  auth->secret.kind != SECRET_NONE;
+    auth->known =
+        userlist_find(session_listening(session)->users, slice_from(session->user), &auth->secret) &&
+        auth->secret.kind != SECRET_NONE;
     if (auth->known)
         ask(session);
     else
@@ -308,7 +309,7 @@ static bool by_hba(struct session *session, enum auth_method *method)
         .address = &session->peer.any,
     };
     struct hba_verdict verdict;
-    bool found = hba_match(session->listening->hba, &request, &verdict);
+    bool found = hba_match(session_listening(session)->hba, &request, &verdict);
     if (!found || verdict.method == HBA_REJECT) {
         char why[ERROR_TEXT_MAX];
         snprintf(why, sizeof why, "%s user \"%s\", database \"%s\"%s",
@@ -327,7 +328,7 @@ static bool by_hba(struct session *session, enum auth_method *method)
 static void without_password(struct session *session)
 {
     struct secret secret = {0};
-    if (!userlist_find(session->listening->users, slice_from(session->user), &secret))
+    if (!userlist_find(session_listening(session)->users, slice_from(session->user), &secret))
         secret = (struct secret){0};
     accepted(session, &secret);
     secret_wipe(&secret);

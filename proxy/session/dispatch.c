@@ -236,8 +236,7 @@ static bool on_parse(struct session *session, struct server *server, const struc
     struct prepared *prepared = prepared_of(session, parse.name);
     if (!prepared)
         return false;
-    if (is_duplicate(
-            session->request, ordinal)) /* the node itself shall say 42P05, in its own transaction */
+    if (is_duplicate(session->request, ordinal)) /* the node itself shall say 42P05, in its own transaction */
         return ensure(session, server, prepared) && send_duplicate(server, prepared);
     if (statements_use(&server->statements, prepared->id))
         return owe_local(server, BACKEND_PARSE_COMPLETE);

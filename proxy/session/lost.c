@@ -79,7 +79,7 @@ bool lost_answer(struct session *session)
     if (session->lost == LOST_PENDING &&
         (!ends || commit)) { /* the first word of it; a COMMIT ends what there is */
         result.tag = NULL;
-        lost_words(&result.error, session->lost_node->name);
+        lost_words(&result.error, session->last_node ? session->last_node->name : "");
         session->lost = LOST_REPORTED;
     } else if (!ends) {
         result.tag = NULL;
@@ -209,8 +209,6 @@ void lost_server(
         if (session->tx_status == 'I')
             return; /* session pooling: another server takes its place */
         session->lost = LOST_PENDING;
-        node_live_unref(session->lost_node);
-        session->lost_node = node_live_ref(server->node);
         session->tx_status = 'E';
         raise_write_epoch(session);
         return;

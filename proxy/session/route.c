@@ -185,7 +185,7 @@ static void claim(struct session *session, const struct topology_node *node)
 {
     const struct params *native =
         session->limits->pool == POOL_SESSION || session->request->kind == REQUEST_RELAY ? &session->settings
-                                                                                       : NULL;
+                                                                                         : NULL;
     note_retriable(session, node);
     if (session->state != SESSION_WAITING) {
         session_move(session, SESSION_WAITING);

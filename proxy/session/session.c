@@ -48,6 +48,11 @@ const char *session_state_name(enum session_state state)
     return moves[state].name;
 }
 
+const struct runtime_listener *session_listening(const struct session *session)
+{
+    return &session->runtime->listeners[session->listener - session->runtime->config->listeners];
+}
+
 bool session_is_split(const struct session *session)
 {
     return session->listener->route == ROUTE_SPLIT;
@@ -232,11 +237,9 @@ static void free_session(void *object)
     struct session *session = object;
     params_fini(&session->settings);
     free(session->user);
-    free(session->database);
     runtime_unref(session->runtime);
     free(session->parked);
     node_live_unref(session->sticky);
-    node_live_unref(session->lost_node);
     node_live_unref(session->last_node);
     explicit_bzero(&session->key, sizeof session->key);
     free(session);

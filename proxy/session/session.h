@@ -125,7 +125,6 @@ struct session {
     enum session_state state;
     struct runtime *runtime;
     const struct config_listener *listener;
-    const struct runtime_listener *listening;
     const struct limits *limits; /* kept by sessions_limits */
     union peer peer;
     uint32_t slot;
@@ -135,13 +134,14 @@ struct session {
     bool ssl_asked, gss_asked;
     enum startup_replication replication;
 
-    char *user, *database;  /* as the client said */
+    char *user, *database;  /* as the client said; one block of memory */
     struct params settings; /* startup settings to put in place on servers */
     struct auth *auth;
     struct pool *pool;
     struct claim claim;
-    struct claim *parked; /* session pooling with split routing: the connection to the other role; else NULL */
-    uint64_t space;      /* for prepared statements: hash of all that matters when parsing */
+    struct claim
+        *parked;    /* session pooling with split routing: the connection to the other role; else NULL */
+    uint64_t space; /* for prepared statements: hash of all that matters when parsing */
 
     struct request *request; /* the worker's empty one while there is none: never written to then */
     struct names names;
@@ -152,7 +152,6 @@ struct session {
     char tx_status;
     uint32_t tx_flags; /* enum statement_flag of the open transaction so far */
     enum lost_state lost;
-    struct node_live *lost_node; /* whose loss that was; one reference */
     bool skip_to_sync;    /* an error was given for a batch whose Sync has not come yet */
     bool cancelled;       /* the client asked to cancel the current request */
     size_t passing;       /* bytes of a client message still to be passed on (or skipped) */
@@ -170,7 +169,6 @@ struct session {
     uint64_t write_epoch, seen_epoch;
 
     uint64_t deadline_ms, state_since_ms, began_ms;
-    uint64_t started_us; /* of the current request */
     uint64_t held_since_ms;
 };
 
@@ -192,6 +190,8 @@ void session_deadline(struct session *session, uint64_t in_ms); /* 0 = none */
 void session_next(struct session *session);
 const char *session_state_name(enum session_state state);
 bool session_is_split(const struct session *session);
+/* What was loaded for its listener: certificates, user list, HBA file. */
+const struct runtime_listener *session_listening(const struct session *session);
 extern const struct stream_events session_stream_events;
 
 /* startup.c, authenticate.c, welcome.c */

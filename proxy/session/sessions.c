@@ -119,7 +119,7 @@ static void begin(struct session *session)
 {
     const struct config *config = session->runtime->config;
     session_deadline(session, config->login_timeout_ms);
-    if (session->listening->tls)
+    if (session_listening(session)->tls)
         stream_sniff(&session->stream);
     if (session->listener->proxy_protocol)
         session->state = SESSION_PROXY_HEADER;
@@ -142,7 +142,6 @@ void sessions_accept(struct sessions *sessions, struct message *message)
         goto fail;
     session->runtime = runtime_ref(runtime);
     session->listener = &runtime->config->listeners[listener];
-    session->listening = &runtime->listeners[listener];
     memcpy(&session->peer, &message->connection.peer, sizeof session->peer);
     if (!stream_accept(&session->stream, sessions->reactor, &session_stream_events, session,
             message->connection.fd, runtime->config->stream_buffer_bytes)) {

@@ -24,7 +24,6 @@ struct session_counters {
     _Atomic uint64_t exchanges, transactions;
     _Atomic uint64_t verdicts[REASON_COUNT];
     _Atomic uint64_t retries, held, reruns, lost_transactions, unknown_outcomes;
-    _Atomic uint64_t bytes_in, bytes_out;
     _Atomic uint64_t pinned, waiting; /* sessions now */
 };
 
@@ -45,14 +44,14 @@ struct sessions {
     struct welcome *welcomes;
     uint64_t refused[REFUSED_SHAPES]; /* hashes of shapes that a replica refused */
     struct buffer_spares spares;
-    struct request *no_request;     /* what idle sessions point to: all zero, never written to */
+    struct request *no_request; /* what idle sessions point to: all zero, never written to */
     struct request *spare_requests;
-    struct kept_limits *limits;     /* every combination in use, once */
-    uint64_t random;      /* state of the choice between replicas */
-    uint64_t stamp;       /* of unnamed statements; unique in the process */
-    uint64_t ticket;      /* of secret requests */
-    uint64_t earliest_ms; /* no session has a deadline before this */
-    bool draining;        /* no new sessions; idle ones are ended */
+    struct kept_limits *limits; /* every combination in use, once */
+    uint64_t random;            /* state of the choice between replicas */
+    uint64_t stamp;             /* of unnamed statements; unique in the process */
+    uint64_t ticket;            /* of secret requests */
+    uint64_t earliest_ms;       /* no session has a deadline before this */
+    bool draining;              /* no new sessions; idle ones are ended */
     struct cancel_request *cancels;
     uint64_t cancel_failures_ms, cancel_failures;
     struct session_counters counters;

@@ -33,14 +33,14 @@ static size_t on_proxy_header(struct session *session, const char *bytes, size_t
 
 static bool may_have_tls(const struct session *session)
 {
-    return session->listening->tls != NULL && session->stream.tls == NULL &&
+    return session_listening(session)->tls != NULL && session->stream.tls == NULL &&
            session->peer.any.sa_family != AF_UNIX;
 }
 
 static void start_tls(struct session *session)
 {
     session_move(session, SESSION_TLS);
-    if (!stream_start_tls(&session->stream, session->listening->tls, true, NULL))
+    if (!stream_start_tls(&session->stream, session_listening(session)->tls, true, NULL))
         session_close(session, "TLS could not be started");
 }
 
@@ -115,14 +115,18 @@ static bool take_options(struct session *session, struct slice text)
     }
 }
 
-static char *copy(struct slice text)
+static bool take_names(struct session *session, struct slice user, struct slice database)
 {
-    char *out = malloc(text.len + 1);
-    if (out) {
-        memcpy(out, text.data, text.len);
-        out[text.len] = 0;
-    }
-    return out;
+    char *block = malloc(user.len + database.len + 2);
+    if (!block)
+        return false;
+    memcpy(block, user.data, user.len);
+    block[user.len] = 0;
+    session->user = block;
+    session->database = block + user.len + 1;
+    memcpy(session->database, database.data, database.len);
+    session->database[database.len] = 0;
+    return true;
 }
 
 static bool take_params(struct session *session, const struct startup *startup)
@@ -140,9 +144,7 @@ static bool take_params(struct session *session, const struct startup *startup)
             session, SQLSTATE_INVALID_AUTHORIZATION, "user or database name is longer than 63 bytes");
         return false;
     }
-    session->user = copy(startup->user);
-    session->database = copy(startup->database);
-    return session->user && session->database;
+    return take_names(session, startup->user, startup->database);
 }
 
 static void on_session_packet(struct session *session, const struct startup *startup, const char *packet)

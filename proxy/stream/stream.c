@@ -314,7 +314,6 @@ static void readable(struct stream *stream)
     ssize_t got = fill(stream, kept);
     if (got <= 0)
         return;
-    stream->bytes_in += (uint64_t)got;
     if (kept)
         memcpy(stream->reactor->read_buffer, stream->in + stream->in_start, kept);
     give(stream, stream->reactor->read_buffer, kept + (size_t)got);
@@ -383,7 +382,6 @@ void stream_write(struct stream *stream, const void *data, size_t len)
 
 static void drop_sent(struct stream *stream, size_t sent)
 {
-    stream->bytes_out += sent;
     outbox_drop(&stream->out, stream->reactor, sent);
 }
 

@@ -58,7 +58,6 @@ struct stream {
     /* output */
     struct outbox out;
     size_t high_water;
-    uint64_t bytes_in, bytes_out;
     struct stream *dirty_next, *again_next;
     unsigned dirty : 1, in_again : 1, held : 1, choked : 1, blocked : 1, in_data : 1, eof_seen : 1, sniff : 1,
         released : 1;
