@@ -73,7 +73,7 @@ static void answer(struct client *client, struct command_call *call)
 
 static void fail(struct client *client, const struct error *error)
 {
-    print_error(&client->out, talk_of(client)->format, error);
+    print_failure(&client->out, talk_of(client)->format, error);
     output_text(&client->out, "\n");
 }
 

@@ -178,7 +178,7 @@ void print_result(struct output *out, enum print_format format, const struct res
     }
 }
 
-void print_error(struct output *out, enum print_format format, const struct error *error)
+void print_failure(struct output *out, enum print_format format, const struct error *error)
 {
     if (format == PRINT_JSON) {
         output_text(out, "{\"error\": {\"sqlstate\": ");

@@ -18,6 +18,6 @@ void print_result(
     struct output *out, enum print_format format, const struct result *result, const char *done);
 
 /* "error: 42601 unknown command ..." or {"error": {...}}. */
-void print_error(struct output *out, enum print_format format, const struct error *error);
+void print_failure(struct output *out, enum print_format format, const struct error *error);
 
 #endif
