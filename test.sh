@@ -59,9 +59,10 @@ count_junit() {
 # one COMMAND...: its status is the one thing that counts.
 one() { if "$@"; then count 1 0 0; else count 0 1 0; return 1; fi; }
 
+quiet() { "$@" >"$work/output" 2>&1 || { tail -n 60 "$work/output"; return 1; }; }
+
 build() { # preset
-    cmake --preset "$1" -DROLECALL_TESTS=ON >"$work/configure" 2>&1 || { cat "$work/configure"; return 1; }
-    cmake --build --preset "$1" -j "$jobs" >"$work/build" 2>&1 || { tail -n 60 "$work/build"; return 1; }
+    quiet cmake --preset "$1" -DROLECALL_TESTS=ON && quiet cmake --build --preset "$1" -j "$jobs"
 }
 run_ctest() { # directory
     local xml
@@ -104,8 +105,7 @@ step_fuzz() {
     for target in build-fuzz/tests/fuzz/fuzz_*; do
         { [ -x "$target" ] && [ -f "$target" ]; } || continue
         echo "$(basename "$target"), ${ROLECALL_FUZZ_SECONDS:-5} s"
-        one "$target" -max_total_time="${ROLECALL_FUZZ_SECONDS:-5}" -timeout=10 -verbosity=0 -print_final_stats=0 \
-            -artifact_prefix="$work/" || status=1
+        one quiet "$target" -max_total_time="${ROLECALL_FUZZ_SECONDS:-5}" -timeout=10 -artifact_prefix="$work/" || status=1
     done
     return $status
 }
