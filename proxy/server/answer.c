@@ -93,6 +93,8 @@ static void on_error(struct server *server, const struct frame *frame, struct an
         if (answer->error)
             error_set(
                 &server->prefix_error, error.sqlstate, "%.*s", (int)error.message.len, error.message.data);
+        else
+            error_set(&server->prefix_error, SQLSTATE_PROTOCOL_VIOLATION, "malformed error from the node");
         return;
     }
     answer->hidden = false; /* an injected Parse that fails fails the client's Bind */
