@@ -43,19 +43,32 @@ static void type_again(const struct words *words, size_t n, char *out, size_t si
     out[at] = 0;
 }
 
-static const char *suggest(const struct words *words)
+/* The nearest entry to the first `taken` words. A first word that is right is left out of the comparison:
+   else every SHOW would be near to every other. */
+static const char *suggest_for(const struct words *words, size_t taken)
 {
     size_t n;
     const struct command *table = command_table(&n);
+    const char *found = NULL;
     struct nearest nearest = {0};
-    for (size_t taken = words->n < 2 ? words->n : 2; taken > 0 && !nearest.word; taken--) {
-        char typed[SHOWN_MAX + 1];
-        type_again(words, taken, typed, sizeof typed);
-        for (size_t i = 0; i < n; i++)
-            if (table[i].help)
-                nearest_offer(&nearest, typed, table[i].words);
+    char typed[SHOWN_MAX + 1];
+    type_again(words, taken, typed, sizeof typed);
+    for (size_t i = 0; i < n; i++) {
+        size_t first = command_tag(&table[i]).len + 1;
+        bool same = taken > 1 && table[i].words[first - 1] && strncmp(typed, table[i].words, first) == 0;
+        const char *before = nearest.word;
+        if (table[i].help)
+            nearest_offer(&nearest, same ? typed + first : typed, table[i].words + (same ? first : 0));
+        if (nearest.word != before)
+            found = table[i].words;
     }
-    return nearest.word;
+    return found;
+}
+
+static const char *suggest(const struct words *words)
+{
+    const char *found = words->n > 1 ? suggest_for(words, 2) : NULL;
+    return found ? found : suggest_for(words, 1);
 }
 
 static void set_unknown(const struct words *words, struct error *error)

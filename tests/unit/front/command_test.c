@@ -63,6 +63,8 @@ static void what_cannot_be_run_is_refused_clearly(void **state)
         {"show node", true, "42601", "did you mean SHOW NODES?"},
         {"show clinets", true, "42601", "did you mean SHOW CLIENTS?"},
         {"show nods please", true, "42601", "did you mean SHOW NODES?"},
+        {"show nothing", true, "42601", "unknown command \"SHOW NOTHING\"; HELP lists all"},
+        {"shwo nodes", true, "42601", "did you mean SHOW NODES?"},
         {"reloda", true, "42601", "did you mean RELOAD?"},
         {"select 1", true, "42601", "unknown command \"SELECT 1\"; HELP lists all"},
         {"'show' nodes", true, "42601", "unknown command"},
