@@ -132,7 +132,9 @@ static void open_failed(struct pool_node *at, bool said_no, const struct error *
     uint64_t wait = RETRY_FIRST_MS << (at->failures < 6 ? at->failures : 6);
     at->failures++;
     at->retry_ms = pools_now(at->pool->pools) + (wait < RETRY_MAX_MS ? wait : RETRY_MAX_MS);
-    pool_refuse_all(at, said_no ? REFUSED_BY_NODE : REFUSED_NO_NODE, error);
+    bool full = strcmp(error->sqlstate, SQLSTATE_TOO_MANY_CONNECTIONS) == 0;
+    if (!full || ledger_connections(at->ledger) == 0) /* else a connection in use will come back */
+        pool_refuse_all(at, said_no ? REFUSED_BY_NODE : REFUSED_NO_NODE, error);
 }
 
 static bool open_one(struct pool_node *at, const struct topology_node *node, const struct params *native)
@@ -314,9 +316,9 @@ void pool_offer(struct server *server)
         server_reset(server);
         return;
     }
-    if (at->remote >= 0 && (!at->first_claim || at->first_claim->since_us > at->remote_since_us) &&
-        server_is_movable(server)) {
-        pool_hand_over(at, server);
+    if (at->remote >= 0 && (!at->first_claim || at->first_claim->since_us > at->remote_since_us)) {
+        place_server(server, at, PLACE_IDLE);
+        pool_hand_over_later(at);
         return;
     }
     if (!give_to_claim(at, server))

@@ -84,18 +84,33 @@ static struct server *movable_idle(struct pool_node *at)
     return NULL;
 }
 
+/* Another worker's pool finds the node full: an idle connection to it that nobody here waits for is given up.
+ */
+static void give_up_one(struct pools *pools, const struct node_live *live)
+{
+    struct pool *pool, *next;
+    HASH_ITER(hh, pools->by_key, pool, next)
+    {
+        for (struct pool_node *at = pool->nodes; at; at = at->next) {
+            struct server *idle = at->live == live && !at->first_claim ? movable_idle(at) : NULL;
+            if (!idle)
+                continue;
+            pool_drop_server(idle, STREAM_END_OTHER, NULL, "room on the node");
+            return;
+        }
+    }
+}
+
 void pools_on_wanted(struct pools *pools, struct message *message)
 {
-    struct pool_node *at = find_by_ledger(pools, message->server_wanted.ledger);
     uint64_t since_us = message->server_wanted.since_us;
-    if (!at)
-        return;
-    if (since_us == 0) { /* the node is full: give up an idle connection to it */
-        struct server *idle = movable_idle(at);
-        if (idle && !at->first_claim)
-            pool_drop_server(idle, STREAM_END_OTHER, NULL, "room on the node");
+    if (since_us == 0) {
+        give_up_one(pools, ledger_node(message->server_wanted.ledger));
         return;
     }
+    struct pool_node *at = find_by_ledger(pools, message->server_wanted.ledger);
+    if (!at)
+        return;
     if (at->remote < 0 || since_us < at->remote_since_us) {
         at->remote = (int)message->server_wanted.worker;
         at->remote_since_us = since_us;
@@ -103,6 +118,30 @@ void pools_on_wanted(struct pools *pools, struct message *message)
     struct server *server = movable_idle(at);
     if (server)
         pool_hand_over(at, server);
+}
+
+static void hand_over_now(void *object)
+{
+    struct pools *pools = object;
+    pools->handing_over = false;
+    struct pool *pool, *next;
+    HASH_ITER(hh, pools->by_key, pool, next)
+    {
+        for (struct pool_node *at = pool->nodes; at; at = at->next) {
+            struct server *server = at->remote >= 0 ? movable_idle(at) : NULL;
+            if (server)
+                pool_hand_over(at, server);
+        }
+    }
+}
+
+void pool_hand_over_later(struct pool_node *at)
+{
+    struct pools *pools = at->pool->pools;
+    if (pools->handing_over)
+        return;
+    pools->handing_over = true;
+    reactor_bury(pools->reactor, pools, hand_over_now);
 }
 
 void pools_on_server(struct pools *pools, struct message *message)

@@ -103,6 +103,11 @@ void ledger_release(struct ledger *ledger)
     ledger->connections--;
 }
 
+struct node_live *ledger_node(const struct ledger *ledger)
+{
+    return ledger->node;
+}
+
 uint32_t ledger_connections(const struct ledger *ledger)
 {
     return ledger->connections;

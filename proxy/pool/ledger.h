@@ -25,6 +25,7 @@ enum ledger_room { LEDGER_ROOM, LEDGER_POOL_FULL, LEDGER_NODE_FULL };
 enum ledger_room ledger_reserve(struct ledger *ledger, uint32_t pool_size, uint32_t node_max);
 void ledger_release(struct ledger *ledger);
 
+struct node_live *ledger_node(const struct ledger *ledger); /* borrowed */
 uint32_t ledger_connections(const struct ledger *ledger);
 /* Claims that wait in all workers: raised and lowered by the workers. */
 void ledger_waiting(struct ledger *ledger, int change);

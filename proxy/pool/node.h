@@ -80,6 +80,9 @@ bool server_is_current(const struct server *server);
 void pool_ask_others(struct pool_node *at, uint64_t since_us);
 /* Sends an idle server to the worker that asked. */
 void pool_hand_over(struct pool_node *at, struct server *server);
+/* The same with an idle one at the end of the turn: a connection cannot leave while its answer is being
+ * parsed. */
+void pool_hand_over_later(struct pool_node *at);
 
 /* Frees the pools that nobody has used for a while and that hold nothing. */
 void pools_forget_unused(struct pools *pools);

@@ -178,13 +178,11 @@ void pools_set_topology(struct pools *pools, struct topology *topology)
 
 /* ---- pools ---- */
 
-static size_t build_key(const struct pool_key *key, char *out)
+static size_t append(char *out, size_t at, const char *text)
 {
-    size_t d = strlen(key->database) + 1, u = strlen(key->user) + 1;
-    memcpy(out, &key->cluster, sizeof key->cluster);
-    memcpy(out + sizeof key->cluster, key->database, d);
-    memcpy(out + sizeof key->cluster + d, key->user, u);
-    return sizeof key->cluster + d + u;
+    size_t len = strlen(text) + 1;
+    memcpy(out + at, text, len);
+    return at + len;
 }
 
 static void set_limits(struct pool *pool, const struct pool_key *key)
@@ -197,11 +195,13 @@ static void set_limits(struct pool *pool, const struct pool_key *key)
 
 struct pool *pool_join(struct pools *pools, const struct pool_key *key, const char *connect_query)
 {
-    size_t size = sizeof key->cluster + strlen(key->database) + strlen(key->user) + 2;
+    const char *cluster = pools->runtime->config->clusters[key->cluster].name;
+    size_t size = strlen(cluster) + strlen(key->database) + strlen(key->user) + 3;
     struct pool *fresh = calloc(1, sizeof *fresh + size), *pool;
     if (!fresh)
         return NULL;
-    fresh->key_len = build_key(key, fresh->key);
+    size_t at = append(fresh->key, 0, cluster);
+    fresh->key_len = append(fresh->key, append(fresh->key, at, key->database), key->user);
     HASH_FIND(hh, pools->by_key, fresh->key, fresh->key_len, pool);
     if (pool) {
         free(fresh);

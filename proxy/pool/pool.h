@@ -60,6 +60,7 @@ struct pools {
     uint32_t n_peers;
     struct pool *by_key; /* hash */
     uint64_t hinted_ms;
+    bool handing_over;     /* some idle connection leaves for another worker at the end of the turn */
     uint64_t opened, lost; /* connections, since start */
 };
 

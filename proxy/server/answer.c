@@ -11,8 +11,9 @@
 #include <assert.h>
 #include <stdlib.h>
 
-#define WHOLE_MAX (REACTOR_READ_BUFFER / 4) /* messages that must be seen whole and are longer pass unseen   \
-                                             */
+#define WHOLE_MAX                                                                                            \
+    (REACTOR_READ_BUFFER / 4) /* messages that must be seen whole and are longer pass unseen                 \
+                               */
 
 static void deliver(struct server *server, const struct answer *answer)
 {
@@ -70,6 +71,8 @@ static bool ends(const struct expect *head, char type)
 static void forget_skipped(void *context, const struct expect *entry)
 {
     struct server *server = context;
+    if (entry->kind == EXPECT_CLOSE && entry->hidden && entry->about)
+        statements_add(&server->statements, entry->about);
     if (entry->kind != EXPECT_PARSE || entry->about == EXPECT_ABOUT_NOTHING)
         return;
     if (entry->about)
@@ -123,6 +126,8 @@ static void settled(struct server *server)
     bool setup = server->state == SERVER_SETUP;
     if ((setup || server->state == SERVER_RESETTING) && server->prefix_failed) {
         struct error error = server->prefix_error;
+        memcpy(server->fatal_sqlstate, error.sqlstate,
+            sizeof server->fatal_sqlstate); /* the node itself said no */
         server->owner_events->on_end(server, STREAM_END_OTHER, &error);
         return;
     }

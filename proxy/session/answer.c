@@ -94,18 +94,10 @@ static void begin_retry(struct session *session, const struct answer *answer)
         answer->error->sqlstate);
 }
 
-static void leave_node(struct session *session)
-{
-    struct server *server = session->claim.server;
-    if (session->request->sent)
-        atomic_fetch_sub_explicit(&server->node->outstanding, 1, memory_order_relaxed);
-    session->request->sent = false;
-}
-
 static void retry_now(struct session *session)
 {
     struct request *request = session->request;
-    leave_node(session);
+    request_leaves(session, session->claim.server);
     if (session->limits->pool != POOL_SESSION)
         pool_release(&session->claim, false);
     request->retrying = false;
@@ -172,7 +164,7 @@ void answer_finish(struct session *session, char status)
     struct request *request = session->request;
     struct server *server = session->claim.server;
     bool torn = session->passing > 0; /* the rest of a message that the server waits for is still to come */
-    leave_node(session);
+    request_leaves(session, session->claim.server);
     count(&session->all->counters.exchanges);
     atomic_fetch_add_explicit(&server->node->exchanges, 1, memory_order_relaxed);
     if (request->error_seen)
@@ -292,11 +284,17 @@ static void on_answer(void *user, struct server *server, const struct answer *an
     }
     if (request->retrying || is_suppressed(session, answer))
         return;
+    if (answer->type == BACKEND_COMMAND_COMPLETE)
+        request->completed = true;
     if (answer->type == BACKEND_PARSE_COMPLETE)
         request->parses_done++;
     else if (answer->type == BACKEND_CLOSE_COMPLETE)
         request->closes_done++;
-    if (request->retriable && !request->committed && is_preliminary(answer->type) &&
+    if (answer->type == BACKEND_NOTICE && request->class != STATEMENT_READ) {
+        session_write(session, answer->bytes, answer->len); /* people watch them */
+        return;
+    }
+    if (request->withholds && !request->committed && is_preliminary(answer->type) &&
         request->withheld.len + answer->len < WITHHELD_MAX &&
         buffer_append(&request->withheld, &session->all->spares, answer->bytes, answer->len))
         return;

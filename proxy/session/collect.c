@@ -156,8 +156,9 @@ static bool on_named_parse(struct session *session, const struct frontend_parse 
     bool duplicate = !names_add(&session->names, parse->name, prepared);
     if (duplicate)
         prepared_unref(registry, prepared);
-    return note_change(
-        session->request, parse->name, (struct name_change){.ordinal = ordinal, .duplicate = duplicate});
+    struct name_change change = {
+        .ordinal = ordinal, .duplicate = duplicate, .prepared = duplicate ? NULL : prepared_ref(prepared)};
+    return note_change(session->request, parse->name, change);
 }
 
 static bool on_parse(struct session *session, const struct frame *frame)
@@ -338,6 +339,12 @@ static bool is_known(char type)
     return type && strchr("BCDEFHPQSXcdfp", type);
 }
 
+static bool has_no_body(char type)
+{
+    return type == FRONTEND_SYNC || type == FRONTEND_FLUSH || type == FRONTEND_TERMINATE ||
+           type == FRONTEND_COPY_DONE;
+}
+
 static bool is_copy(char type)
 {
     return type == FRONTEND_COPY_DATA || type == FRONTEND_COPY_DONE || type == FRONTEND_COPY_FAIL;
@@ -360,6 +367,10 @@ static bool unrequested(struct session *session, const struct frame *frame, size
     bool copy = is_copy(frame->type) && session->request->bytes.len == 0;
     bool empty_flush = frame->type == FRONTEND_FLUSH && session->request->bytes.len == 0;
     bool skipped = session->skip_to_sync && frame->type != FRONTEND_SYNC;
+    if (skipped && session->skip_simple) {
+        session->skip_to_sync = session->skip_simple = false;
+        session_ready_for_query(session, session->tx_status);
+    }
     if (session->skip_to_sync && frame->type == FRONTEND_SYNC) {
         session->skip_to_sync = false;
         session_ready_for_query(session, session->tx_status);
@@ -407,10 +418,12 @@ size_t collect_on_data(struct session *session, const char *bytes, size_t len)
         violation(session, "unknown message type");
         return len;
     }
-    switch (frame_parse(bytes, len, &frame)) {
-    case FRAME_MORE: return 0;
-    case FRAME_BAD: violation(session, "bad message length"); return len;
-    case FRAME_OK: break;
+    enum frame_result result = frame_parse(bytes, len, &frame);
+    if (result == FRAME_MORE)
+        return 0;
+    if (result == FRAME_BAD || (frame.body_len > 0 && has_no_body(frame.type))) {
+        violation(session, "bad message length");
+        return len;
     }
     if (unrequested(session, &frame, len, &used))
         return used;

@@ -146,7 +146,7 @@ static bool make_room(struct session *session, struct server *server)
             return false;
         server_send(server, out, builder.len);
         statements_remove(&server->statements, oldest);
-        if (!owe(server, EXPECT_CLOSE, true, 0))
+        if (!owe(server, EXPECT_CLOSE, true, oldest))
             return false;
     }
     return true;
@@ -175,28 +175,36 @@ static bool ensure_unnamed(struct session *session, struct server *server)
     return owe(server, EXPECT_PARSE, true, 0);
 }
 
+/* What a name stands for at this point of the request, which has changed the session's names already when it
+   was collected: the last change that has been sent decides, or the state before the first that has not. */
 static struct prepared *prepared_of(struct session *session, struct slice name)
 {
-    struct prepared *prepared = names_find(&session->names, name);
-    if (prepared)
-        return prepared;
-    /* Closed later in the same request: it is still there for what comes before. */
-    struct request *request = session->request;
+    const struct request *request = session->request;
+    struct prepared *now = NULL;
+    bool known = false;
     for (uint32_t i = 0; i < request->n_changes; i++) {
         const struct name_change *change = &request->changes[i];
-        if (change->closed && change->prepared && slice_equal(slice_of(change->name, change->len), name))
-            return change->prepared;
+        if (change->duplicate || !slice_equal(slice_of(change->name, change->len), name))
+            continue;
+        if (change->ordinal < (change->closed ? request->closes_sent : request->parses_sent)) {
+            now = change->closed ? NULL : change->prepared;
+            known = true;
+            continue;
+        }
+        if (!known)
+            now = change->closed ? change->prepared : NULL;
+        return now;
     }
-    return NULL;
+    return known ? now : names_find(&session->names, name);
 }
 
-/* Was the name of the request's n-th Parse taken? */
-static bool is_duplicate(const struct request *request, uint32_t ordinal)
+/* What the request's n-th Parse did. */
+static const struct name_change *change_of(const struct request *request, uint32_t ordinal)
 {
     for (uint32_t i = 0; i < request->n_changes; i++)
         if (!request->changes[i].closed && request->changes[i].ordinal == ordinal)
-            return request->changes[i].duplicate;
-    return false;
+            return &request->changes[i];
+    return NULL;
 }
 
 /* The same inside a batch, as an unnamed statement. */
@@ -233,10 +241,12 @@ static bool on_parse(struct session *session, struct server *server, const struc
             return send_renamed_parse(session, server, named, &parse);
         return send_raw(server, frame, EXPECT_PARSE);
     }
-    struct prepared *prepared = prepared_of(session, parse.name);
+    const struct name_change *change = change_of(session->request, ordinal);
+    struct prepared *prepared =
+        change && !change->duplicate ? change->prepared : prepared_of(session, parse.name);
     if (!prepared)
         return false;
-    if (is_duplicate(session->request, ordinal)) /* the node itself shall say 42P05, in its own transaction */
+    if (change && change->duplicate) /* the node itself shall say 42P05, in its own transaction */
         return ensure(session, server, prepared) && send_duplicate(server, prepared);
     if (statements_use(&server->statements, prepared->id))
         return owe_local(server, BACKEND_PARSE_COMPLETE);
@@ -279,6 +289,8 @@ static bool on_target(struct session *session, struct server *server, const stru
     enum expect_kind kind = close ? EXPECT_CLOSE : EXPECT_DESCRIBE;
     if (!frontend_parse_target(frame_body(frame), &target))
         return false;
+    if (close)
+        session->request->closes_sent++;
     if (target.kind == 'P')
         return send_raw(server, frame, kind);
     if (target.name.len == 0) {
@@ -365,7 +377,7 @@ static bool send_all(struct session *session, struct server *server)
 {
     struct request *request = session->request;
     size_t at = 0;
-    request->parses_sent = 0;
+    request->parses_sent = request->closes_sent = 0;
     while (at < request->bytes.len) {
         struct frame frame;
         if (frame_parse(request->bytes.data + at, request->bytes.len - at, &frame) != FRAME_OK ||
@@ -376,11 +388,27 @@ static bool send_all(struct session *session, struct server *server)
     return true;
 }
 
-static void pin(struct session *session, uint32_t pins)
+void session_pin(struct session *session, uint32_t pins)
 {
     if (pins && !session->pins)
         count(&session->all->counters.pinned);
     session->pins |= pins;
+}
+
+void request_arrives(struct session *session, struct server *server)
+{
+    if (session->request->sent)
+        return;
+    session->request->sent = true;
+    atomic_fetch_add_explicit(&server->node->outstanding, 1, memory_order_relaxed);
+}
+
+void request_leaves(struct session *session, struct server *server)
+{
+    if (!session->request->sent)
+        return;
+    session->request->sent = false;
+    atomic_fetch_sub_explicit(&server->node->outstanding, 1, memory_order_relaxed);
 }
 
 void dispatch_request(struct session *session, struct server *server)
@@ -390,18 +418,18 @@ void dispatch_request(struct session *session, struct server *server)
     if (server->state == SERVER_IDLE)
         server_link(server, &answer_events, session);
     request->in_transaction = server->tx_status != 'I';
+    request->withholds = request->complete && !request->stream && !request->in_transaction;
     if (request->kind == REQUEST_WELCOME) {
         welcome_on_server(session, server);
         return;
     }
     session_move(session, SESSION_ACTIVE);
     session_deadline(session, session->limits->query_timeout_ms);
-    request->sent = true;
     session->held_since_ms = 0;
     if (!request->in_transaction)
         request->exclude = 0;
-    atomic_fetch_add_explicit(&server->node->outstanding, 1, memory_order_relaxed);
-    pin(session, request->pins);
+    request_arrives(session, server);
+    session_pin(session, request->pins);
     server->shutdown_warned = false;
     dispatch_settings(session, server);
     if (!send_all(session, server)) {

@@ -30,9 +30,10 @@ static void end_request(struct session *session, char status, bool failed)
         session->tx_flags = 0;
     if (failed)
         collect_undo(session);
-    if (open_batch)
+    if (open_batch) {
         session->skip_to_sync = failed;
-    else
+        session->skip_simple = failed && request->stream && request->bytes.len == 0;
+    } else
         session_ready_for_query(session, status);
     session_next(session);
 }
@@ -76,6 +77,11 @@ bool lost_answer(struct session *session)
     bool ends = ends_transaction(request);
     bool commit = ends && (request->flags & STATEMENT_COMMIT);
     struct local_result result = {.tag = "ROLLBACK"};
+    bool empty = request->kind == REQUEST_BATCH && request->n_parses == 0 && !request->has_execute;
+    if (empty && session->lost == LOST_REPORTED) { /* a lone Sync */
+        end_request(session, 'E', false);
+        return true;
+    }
     if (session->lost == LOST_PENDING &&
         (!ends || commit)) { /* the first word of it; a COMMIT ends what there is */
         result.tag = NULL;
@@ -106,11 +112,13 @@ static bool commits(const struct session *session)
     return (request->flags & STATEMENT_COMMIT) != 0 || !request->in_transaction;
 }
 
-/* FATAL 57P01 instead of an answer, with no WARNING before it: a fast shutdown, which rolls back. */
+/* FATAL 57P01 instead of an answer, with no WARNING before it: a fast shutdown, which rolls back. After a
+   CommandComplete nothing is known. */
 static bool was_fast_shutdown(const struct session *session, const struct server *server)
 {
     const char *sqlstate = session->request->fatal_sqlstate;
-    return strcmp(sqlstate, SQLSTATE_ADMIN_SHUTDOWN) == 0 && !server->shutdown_warned;
+    return strcmp(sqlstate, SQLSTATE_ADMIN_SHUTDOWN) == 0 && !server->shutdown_warned &&
+           !session->request->completed;
 }
 
 static bool is_recovery_conflict(const struct session *session)
@@ -148,7 +156,7 @@ static void rerun(struct session *session, const struct node_live *live)
     struct request *request = session->request;
     count(&session->all->counters.reruns);
     request->reruns++;
-    request->sent = false;
+    request->completed = false;
     request->retrying = false;
     request->parses_done = request->closes_done = 0;
     request->fatal_sqlstate[0] = 0;
@@ -195,8 +203,9 @@ void lost_server(
 {
     const char *node = server->node->name;
     (void)end;
-    if (session->request->sent) {
-        atomic_fetch_sub_explicit(&server->node->outstanding, 1, memory_order_relaxed);
+    bool sent = session->request->sent;
+    request_leaves(session, server);
+    if (sent) {
         if (session->request->class != STATEMENT_READ)
             raise_write_epoch(session);
     }
@@ -213,7 +222,7 @@ void lost_server(
         raise_write_epoch(session);
         return;
     }
-    if (!session->request->sent)
+    if (!sent)
         return;
     enum outcome outcome = outcome_of(session, server);
     log_event(LOG_INFO, "request_lost", "node=%s outcome=%s", node,

@@ -39,9 +39,7 @@ static bool owe(struct server *server, enum expect_kind kind)
 /* The effects of a text that is never seen whole are not known: the session keeps its server. */
 static void pin_unknown(struct session *session, uint32_t pins)
 {
-    if (!session->pins)
-        count(&session->all->counters.pinned);
-    session->pins |= pins;
+    session_pin(session, pins);
     session->request->flags |= STATEMENT_COMMIT | STATEMENT_MULTIPLE | STATEMENT_DDL;
 }
 
@@ -70,6 +68,7 @@ static size_t pass_large(
         server->statements.unnamed = session->unnamed_stamp = 0;
     if (type == FRONTEND_PARSE) {
         session->request->n_parses++;
+        session->request->parses_sent++;
         session->unnamed.len = 0; /* too large to keep: the session is pinned to where it is */
         server->statements.unnamed = session->unnamed_stamp = session->all->stamp++;
     }
@@ -127,6 +126,7 @@ size_t streaming_on_data(struct session *session, const char *bytes, size_t len)
         return frame.total < REACTOR_READ_BUFFER / 2 ? 0 : pass_large(session, server, &frame, len);
     if (!collect_note(session, &frame))
         return len;
+    session_pin(session, session->request->pins);
     if (!dispatch_message(session, server, &frame))
         return violation(session, len);
     if (frame.type == FRONTEND_SYNC || frame.type == FRONTEND_QUERY || frame.type == FRONTEND_FUNCTION_CALL) {
@@ -154,13 +154,22 @@ size_t copy_on_data(struct session *session, const char *bytes, size_t len)
         session_close(session, "terminated by the client");
         return len;
     }
-    if (!frame.whole && frame.type != FRONTEND_COPY_DATA)
-        return frame.total < REACTOR_READ_BUFFER / 2 ? 0 : violation(session, len);
-    session->passing = frame.total;
+    bool data = frame.type == FRONTEND_COPY_DATA;
     bool ends = frame.type == FRONTEND_COPY_DONE || frame.type == FRONTEND_COPY_FAIL;
-    session->request->copy_done |= frame.type == FRONTEND_COPY_DONE;
-    session->passing_ends = session->request->kind == REQUEST_QUERY ? ends : frame.type == FRONTEND_SYNC;
-    if (frame.type == FRONTEND_SYNC && !owe(server, EXPECT_SYNC))
+    bool sync = frame.type == FRONTEND_SYNC;
+    if (!data && !ends && !sync &&
+        frame.type != FRONTEND_FLUSH) /* unaccounted for, it could run as a statement */
+        return violation(session, len);
+    if (!frame.whole && !data)
+        return frame.total < REACTOR_READ_BUFFER / 2 ? 0 : violation(session, len);
+    struct request *request = session->request;
+    bool over = request->copy_ended || request->error_seen;
+    sync = sync && request->kind != REQUEST_QUERY && over; /* the node ignores it while it copies */
+    request->copy_done |= frame.type == FRONTEND_COPY_DONE;
+    request->copy_ended |= ends;
+    session->passing = frame.total;
+    session->passing_ends = request->kind == REQUEST_QUERY ? ends : sync;
+    if (sync && !owe(server, EXPECT_SYNC))
         return violation(session, len);
     return pass_rest(session, server, bytes, frame.whole ? frame.total : len);
 }

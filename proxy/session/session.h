@@ -62,7 +62,7 @@ struct name_change {
     uint32_t ordinal; /* how many Parse (Close) messages of the request came before */
     char *name;       /* owned */
     size_t len;
-    struct prepared *prepared; /* one reference when `closed` */
+    struct prepared *prepared; /* what was closed, or parsed unless `duplicate`; one reference */
 };
 
 struct request {
@@ -81,13 +81,15 @@ struct request {
     struct special_statement *special; /* owned; NULL unless the request is one */
     struct name_change *changes;
     uint32_t n_changes, cap_changes;
-    uint32_t n_parses, n_closes; /* messages noted */
-    uint32_t unnamed_ordinal;    /* of the last Parse without a name, when has_unnamed_parse */
-    uint32_t parses_sent;        /* while it is dispatched */
-    size_t awaited;              /* bytes of a large message still to be collected */
-    size_t message_at;           /* where it begins */
+    uint32_t n_parses, n_closes;       /* messages noted */
+    uint32_t unnamed_ordinal;          /* of the last Parse without a name, when has_unnamed_parse */
+    uint32_t parses_sent, closes_sent; /* while it is dispatched */
+    size_t awaited;                    /* bytes of a large message still to be collected */
+    size_t message_at;                 /* where it begins */
 
     enum reason verdict;
+    bool withholds; /* what precedes the first row or completion is kept back: it may run again */
+    bool completed; /* a CommandComplete was seen */
     bool retriable; /* a read, alone, on a replica: an error is not final */
     bool committed; /* something of the answer has gone to the client */
     bool retrying;  /* waiting for ReadyForQuery to ask the primary */
@@ -95,6 +97,7 @@ struct request {
     bool sent;           /* handed to a server */
     bool in_transaction; /* it began inside one */
     bool error_seen;     /* an ErrorResponse was forwarded */
+    bool copy_ended;     /* CopyDone or CopyFail was passed on */
     bool copy_done;      /* CopyDone was passed on */
     bool copying;        /* COPY FROM STDIN was begun */
     uint32_t parses_done, closes_done;
@@ -152,6 +155,7 @@ struct session {
     char tx_status;
     uint32_t tx_flags; /* enum statement_flag of the open transaction so far */
     enum lost_state lost;
+    bool skip_simple;     /* ... for a Query that was too large to collect: ReadyForQuery follows it */
     bool skip_to_sync;    /* an error was given for a batch whose Sync has not come yet */
     bool cancelled;       /* the client asked to cancel the current request */
     size_t passing;       /* bytes of a client message still to be passed on (or skipped) */
@@ -233,8 +237,12 @@ void route_retry_without(struct session *session, const struct node_live *live);
 extern const struct claim_events route_claim_events, route_parked_events;
 
 /* dispatch.c */
+/* The request is at this server, or no longer: keeps the node's count of outstanding work. Idempotent. */
+void request_arrives(struct session *session, struct server *server);
+void request_leaves(struct session *session, struct server *server);
 void dispatch_request(struct session *session, struct server *server);
 /* Sends one client message on (rewritten if need be) and accounts for it. False closes the session. */
+void session_pin(struct session *session, uint32_t pins); /* enum pin: keeps its server */
 bool dispatch_message(struct session *session, struct server *server, const struct frame *frame);
 /* A Bind's head for a known or unknown statement; `rest` bytes follow. */
 bool dispatch_bind_head(

@@ -99,6 +99,8 @@ static void greet(struct session *session, const struct params *params)
         session_close(session, "no random bytes");
         return;
     }
+    const char *standard = params_get(params, "standard_conforming_strings");
+    session->escape_strings = standard && strcmp(standard, "off") == 0;
     backend_build_authentication_ok(&builder);
     session_write(session, out, builder.len);
     write_parameters(session, params);
@@ -137,7 +139,7 @@ static void finish(struct session *session, struct server *server)
     params_copy(&welcome->params, &server->params);
     welcome->learnt_ms = uv_now(session->all->reactor->loop);
     greet(session, &server->params);
-    session->request->sent = false;
+    request_leaves(session, server);
     if (session->limits->pool != POOL_SESSION)
         pool_release(&session->claim, false);
     if (session->state != SESSION_CLOSED)
@@ -148,7 +150,7 @@ void welcome_on_server(struct session *session, struct server *server)
 {
     if (session->state != SESSION_ACTIVE) { /* just granted */
         session_move(session, SESSION_ACTIVE);
-        session->request->sent = true;
+        request_arrives(session, server);
         if (dispatch_settings(session, server))
             return;
     }

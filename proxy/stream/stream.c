@@ -247,6 +247,19 @@ static bool keep(struct stream *stream, const char *bytes, size_t len)
     return true;
 }
 
+/* The peer has said all it will. What it said before, and the owner has not yet seen, comes first. */
+static void end_in_order(struct stream *stream)
+{
+    struct error error;
+    if (stream->in && stream->held) {
+        stream->end_kept = 1;
+        poll_for(stream);
+        return;
+    }
+    error_set(&error, SQLSTATE_CONNECTION_FAILURE, "closed by the peer");
+    end(stream, STREAM_END_EOF, &error);
+}
+
 /* One read into the reactor's buffer behind `kept` bytes. Returns the bytes read, 0 = nothing more now, -1 =
  * ended. */
 static ssize_t fill(struct stream *stream, size_t kept)
@@ -259,14 +272,12 @@ static ssize_t fill(struct stream *stream, size_t kept)
             return got;
         if (got < 0 && (errno == EAGAIN || errno == EWOULDBLOCK || errno == EINTR))
             return 0;
+        int code = errno;
         stream->eof_seen = 1;
-        if (got == 0) {
-            struct error error;
-            error_set(&error, SQLSTATE_CONNECTION_FAILURE, "closed by the peer");
-            end(stream, STREAM_END_EOF, &error);
-        } else {
-            end_errno(stream, errno);
-        }
+        if (got == 0)
+            end_in_order(stream);
+        else
+            end_errno(stream, code);
         return -1;
     }
     struct error error;
@@ -278,8 +289,9 @@ static ssize_t fill(struct stream *stream, size_t kept)
         return 0;
     stream->eof_seen = 1;
     if (result == TLS_CLOSED)
-        error_set(&error, SQLSTATE_CONNECTION_FAILURE, "closed by the peer");
-    end(stream, result == TLS_CLOSED ? STREAM_END_EOF : STREAM_END_RESET, &error);
+        end_in_order(stream);
+    else
+        end(stream, STREAM_END_RESET, &error);
     return -1;
 }
 
@@ -334,7 +346,7 @@ void stream_release(struct stream *stream)
     stream->released = 1;
     if (stream->in_data || stream->state != STREAM_OPEN)
         return; /* give() goes on by itself */
-    if (stream->in) {
+    if (stream->in || stream->end_kept) {
         schedule_again(stream);
     } else if (stream->choked) {
         stream->choked = 0;
@@ -357,7 +369,11 @@ void stream_serve_again(struct reactor *reactor)
         memcpy(reactor->read_buffer, stream->in + stream->in_start, kept);
         give(stream, reactor->read_buffer, kept);
     }
-    if (stream->state == STREAM_OPEN && stream->tls && !stream->held && tls_pending(stream->tls))
+    if (stream->state != STREAM_OPEN || stream->held)
+        return;
+    if (stream->end_kept)
+        end_in_order(stream);
+    else if (stream->tls && tls_pending(stream->tls))
         readable(stream);
 }
 
@@ -417,13 +433,16 @@ static ssize_t send_some(struct stream *stream, int *code)
 static void flush(struct stream *stream)
 {
     bool was_full = stream->out.len > stream->high_water / 2;
+    if (stream->broken)
+        return;
     stream->blocked = 0;
     while (stream->out.head) {
         int code = 0;
         ssize_t sent = send_some(stream, &code);
         if (sent < 0) {
-            /* What the peer said before it went may still wait in the socket: let reading find the end. */
-            drop_sent(stream, stream->out.len);
+            /* What the peer said before it went may still wait in the socket: let reading find the end. What
+               was not sent stays counted until then. */
+            stream->broken = 1;
             if (stream->eof_seen || stream->choked)
                 end_errno(stream, code);
             else
@@ -529,7 +548,7 @@ void stream_close(struct stream *stream)
 {
     if (stream->state == STREAM_CLOSED)
         return;
-    if (stream->state == STREAM_OPEN) {
+    if (stream->state == STREAM_OPEN && !stream->broken) {
         int code;
         while (stream->out.head) {
             ssize_t sent = send_some(stream, &code);
