@@ -76,8 +76,8 @@ static const struct schema_key keys[] = {
     {"log_format", ROLECALL, VALUE_ENUM, IN_CONFIG(log_format), .value = "logfmt", NAMES(log_formats),
         .help = "One line per event: key=value pairs, or a JSON object."},
     {"admin_socket", ROLECALL, VALUE_PATH, IN_CONFIG(admin_socket), .needs_restart = true,
-        .help = "Path of the administrator's Unix socket; none when not set. It speaks to psql and to plain "
-                "text."},
+        .help = "Path of the administrator's Unix socket; none when not set. It speaks plain text (rolecall "
+                "ctl, socat) and, when named .s.PGSQL.PORT, to psql."},
     {"admin_socket_mode", ROLECALL, VALUE_MODE, IN_CONFIG(admin_socket_mode), .value = "0600", .max = 0777,
         .needs_restart = true, .help = "Permissions of the administrator's socket, in octal."},
     {"state_dir", ROLECALL, VALUE_PATH, IN_CONFIG(state_dir), .needs_restart = true,
@@ -92,7 +92,7 @@ static const struct schema_key keys[] = {
         .max = HOUR, .help = "A client that has not logged in by then is closed."},
     {"shutdown_timeout", ROLECALL, VALUE_DURATION, IN_CONFIG(shutdown_timeout_ms), .value = "30s", .max = DAY,
         .help = "How long a stop waits for running transactions."},
-    {"request_buffer", ROLECALL, VALUE_SIZE, IN_CONFIG(request_buffer_bytes), .value = "64kB", .min = 4 * KB,
+    {"request_buffer", ROLECALL, VALUE_SIZE, IN_CONFIG(request_buffer_bytes), .value = "1MB", .min = 4 * KB,
         .max = 16 * MB,
         .help = "The most that is kept of a request while its target is chosen; a larger one goes to the "
                 "primary."},
@@ -103,7 +103,7 @@ static const struct schema_key keys[] = {
         .help = "A connection whose peer acknowledges nothing for so long is dead."},
     {"tcp_keepalive", ROLECALL, VALUE_DURATION, IN_CONFIG(tcp_keepalive_ms), .value = "10s", .min = SECOND,
         .max = DAY, .zero_is_none = true, .help = "Idle time before a TCP keepalive probe."},
-    {"max_prepared_statements", ROLECALL, VALUE_UINT, IN_CONFIG(max_prepared_statements), .value = "200",
+    {"max_prepared_statements", ROLECALL, VALUE_UINT, IN_CONFIG(max_prepared_statements), .value = "1000",
         .min = 1, .max = 100000,
         .help = "Prepared statements per session, and kept on each server connection."},
     {"ignore_startup_parameters", ROLECALL, VALUE_LIST, IN_CONFIG(ignore_startup_parameters), .value = "",

@@ -17,7 +17,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-#define FLUSH_BYTES ((size_t)64 * 1024)
+#define FLUSH_BYTES ((size_t)16 * 1024) /* of answers; then the loop may serve others */
 #define IDLE_MS 3600000
 #define STALLED_MS 60000
 
@@ -185,12 +185,22 @@ static void flush(struct client *client)
 
 /* ---- input ---- */
 
+static size_t unread(const struct client *client)
+{
+    return client->in_len - client->in_at;
+}
+
 static void on_alloc(uv_handle_t *handle, size_t suggested, uv_buf_t *buffer)
 {
     struct client *client = handle->data;
     (void)suggested;
     if (!client->in)
         client->in = malloc(CLIENT_INPUT_MAX);
+    if (client->in_at > 0) {
+        client->in_len = unread(client);
+        memmove(client->in, client->in + client->in_at, client->in_len);
+        client->in_at = 0;
+    }
     *buffer = uv_buf_init(client->in ? client->in + client->in_len : NULL,
         client->in ? (unsigned)(CLIENT_INPUT_MAX - client->in_len) : 0);
 }
@@ -205,7 +215,7 @@ static void on_read(uv_stream_t *stream, ssize_t n, const uv_buf_t *buffer)
         client_close(client);
         return;
     }
-    if (client->in_len == 0 && client->welcomed)
+    if (unread(client) == 0 && client->welcomed)
         client->since_ms = now_ms(client);
     client->in_len += n > 0 ? (size_t)n : 0;
     client->in_ended = n < 0;
@@ -218,14 +228,13 @@ static void on_read(uv_stream_t *stream, ssize_t n, const uv_buf_t *buffer)
 /* One line or message; false when more is needed. */
 static bool consume(struct client *client)
 {
-    if (client->in_len == 0)
+    if (unread(client) == 0)
         return false;
     if (!client->language)
-        client->language = client->in[0] == 0 ? &wire_language : &text_language;
-    size_t used = client->language->consume(client, client->in, client->in_len);
-    assert(used <= client->in_len);
-    client->in_len -= used;
-    memmove(client->in, client->in + used, client->in_len);
+        client->language = client->in[client->in_at] == 0 ? &wire_language : &text_language;
+    size_t used = client->language->consume(client, client->in + client->in_at, unread(client));
+    assert(used <= unread(client));
+    client->in_at += used;
     if (used && client->welcomed)
         client->since_ms = now_ms(client);
     return used > 0;
@@ -233,13 +242,14 @@ static bool consume(struct client *client)
 
 static void want_input(struct client *client)
 {
-    if (client->in_ended || client->in_len == CLIENT_INPUT_MAX) { /* languages refuse what is longer */
+    if (client->in_ended || unread(client) == CLIENT_INPUT_MAX) { /* languages refuse what is longer */
         client_close(client);
         return;
     }
-    if (client->in_len == 0 && client->welcomed) {
+    if (unread(client) == 0) {
         free(client->in);
         client->in = NULL;
+        client->in_at = client->in_len = 0;
     }
     int code = uv_read_start((uv_stream_t *)&client->pipe, on_alloc, on_read);
     if (code != 0 && code != UV_EALREADY)
@@ -270,7 +280,7 @@ static void step(struct client *client)
 
 bool client_is_idle(const struct client *client)
 {
-    return client->state == CLIENT_READING && client->in_len == 0 && client->welcomed;
+    return client->state == CLIENT_READING && unread(client) == 0 && client->welcomed;
 }
 
 static const char *why_late(struct client *client, uint64_t login_timeout_ms)

@@ -70,8 +70,8 @@ struct client {
     bool welcomed;                          /* has logged in, or said a whole line */
     bool ending;                            /* to be closed when the output is written */
 
-    char *in;
-    size_t in_len;
+    char *in; /* CLIENT_INPUT_MAX bytes; what is to be read lies in [in_at, in_len) */
+    size_t in_at, in_len;
     bool in_ended;
     uint64_t
         since_ms; /* began to wait for the rest of a login, line or message; for a command; for being read */

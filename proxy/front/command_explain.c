@@ -47,14 +47,17 @@ struct question {
 
 static bool read_arguments(const struct command_call *call, struct question *out, struct error *error)
 {
+    static const char quotes[] =
+        "EXPLAIN ROUTE wants the statement in quotes: EXPLAIN ROUTE 'select 1' (or $$select 1$$)";
     const struct word *words = call->arguments;
-    if (call->n_arguments == 0 || !words[0].quoted)
-        return error_set(error, SQLSTATE_SYNTAX_ERROR,
-            "EXPLAIN ROUTE wants the statement in quotes: EXPLAIN ROUTE 'select 1' (or $$select 1$$)");
+    if (call->n_arguments == 0)
+        return error_set(error, SQLSTATE_SYNTAX_ERROR, "%s", quotes);
     out->sql = slice_of(words[0].text, words[0].len);
     for (size_t i = 1; i < call->n_arguments; i += 2) {
-        bool database = strcasecmp(words[i].text, "DATABASE") == 0,
-             listener = strcasecmp(words[i].text, "LISTENER") == 0;
+        bool database = strcasecmp(words[i].text, "DATABASE") == 0;
+        bool listener = strcasecmp(words[i].text, "LISTENER") == 0;
+        if (!database && !listener && !words[0].quoted)
+            return error_set(error, SQLSTATE_SYNTAX_ERROR, "%s", quotes);
         if ((!database && !listener) || i + 1 == call->n_arguments)
             return error_set(error, SQLSTATE_SYNTAX_ERROR, "behind the statement EXPLAIN ROUTE takes %s",
                 strchr(call->command->arguments, '['));

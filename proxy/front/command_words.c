@@ -133,6 +133,8 @@ static struct piece scan(struct slice text)
 
 static void skip(struct slice *text, size_t len)
 {
+    if (len == 0)
+        return;
     text->data += len;
     text->len -= len;
 }

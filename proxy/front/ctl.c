@@ -16,12 +16,14 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
+#include <sys/time.h>
 #include <sys/un.h>
 #include <unistd.h>
 
 #define STATUS_DONE 0
 #define STATUS_REFUSED 1
 #define STATUS_NOBODY 2
+#define PATIENCE_S 60
 
 static const char usage[] =
     "rolecall ctl: sends a command to the admin socket of a running rolecall\n\n"
@@ -129,7 +131,12 @@ static int open_socket(const char *path)
         return -1;
     }
     strcpy(un.sun_path, path);
+    const struct timeval patience = {.tv_sec = PATIENCE_S};
     int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    if (fd >= 0) {
+        setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof patience);
+        setsockopt(fd, SOL_SOCKET, SO_SNDTIMEO, &patience, sizeof patience);
+    }
     if (fd >= 0 && connect(fd, (struct sockaddr *)&un, sizeof un) != 0) {
         int code = errno;
         close(fd);
@@ -197,7 +204,9 @@ static int converse(const char *path, const struct output *line)
     if (fd < 0)
         return fail(path, strerror(errno));
     if (!say(fd, line) || !hear(fd, &answer))
-        status = fail(path, answer.failed ? "out of memory" : strerror(errno));
+        status = fail(path, answer.failed     ? "out of memory"
+                            : errno == EAGAIN ? "no answer within a minute"
+                                              : strerror(errno));
     else if (answer.len == 0)
         status = fail("nothing was answered", NULL);
     else

@@ -609,6 +609,22 @@ def test_a_second_shutdown_does_not_wait(make, cluster):
     assert r.process.returncode == 0
 
 
+def test_shutdown_while_workers_are_being_asked(make, cluster):
+    r = make(cluster, {"main": dict(route="primary", pool="transaction")}, settings={"admin_socket": f".s.PGSQL.{PORT}"})
+    c = r.connect("main", autocommit=False)
+    c.execute("select 1")
+    clients = [Plain(r) for _ in range(20)]
+    for p in clients:
+        p.send("show sessions; show servers; show pools\n" * 100)
+    with Plain(r) as p:
+        p.send("shutdown; shutdown\n")
+        r.process.wait(10)
+    assert r.process.returncode == 0
+    for p in clients:
+        p.__exit__()
+    c.close()
+
+
 # Who may do what.
 
 
@@ -678,6 +694,7 @@ def test_ctl_hands_words_on_as_the_shell_gave_them(admin):
     statement = "select 'it''s', E'\\\\', $$;$$ -- a comment\n from pg_class\nfor update"
     row = json.loads(ctl(admin, "--json", "explain", "route", statement, "database", "app").stdout)[0]
     assert (row["verdict"], row["statements"]) == ("row_lock", 1)
+    assert json.loads(ctl(admin, "--json", "explain", "route", "commit").stdout)[0]["verdict"] == "transaction"
     done = ctl(admin, "show version; show clusters")
     assert done.returncode == 0 and "version" in done.stdout and "node1" in done.stdout
     half = ctl(admin, "show version; show nothing; show clusters")

@@ -27,6 +27,8 @@ static void statements_go_where_sessions_would_send_them(void **state)
         {"'select * from seq' database shop", "relation_special", "a", "write", "relation_special", "seq"},
         {"'select 1; drop table t' database shop", "multiple", "a", "write", "multiple", NULL},
         {"'begin' database shop", "transaction", "a", "transaction", "transaction", NULL},
+        {"commit database shop", "transaction", "a", "transaction", "transaction",
+            NULL}, /* one word needs no quotes */
         {"'begin read only' database shop", "read", "b", "transaction", "transaction", NULL},
         {"'/* rolecall: primary */ select 1' database shop", "hint_primary", "a", "write", "hint_primary",
             NULL},
