@@ -273,6 +273,7 @@ bool pool_claim(
     assert(!claim->queued && !claim->server);
     struct pool_node *at = pool_node_of(pool, node->live);
     claim->native = native;
+    claim->asked = at->live;
     struct server *server = at->first_claim ? NULL : pick_idle(at, native);
     if (server) {
         grant(at, server, claim);

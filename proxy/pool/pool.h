@@ -40,8 +40,9 @@ struct claim_events {
 struct claim {
     const struct claim_events *events;
     void *user;
-    struct pool_node *at;  /* queued there, or the server's */
-    struct server *server; /* granted */
+    struct node_live *asked; /* of which node; borrowed from the pool, valid while the pool is joined */
+    struct pool_node *at;    /* queued there, or the server's */
+    struct server *server;   /* granted */
     bool queued;
     const struct params *native; /* wanted startup settings of the connection itself; NULL = none */
     uint64_t since_us;           /* clock_now_us */
@@ -60,6 +61,7 @@ struct pools {
     uint32_t n_peers;
     struct pool *by_key; /* hash */
     uint64_t hinted_ms;
+    const struct node_live *hinted; /* compared only */
     bool handing_over;     /* some idle connection leaves for another worker at the end of the turn */
     uint64_t opened, lost; /* connections, since start */
 };

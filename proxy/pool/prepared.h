@@ -16,8 +16,8 @@ struct prepared {
     struct slice query; /* owned; a NUL follows */
     uint16_t n_types;
     struct slice types;          /* owned; big-endian oids as sent */
-    struct classification class; /* of the query, with the catalogue `classed_with` */
-    const struct catalogue *classed_with;
+    struct classification class; /* of the query, when `classed`; as of classed_serial */
+    uint64_t classed_serial;
     bool classed;
     uint32_t refs;
 };

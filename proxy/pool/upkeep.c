@@ -11,8 +11,10 @@
 void pools_hint(struct pools *pools, struct node_live *node, uint32_t generation, enum node_hint hint)
 {
     uint64_t now = pools_now(pools);
-    if (!pools->control || (pools->hinted_ms && now - pools->hinted_ms < HINT_EVERY_MS))
+    bool again = pools->hinted == node && now - pools->hinted_ms < HINT_EVERY_MS;
+    if (!pools->control || again)
         return;
+    pools->hinted = node;
     pools->hinted_ms = now ? now : 1;
     struct message *message = message_new(MESSAGE_NODE_HINT);
     message->node_hint.node = node_live_ref(node);
@@ -34,6 +36,11 @@ static void expire(struct pool_node *at, uint64_t now)
             return; /* the lists have changed: the rest at the next tick */
         }
     }
+    for (struct server *server = at->places[PLACE_BUSY].first; server; server = server->next)
+        if (server->state == SERVER_RESETTING && server->deadline_ms && now > server->deadline_ms) {
+            server->owner_events->on_end(server, STREAM_END_RESET, &late);
+            return;
+        }
     for (struct server *server = at->places[PLACE_IDLE].first, *next; server; server = next) {
         next = server->next;
         bool idle_too_long = idle_ms && now - server->used_ms > idle_ms &&

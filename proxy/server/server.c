@@ -17,6 +17,8 @@
 #include <stdlib.h>
 #include <sys/un.h>
 
+#define RESET_TIMEOUT_MS 10000
+
 const char *server_state_name(enum server_state state)
 {
     static const char *const names[] = {"connecting", "asking_tls", "tls_handshake", "login", "setup", "idle",
@@ -216,6 +218,7 @@ struct server *server_open(struct reactor *reactor, const struct server_target *
         goto fail;
     if (server->address.ss_family != AF_UNIX)
         stream_set_tcp(&server->stream, target->keepalive_ms, target->user_timeout_ms);
+    server->stream.keeps_end = 1; /* an answer that is whole counts, although the node has gone since */
     server->node = node_live_ref(target->node->live);
     server->opened_ms = server->used_ms = uv_now(reactor->loop);
     server->deadline_ms = server->opened_ms + target->connect_timeout_ms + target->login_timeout_ms;
@@ -295,6 +298,7 @@ void server_reset(struct server *server)
 {
     assert(server->state == SERVER_IDLE && !server->user_events);
     server->state = SERVER_RESETTING;
+    server->deadline_ms = uv_now(server->reactor->loop) + RESET_TIMEOUT_MS;
     bool sent = (server->tx_status == 'I' || server_inject_query(server, "ROLLBACK")) &&
                 server_inject_query(server, "DISCARD ALL");
     statements_clear(&server->statements);

@@ -261,7 +261,7 @@ static void on_ready(struct session *session, struct server *server, const struc
 static bool is_suppressed(struct session *session, const struct answer *answer)
 {
     struct slice name, value;
-    if (answer->type != BACKEND_PARAMETER_STATUS || !answer->last ||
+    if (answer->type != BACKEND_PARAMETER_STATUS || !answer->first || !answer->last ||
         !backend_parse_parameter_status(
             slice_of(answer->bytes + FRAME_HEADER_LEN, answer->len - FRAME_HEADER_LEN), &name, &value))
         return false;
@@ -290,8 +290,10 @@ static void on_answer(void *user, struct server *server, const struct answer *an
         request->parses_done++;
     else if (answer->type == BACKEND_CLOSE_COMPLETE)
         request->closes_done++;
-    if (answer->type == BACKEND_NOTICE && request->class != STATEMENT_READ) {
-        session_write(session, answer->bytes, answer->len); /* people watch them */
+    if (answer->type == BACKEND_NOTICE && request->class != STATEMENT_READ) { /* people watch them */
+        if (request->withheld.len > 0)
+            commit_to_client(session);
+        session_write(session, answer->bytes, answer->len);
         return;
     }
     if (request->withholds && !request->committed && is_preliminary(answer->type) &&

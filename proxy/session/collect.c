@@ -103,10 +103,11 @@ static void class_text(struct session *session, struct slice text)
 static void class_prepared(struct session *session, struct prepared *prepared)
 {
     const struct catalogue *catalogue = catalogue_of(session);
-    if (!prepared->classed || prepared->classed_with != catalogue || !catalogue) {
+    uint64_t serial = session->all->catalogue_serial;
+    if (!prepared->classed || prepared->classed_serial != serial || !catalogue) {
         classify(prepared->query, catalogue, !session->escape_strings, &prepared->class);
         prepared->classed = true;
-        prepared->classed_with = catalogue;
+        prepared->classed_serial = serial;
     }
     struct classification class = prepared->class;
     if (session_is_split(session) && class.class == STATEMENT_READ && !catalogue) {

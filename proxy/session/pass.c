@@ -53,6 +53,7 @@ static size_t pass_bind(struct session *session, struct server *server, const st
     if (!dispatch_bind_head(session, server, &bind, frame->body_len - bind.head_len))
         return violation(session, len);
     session->passing = frame->body_len - bind.head_len;
+    session->passing_ends = false;
     pass_rest(session, server, bind.rest.data, bind.rest.len);
     return len;
 }
@@ -141,6 +142,10 @@ size_t copy_on_data(struct session *session, const char *bytes, size_t len)
 {
     struct server *server = session->claim.server;
     struct frame frame;
+    if (session->request->kind == REQUEST_BATCH && session->request->copy_ended && session->passing == 0) {
+        session_move(session, SESSION_STREAMING); /* the data is over: the batch goes on */
+        return streaming_on_data(session, bytes, len);
+    }
     if (wait_for_server(session, server))
         return 0;
     if (session->passing > 0)

@@ -107,6 +107,7 @@ static void on_ready(struct server *server)
     server->user = session;
     session_deadline(session, 0);
     session_move(session, SESSION_RELAY);
+    session->stream.keeps_end = 1;
     request_reset(session);
     buffer_release(&session->unnamed, &session->all->spares);
     session->greeted = !passthrough;
@@ -118,7 +119,7 @@ static void on_end(struct server *server, enum stream_end end, const struct erro
 {
     struct session *session = server->claim;
     bool established = server->state == SERVER_RAW;
-    bool node_said = server->fatal_sqlstate[0] != 0;
+    bool node_said = server->fatal_sqlstate[0] && strncmp(server->fatal_sqlstate, "57P", 3) != 0;
     struct error copy = *error;
     struct node_live *live = node_live_ref(server->node);
     uint32_t generation = server->generation;

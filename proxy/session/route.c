@@ -343,8 +343,8 @@ static void on_refused(void *user, enum refusal why, const struct error *error)
 {
     struct session *session = user;
     struct request *request = session->request;
-    if (session->sticky)
-        exclude_node(session, session->sticky);
+    if (session->claim.asked)
+        exclude_node(session, session->claim.asked);
     if (why == REFUSED_BY_NODE && (request->class != STATEMENT_READ || request->reruns++ > 0)) {
         lost_fail_request(session, error->sqlstate, error->text, session->tx_status);
         return;

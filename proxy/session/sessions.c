@@ -89,6 +89,7 @@ void sessions_close(struct sessions *sessions)
         sessions->limits = kept->next;
         free(kept);
     }
+    free(sessions->no_request);
     free(sessions->slots);
     buffer_spares_fini(&sessions->spares);
 }
@@ -102,8 +103,8 @@ static bool take_slot(struct sessions *sessions, struct session *session)
         slot++;
     if (slot == sessions->n_slots) {
         uint32_t n = sessions->n_slots ? sessions->n_slots * 2 : 64;
-        struct session **slots = realloc(sessions->slots, n * sizeof *slots);
-        if (!slots || n > CANCEL_SLOT_MAX)
+        struct session **slots = n > CANCEL_SLOT_MAX ? NULL : realloc(sessions->slots, n * sizeof *slots);
+        if (!slots)
             return false;
         memset(slots + sessions->n_slots, 0, (n - sessions->n_slots) * sizeof *slots);
         sessions->slots = slots;
@@ -323,4 +324,5 @@ void sessions_on_catalogue(struct sessions *sessions, struct catalogue *catalogu
         known_catalogue(sessions, catalogue_cluster(catalogue), catalogue_database(catalogue));
     catalogue_unref(known->catalogue);
     known->catalogue = catalogue;
+    sessions->catalogue_serial++;
 }

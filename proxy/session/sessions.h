@@ -41,6 +41,7 @@ struct sessions {
     struct session *held_first, *held_last; /* no node to send to */
     uint32_t n_held;
     struct known_catalogue *catalogues;
+    uint64_t catalogue_serial; /* raised whenever one changes: what was classed before is stale */
     struct welcome *welcomes;
     uint64_t refused[REFUSED_SHAPES]; /* hashes of shapes that a replica refused */
     struct buffer_spares spares;

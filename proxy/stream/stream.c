@@ -251,7 +251,7 @@ static bool keep(struct stream *stream, const char *bytes, size_t len)
 static void end_in_order(struct stream *stream)
 {
     struct error error;
-    if (stream->in && stream->held) {
+    if (stream->keeps_end && stream->in && stream->held) {
         stream->end_kept = 1;
         poll_for(stream);
         return;
@@ -303,6 +303,7 @@ static void give(struct stream *stream, const char *bytes, size_t len)
         stream->released = 0;
         size_t took = stream->events->on_data(stream->owner, bytes + used, len - used);
         stream->in_data = 0;
+        assert(took <= len - used);
         if (took == 0 && !stream->released) /* else the owner's state has changed: it may use them now */
             break;
         used += took;

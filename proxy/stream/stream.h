@@ -61,6 +61,8 @@ struct stream {
     struct stream *dirty_next, *again_next;
     unsigned dirty : 1, in_again : 1, held : 1, choked : 1, blocked : 1, in_data : 1, eof_seen : 1, sniff : 1,
         released : 1, broken : 1, end_kept : 1;
+    /* The owner wants what was kept back before the end; else the end is told at once. */
+    unsigned keeps_end : 1;
 };
 
 /* Takes an accepted, non-blocking descriptor. */

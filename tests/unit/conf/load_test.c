@@ -35,11 +35,11 @@ static void the_defaults_are_those_that_operators_expect(void **context)
     assert_int_equal(config->max_clients, 10000);
     assert_int_equal(config->login_timeout_ms, 15000);
     assert_int_equal(config->shutdown_timeout_ms, 30000);
-    assert_int_equal(config->request_buffer_bytes, 64 * 1024);
+    assert_int_equal(config->request_buffer_bytes, 1024 * 1024);
     assert_int_equal(config->stream_buffer_bytes, 256 * 1024);
     assert_int_equal(config->tcp_user_timeout_ms, 10000);
     assert_int_equal(config->tcp_keepalive_ms, 10000);
-    assert_int_equal(config->max_prepared_statements, 200);
+    assert_int_equal(config->max_prepared_statements, 1000);
     assert_non_null(config->ignore_startup_parameters);
     assert_null(config->ignore_startup_parameters[0]);
     assert_false(config->application_name_add_host);

@@ -1,7 +1,12 @@
 /* Claims: who gets a connection, when, in which order, and what is refused; over one worker and over two. */
 #include "tests/unit/pool/rig.h"
 
-#include "tests/unit/known_bug.h"
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
 
 /* The server's answer to `words`, with which it becomes free, comes inside on_data as in real life. */
 static void release_in_turn(struct waiter *waiter)
@@ -96,7 +101,6 @@ static void a_full_node_gets_room_from_another_pools_idle_connection(void **stat
 static void a_full_node_gets_room_from_another_workers_pool(void **state)
 {
     (void)state;
-    KNOWN_BUG("handover.c pools_on_wanted(): looks for the asker's own pool, not for any pool of the node");
     struct waiter one, two;
     rig_open("pool_size = 5", 1);
     struct pool *shop = rig_join(0, "shop"), *bank = rig_join(1, "bank");
@@ -183,8 +187,6 @@ static const struct server_user_events releasing = {release_on_ready, rig_raw, r
 static void a_worker_with_a_queue_of_its_own_still_hands_over_to_who_waited_longer(void **state)
 {
     (void)state;
-    KNOWN_BUG(
-        "claim.c pool_offer(): inside on_data no connection is movable: it goes to the younger claim here");
     struct waiter one, two, three;
     rig_open("pool_size = 1", 0);
     struct pool *here = rig_join(0, "shop"), *there = rig_join(1, "shop");
@@ -263,7 +265,6 @@ static void what_the_node_says_is_told(void **state)
 static void a_failed_connect_query_is_the_nodes_own_word(void **state)
 {
     (void)state;
-    KNOWN_BUG("claim.c on_end(): only a FATAL counts as said by the node; sessions are held instead of told");
     struct waiter one;
     rig_open("pool_size = 1", 0);
     struct pool_key key = {.database = "shop",
@@ -287,8 +288,6 @@ static void a_failed_connect_query_is_the_nodes_own_word(void **state)
 static void a_node_that_takes_no_more_connections_does_not_refuse_those_who_may_wait(void **state)
 {
     (void)state;
-    KNOWN_BUG(
-        "claim.c open_failed(): refuses every claim although connections are in use and will come back");
     struct waiter one, two;
     rig_open("pool_size = 5", 0);
     struct pool *pool = rig_join(0, "shop");
@@ -496,7 +495,6 @@ static void a_node_that_is_down_refuses_who_waits(void **state)
 static void a_cluster_that_moves_in_the_file_keeps_its_pool_and_shares_it_with_no_other(void **state)
 {
     (void)state;
-    KNOWN_BUG("pool.c build_key(): the key holds the cluster's index, which a reload changes");
     rig_open("pool_size = 5", 0);
     struct pools *pools = &rig.workers[0].pools;
     struct pool *old = rig_join(0, "shop");

@@ -3,6 +3,13 @@
 
 #include "proxy/server/answer.h"
 
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+
 static void open_active(void)
 {
     rig_open();

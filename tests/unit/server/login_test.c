@@ -6,6 +6,13 @@
 #include <netinet/in.h>
 #include <unistd.h>
 
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+
 static struct secret plain(const char *text)
 {
     struct secret secret;
