@@ -18,7 +18,8 @@ enum message_kind {
     MESSAGE_RUNTIME,           /* main -> workers: the same, with certificates and user lists loaded */
     MESSAGE_TOPOLOGY,          /* control -> workers, main: a new snapshot */
     MESSAGE_CATALOGUE,         /* control -> workers: a database's catalogue */
-    MESSAGE_CATALOGUE_REQUEST, /* worker -> control: this database is used with split routing, or had DDL */
+    MESSAGE_CATALOGUE_REQUEST, /* worker -> control: this database is used with split routing, or had DDL;
+                                  then to the other workers as well */
     MESSAGE_SECRET_REQUEST,    /* worker -> control: run auth_query */
     MESSAGE_SECRET_REPLY,      /* control -> the asking worker */
     MESSAGE_NODE_HINT,         /* worker -> control: something was seen on a node; probe it now */

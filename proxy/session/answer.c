@@ -219,11 +219,13 @@ static void write_with_message(struct session *session, const struct answer *ans
         session_write(session, out, builder.len);
 }
 
-static void on_error(struct session *session, const struct answer *answer)
+static void on_error(struct session *session, struct server *server, const struct answer *answer)
 {
     struct request *request = session->request;
     if (request->retrying)
         return;
+    if (answer->error && server->role == ROLE_PRIMARY && strcmp(answer->error->sqlstate, "25006") == 0)
+        pools_hint(&session->all->pools, server->node, server->generation, HINT_READ_ONLY);
     if (answer->error && answer->error->severity >= SEVERITY_FATAL) {
         memcpy(request->fatal_sqlstate, answer->error->sqlstate, sizeof request->fatal_sqlstate);
         return; /* the connection ends now: see lost.c */
@@ -258,7 +260,16 @@ static void on_ready(struct session *session, struct server *server, const struc
         answer_finish(session, answer->status);
 }
 
-static bool is_suppressed(struct session *session, const struct answer *answer)
+/* The node says that it is not what it was taken for. */
+static void hint_of_standby(struct session *session, struct server *server, struct slice value)
+{
+    if (server->role == ROLE_PRIMARY && slice_is(value, "on"))
+        pools_hint(&session->all->pools, server->node, server->generation, HINT_READ_ONLY);
+    else if (server->role == ROLE_REPLICA && slice_is(value, "off"))
+        pools_hint(&session->all->pools, server->node, server->generation, HINT_PROMOTED);
+}
+
+static bool is_suppressed(struct session *session, struct server *server, const struct answer *answer)
 {
     struct slice name, value;
     if (answer->type != BACKEND_PARAMETER_STATUS || !answer->first || !answer->last ||
@@ -267,7 +278,10 @@ static bool is_suppressed(struct session *session, const struct answer *answer)
         return false;
     if (slice_is(name, "standard_conforming_strings"))
         session->escape_strings = slice_is(value, "off");
-    return session_is_split(session) && slice_is(name, "in_hot_standby");
+    if (!slice_is(name, "in_hot_standby"))
+        return false;
+    hint_of_standby(session, server, value);
+    return session_is_split(session);
 }
 
 static void on_answer(void *user, struct server *server, const struct answer *answer)
@@ -275,14 +289,14 @@ static void on_answer(void *user, struct server *server, const struct answer *an
     struct session *session = user;
     struct request *request = session->request;
     if (answer->type == BACKEND_ERROR) {
-        on_error(session, answer);
+        on_error(session, server, answer);
         return;
     }
     if (answer->type == BACKEND_READY) {
         on_ready(session, server, answer);
         return;
     }
-    if (request->retrying || is_suppressed(session, answer))
+    if (request->retrying || is_suppressed(session, server, answer))
         return;
     if (answer->type == BACKEND_COMMAND_COMPLETE)
         request->completed = true;

@@ -283,17 +283,21 @@ static struct known_catalogue *known_catalogue(
     return known;
 }
 
-static void ask(struct sessions *sessions, struct known_catalogue *known, const char *cluster,
-    const char *database, bool changed)
+static struct message *request_for(const char *cluster, const char *database, bool changed)
 {
-    known->asked_ms = uv_now(sessions->reactor->loop);
-    if (!sessions->control)
-        return;
     struct message *message = message_new(MESSAGE_CATALOGUE_REQUEST);
     snprintf(message->catalogue_request.cluster, sizeof message->catalogue_request.cluster, "%s", cluster);
     snprintf(message->catalogue_request.database, sizeof message->catalogue_request.database, "%s", database);
     message->catalogue_request.changed = changed;
-    mailbox_post(sessions->control, &message->letter);
+    return message;
+}
+
+static void ask(struct sessions *sessions, struct known_catalogue *known, const char *cluster,
+    const char *database, bool changed)
+{
+    known->asked_ms = uv_now(sessions->reactor->loop);
+    if (sessions->control)
+        mailbox_post(sessions->control, &request_for(cluster, database, changed)->letter);
 }
 
 #define ASK_AGAIN_MS 1000
@@ -309,12 +313,34 @@ const struct catalogue *sessions_catalogue(struct sessions *sessions, size_t clu
     return known->catalogue;
 }
 
+static void forget(struct sessions *sessions, struct known_catalogue *known)
+{
+    catalogue_unref(known->catalogue);
+    known->catalogue = NULL;
+    sessions->catalogue_serial++;
+}
+
+/* The other workers hear of it before the client that did it does. */
+static void tell_peers(struct sessions *sessions, const char *cluster, const char *database)
+{
+    const struct pools *pools = &sessions->pools;
+    for (uint32_t i = 0; i < pools->n_peers; i++)
+        if (i != pools->worker)
+            mailbox_post(pools->peers[i], &request_for(cluster, database, true)->letter);
+}
+
+void sessions_on_catalogue_changed(struct sessions *sessions, const struct message *message)
+{
+    forget(sessions,
+        known_catalogue(sessions, message->catalogue_request.cluster, message->catalogue_request.database));
+}
+
 void sessions_catalogue_changed(struct sessions *sessions, size_t cluster, const char *database)
 {
     const char *name = sessions->pools.runtime->config->clusters[cluster].name;
     struct known_catalogue *known = known_catalogue(sessions, name, database);
-    catalogue_unref(known->catalogue);
-    known->catalogue = NULL;
+    forget(sessions, known);
+    tell_peers(sessions, name, database);
     ask(sessions, known, name, database, true);
 }
 

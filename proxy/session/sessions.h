@@ -67,6 +67,8 @@ void sessions_accept(struct sessions *sessions, struct message *message);
 void sessions_on_topology(struct sessions *sessions, struct topology *topology);
 void sessions_on_runtime(struct sessions *sessions, struct runtime *runtime);
 void sessions_on_catalogue(struct sessions *sessions, struct catalogue *catalogue);
+/* Another worker saw DDL go through; it has asked already. */
+void sessions_on_catalogue_changed(struct sessions *sessions, const struct message *message);
 void sessions_on_secret(struct sessions *sessions, struct message *message);
 void sessions_on_cancel(struct sessions *sessions, struct message *message);
 void sessions_tick(struct sessions *sessions);

@@ -55,6 +55,7 @@ static void receive(void *owner, struct letter *letter)
         sessions_on_catalogue(sessions, message->catalogue);
         message->catalogue = NULL;
         break;
+    case MESSAGE_CATALOGUE_REQUEST: sessions_on_catalogue_changed(sessions, message); break;
     case MESSAGE_RUNTIME: sessions_on_runtime(sessions, message->runtime.runtime); break;
     case MESSAGE_SECRET_REPLY: sessions_on_secret(sessions, message); break;
     case MESSAGE_SERVER_WANTED: pools_on_wanted(&sessions->pools, message); break;
@@ -66,7 +67,6 @@ static void receive(void *owner, struct letter *letter)
         break;
     case MESSAGE_STOP: stop(worker); break;
     case MESSAGE_CONFIG:
-    case MESSAGE_CATALOGUE_REQUEST:
     case MESSAGE_SECRET_REQUEST:
     case MESSAGE_NODE_HINT:
     case MESSAGE_STATUS_REPLY: break; /* not for workers */
