@@ -8,8 +8,8 @@
 #include "health/pgconn_error.h"
 #include "tests/unit/health/unit.h"
 
-#include <errno.h>
 #include <arpa/inet.h>
+#include <errno.h>
 #include <netinet/in.h>
 #include <sys/socket.h>
 #include <sys/un.h>
