@@ -81,8 +81,8 @@ static const struct schema_key keys[] = {
     {"admin_socket_mode", ROLECALL, VALUE_MODE, IN_CONFIG(admin_socket_mode), .value = "0600", .max = 0777,
         .needs_restart = true, .help = "Permissions of the administrator's socket, in octal."},
     {"state_dir", ROLECALL, VALUE_PATH, IN_CONFIG(state_dir), .needs_restart = true,
-        .help = "Folder that remembers each cluster's system identifier and newest timeline across restarts; "
-                "nothing is remembered when not set."},
+        .help = "Existing folder that remembers each cluster's system identifier and newest timeline across "
+                "restarts; nothing is remembered when not set."},
     {"auth_file", ROLECALL, VALUE_PATH, IN_CONFIG(auth_file),
         .help = "Users and their secrets in the format of PgBouncer's userlist.txt, for listeners that name "
                 "none."},
@@ -124,7 +124,7 @@ static const struct schema_key keys[] = {
         .zero_is_none = true, .help = "Server connections to this node, all pools together."},
 
     {"probe_user", CLUSTER, VALUE_STRING, IN_CLUSTER(probe_user), .value = "postgres", .not_empty = true,
-        .help = "Who watches the nodes; needs pg_monitor."},
+        .help = "Who watches the nodes; needs pg_monitor, and REPLICATION to compare timeline histories."},
     {"probe_password", CLUSTER, VALUE_SECRET, IN_CLUSTER(probe_password), .help = "Its password."},
     {"probe_database", CLUSTER, VALUE_STRING, IN_CLUSTER(probe_database), .value = "postgres",
         .not_empty = true, .help = "The database that it connects to."},
@@ -166,7 +166,8 @@ static const struct schema_key keys[] = {
     {"auth_query", CLUSTER, VALUE_TEXT, IN_CLUSTER(auth_query),
         .value = "SELECT rolpassword FROM pg_catalog.pg_authid WHERE rolname = $1 AND rolcanlogin AND "
                  "(rolvaliduntil IS NULL OR rolvaliduntil > now())",
-        .help = "Looks up the secret of a user that no auth_file names; an empty value switches it off."},
+        .help = "Looks up the secret of a user that no auth_file names; an empty value switches it off. The "
+                "default reads pg_authid, which takes a superuser."},
     {"auth_user", CLUSTER, VALUE_STRING, IN_CLUSTER(auth_user),
         .help = "Who runs auth_query; probe_user and its password when not set."},
     {"auth_password", CLUSTER, VALUE_SECRET, IN_CLUSTER(auth_password), .help = "The password of auth_user."},
