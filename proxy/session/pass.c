@@ -100,25 +100,42 @@ static size_t skip_rest(struct session *session, size_t len)
     return part;
 }
 
+/* The next message of a client that speaks while its request is at the server. False: there is none yet, and
+   `used` bytes are done with. */
+static bool next_message(
+    struct session *session, const char *bytes, size_t len, struct frame *frame, size_t *used)
+{
+    struct server *server = session->claim.server;
+    *used = 0;
+    if (session->skipping > 0) {
+        *used = skip_rest(session, len);
+        return false;
+    }
+    if (wait_for_server(session, server))
+        return false;
+    if (session->passing > 0) {
+        *used = pass_rest(session, server, bytes, len);
+        return false;
+    }
+    switch (frame_parse(bytes, len, frame)) {
+    case FRAME_MORE: return false;
+    case FRAME_BAD: *used = violation(session, len); return false;
+    case FRAME_OK: break;
+    }
+    if (frame->type != FRONTEND_TERMINATE)
+        return true;
+    session_close(session, "terminated by the client");
+    *used = len;
+    return false;
+}
+
 size_t streaming_on_data(struct session *session, const char *bytes, size_t len)
 {
     struct server *server = session->claim.server;
     struct frame frame;
-    if (session->skipping > 0)
-        return skip_rest(session, len);
-    if (wait_for_server(session, server))
-        return 0;
-    if (session->passing > 0)
-        return pass_rest(session, server, bytes, len);
-    switch (frame_parse(bytes, len, &frame)) {
-    case FRAME_MORE: return 0;
-    case FRAME_BAD: return violation(session, len);
-    case FRAME_OK: break;
-    }
-    if (frame.type == FRONTEND_TERMINATE) {
-        session_close(session, "terminated by the client");
-        return len;
-    }
+    size_t used;
+    if (!next_message(session, bytes, len, &frame, &used))
+        return used;
     if (session->request->error_seen && frame.type != FRONTEND_SYNC) { /* the node skips it: so do we */
         session->skipping = frame.total;
         return skip_rest(session, len);
@@ -138,38 +155,33 @@ size_t streaming_on_data(struct session *session, const char *bytes, size_t len)
     return frame.total;
 }
 
+/* What a client may say while it copies. Anything else, unaccounted for, could run as a statement. */
+static bool is_of_copy(char type)
+{
+    return type == FRONTEND_COPY_DATA || type == FRONTEND_COPY_DONE || type == FRONTEND_COPY_FAIL ||
+           type == FRONTEND_SYNC || type == FRONTEND_FLUSH;
+}
+
 size_t copy_on_data(struct session *session, const char *bytes, size_t len)
 {
     struct server *server = session->claim.server;
+    struct request *request = session->request;
     struct frame frame;
-    if (session->request->kind == REQUEST_BATCH && session->request->copy_ended && session->passing == 0) {
+    size_t used;
+    if (request->kind == REQUEST_BATCH && request->copy_ended && session->passing == 0) {
         session_move(session, SESSION_STREAMING); /* the data is over: the batch goes on */
         return streaming_on_data(session, bytes, len);
     }
-    if (wait_for_server(session, server))
-        return 0;
-    if (session->passing > 0)
-        return pass_rest(session, server, bytes, len);
-    switch (frame_parse(bytes, len, &frame)) {
-    case FRAME_MORE: return 0;
-    case FRAME_BAD: return violation(session, len);
-    case FRAME_OK: break;
-    }
-    if (frame.type == FRONTEND_TERMINATE) {
-        session_close(session, "terminated by the client");
-        return len;
-    }
-    bool data = frame.type == FRONTEND_COPY_DATA;
-    bool ends = frame.type == FRONTEND_COPY_DONE || frame.type == FRONTEND_COPY_FAIL;
-    bool sync = frame.type == FRONTEND_SYNC;
-    if (!data && !ends && !sync &&
-        frame.type != FRONTEND_FLUSH) /* unaccounted for, it could run as a statement */
+    if (!next_message(session, bytes, len, &frame, &used))
+        return used;
+    if (!is_of_copy(frame.type))
         return violation(session, len);
-    if (!frame.whole && !data)
+    if (!frame.whole && frame.type != FRONTEND_COPY_DATA)
         return frame.total < REACTOR_READ_BUFFER / 2 ? 0 : violation(session, len);
-    struct request *request = session->request;
+    bool ends = frame.type == FRONTEND_COPY_DONE || frame.type == FRONTEND_COPY_FAIL;
     bool over = request->copy_ended || request->error_seen;
-    sync = sync && request->kind != REQUEST_QUERY && over; /* the node ignores it while it copies */
+    /* While it copies the node ignores a Sync. */
+    bool sync = frame.type == FRONTEND_SYNC && request->kind != REQUEST_QUERY && over;
     request->copy_done |= frame.type == FRONTEND_COPY_DONE;
     request->copy_ended |= ends;
     session->passing = frame.total;

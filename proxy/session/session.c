@@ -316,6 +316,11 @@ void session_close(struct session *session, const char *reason)
 void session_next(struct session *session)
 {
     request_reset(session);
+    if (session->skipping) { /* what is left of a message goes nowhere in this state too */
+        session->passing = session->skipping;
+        session->skipping = 0;
+    }
+    session->passing_ends = false;
     session_move(session, SESSION_IDLE);
     if (session->all->draining && session->tx_status == 'I') {
         session_fatal(session, SQLSTATE_ADMIN_SHUTDOWN, "rolecall is shutting down");

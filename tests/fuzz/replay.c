@@ -1,4 +1,5 @@
-/* Drives a fuzz target without libFuzzer: seeded random and mutated inputs, so that any compiler can run a campaign. */
+/* Drives a fuzz target without libFuzzer: seeded random and mutated inputs, so that any compiler can run a
+ * campaign. */
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
