@@ -19,6 +19,7 @@
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <unistd.h>
 
 struct program {
     uv_loop_t loop;
@@ -276,6 +277,8 @@ static bool start(struct program *program, struct error *error)
         return error_set(error, SQLSTATE_OUT_OF_MEMORY, "out of memory");
     watch_signals(program);
     privilege_prepare();
+    if (!program->config->user && geteuid() == 0)
+        log_event(LOG_WARNING, "running_as_root", "advice=%s", "set user in [rolecall]");
     return make_workers(program, error) && open_listeners(program, error) && open_admin(program, error) &&
            privilege_drop(program->config->user, error) && start_threads(program, error);
 }

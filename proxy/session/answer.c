@@ -128,7 +128,12 @@ static void settle_epochs(struct session *session, const struct server *server)
         return;
     uint64_t next = atomic_load_explicit(&topology->live->started, memory_order_relaxed) + 1;
     session->seen_epoch = next;
-    bool read = session->request->class == STATEMENT_READ && !session->request->in_transaction;
+    const struct request *request = session->request;
+    bool read = !request->in_transaction &&
+                (request->class == STATEMENT_READ ||
+                    (request->statements == 1 &&
+                        (request->reason == REASON_SHOW ||
+                            (request->special && request->special->kind != SPECIAL_EXECUTE))));
     if (server->role != ROLE_REPLICA && !read)
         session->write_epoch = next;
 }

@@ -260,7 +260,7 @@ void authenticate_on_secret(struct session *session, const struct message *reply
     auth->ticket = 0;
     if (!reply->secret_reply.answered) {
         session_fatal(session, SQLSTATE_CANNOT_CONNECT_NOW,
-            "the password of user \"%s\" cannot be looked up: no node answers", session->user);
+            "the password of user \"%s\" cannot be looked up: auth_query got no answer", session->user);
         return;
     }
     auth->known = reply->secret_reply.found &&

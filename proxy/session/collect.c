@@ -86,6 +86,20 @@ static const struct catalogue *catalogue_of(struct session *session)
     return sessions_catalogue(session->all, pool_cluster(session->pool), pool_database(session->pool));
 }
 
+/* A RESET changes nothing in a session that has set nothing: it is no reason to keep the server. */
+static void note_special(struct session *session, struct classification *class, struct slice text)
+{
+    if (class->class == STATEMENT_READ)
+        return;
+    if (class->statements == 1)
+        special_note(session, text);
+    if ((class->pins & PIN_SETTING) && !(session->pins & PIN_SETTING) &&
+        special_only_resets(text, !session->escape_strings)) {
+        class->pins &= ~(uint32_t)PIN_SETTING;
+        session->request->resets = true;
+    }
+}
+
 static void class_text(struct session *session, struct slice text)
 {
     struct classification class;
@@ -95,8 +109,7 @@ static void class_text(struct session *session, struct slice text)
         class.class = STATEMENT_WRITE;
         class.reason = REASON_NO_CATALOGUE;
     }
-    if (class.class != STATEMENT_READ && class.statements == 1)
-        special_note(session, text);
+    note_special(session, &class, text);
     merge(session->request, &class, class.class == STATEMENT_READ ? hash_text(text) : 0);
 }
 
@@ -114,8 +127,7 @@ static void class_prepared(struct session *session, struct prepared *prepared)
         class.class = STATEMENT_WRITE;
         class.reason = REASON_NO_CATALOGUE;
     }
-    if (class.class != STATEMENT_READ && class.statements == 1)
-        special_note(session, prepared->query);
+    note_special(session, &class, prepared->query);
     merge(session->request, &class, prepared->id);
 }
 

@@ -110,15 +110,15 @@ static bool may_read(struct session *session, enum reason *reason)
         *reason = REASON_PINNED;
         return false;
     }
+    if (session->route_hint == HINT_ROUTE_PRIMARY) {
+        *reason = REASON_HINT_PRIMARY;
+        return false;
+    }
     if (request->class == STATEMENT_TRANSACTION && request->statements == 1 &&
         (request->flags & STATEMENT_BEGIN_READ_ONLY) &&
         !params_get(&session->settings, "default_transaction_isolation")) {
         *reason = REASON_READ_ONLY_TRANSACTION;
         return true;
-    }
-    if (session->route_hint == HINT_ROUTE_PRIMARY) {
-        *reason = REASON_HINT_PRIMARY;
-        return false;
     }
     if (session->route_hint == HINT_ROUTE_REPLICA && is_read_by_shape(request)) {
         *reason = REASON_HINT_REPLICA;

@@ -96,10 +96,12 @@ struct request {
     bool force_primary;
     bool sent;           /* handed to a server */
     bool in_transaction; /* it began inside one */
-    bool error_seen;     /* an ErrorResponse was forwarded */
-    bool copy_ended;     /* CopyDone or CopyFail was passed on */
-    bool copy_done;      /* CopyDone was passed on */
-    bool copying;        /* COPY FROM STDIN was begun */
+    bool resets; /* gives settings back that the session has not changed: what the login asked for is put in
+                    place again */
+    bool error_seen; /* an ErrorResponse was forwarded */
+    bool copy_ended; /* CopyDone or CopyFail was passed on */
+    bool copy_done;  /* CopyDone was passed on */
+    bool copying;    /* COPY FROM STDIN was begun */
     uint32_t parses_done, closes_done;
     uint64_t exclude; /* nodes tried */
     uint32_t reruns;
@@ -276,6 +278,8 @@ bool session_is_relay(const struct session *session);
 
 /* special.c */
 void special_note(struct session *session, struct slice text);
+/* Sets one of rolecall's own settings, named without the prefix; "default" resets it. */
+bool special_set(struct session *session, struct slice name, struct slice value, struct error *error);
 /* Answers SHOW, SET, RESET of rolecall's own settings; true when it did. */
 bool special_answer(struct session *session);
 /* The shared statement that an EXECUTE or DEALLOCATE names, NULL when it names none. */

@@ -63,36 +63,32 @@ static bool set_route(struct session *session, struct slice value)
     return true;
 }
 
-static void unknown_name(struct local_result *result, const struct special_statement *special)
+bool special_set(struct session *session, struct slice name, struct slice value, struct error *error)
 {
-    error_set(&result->error, "42704", "unrecognized configuration parameter \"rolecall.%.*s\"",
-        (int)special->name_len, special->name);
+    char text[LEX_NAME_MAX];
+    bool reset = slice_is(value, "default");
+    snprintf(text, sizeof text, "%.*s", (int)value.len, value.data);
+    if (slice_is(name, "route")) {
+        return set_route(session, value) ||
+               error_set(error, SQLSTATE_INVALID_PARAMETER,
+                   "rolecall.route must be primary, replica or default, not \"%s\"", text);
+    }
+    if (slice_is(name, "max_lag")) {
+        session->max_lag_bytes = 0;
+        return reset || parse_bytes(text, &session->max_lag_bytes) ||
+               error_set(error, SQLSTATE_INVALID_PARAMETER,
+                   "rolecall.max_lag must be a number of bytes, or one with kB, MB or GB, not \"%s\"", text);
+    }
+    return error_set(
+        error, "42704", "unrecognized configuration parameter \"rolecall.%.*s\"", (int)name.len, name.data);
 }
 
 static void set(struct session *session, const struct special_statement *special, struct local_result *result)
 {
     bool reset = special->kind == SPECIAL_OWN_RESET;
     struct slice value = reset ? slice_from("default") : slice_of(special->value, special->value_len);
-    char text[LEX_NAME_MAX];
-    snprintf(text, sizeof text, "%.*s", (int)value.len, value.data);
-    result->tag = reset ? "RESET" : "SET";
-    if (slice_is(own_name(special), "route")) {
-        if (!set_route(session, value)) {
-            result->tag = NULL;
-            error_set(&result->error, SQLSTATE_INVALID_PARAMETER,
-                "rolecall.route must be primary, replica or default, not \"%s\"", text);
-        }
-    } else if (slice_is(own_name(special), "max_lag")) {
-        session->max_lag_bytes = 0;
-        if (!reset && !parse_bytes(text, &session->max_lag_bytes)) {
-            result->tag = NULL;
-            error_set(&result->error, SQLSTATE_INVALID_PARAMETER,
-                "rolecall.max_lag must be a number of bytes, or one with kB, MB or GB, not \"%s\"", text);
-        }
-    } else {
-        result->tag = NULL;
-        unknown_name(result, special);
-    }
+    if (special_set(session, own_name(special), value, &result->error))
+        result->tag = reset ? "RESET" : "SET";
 }
 
 static void show(struct session *session, const struct special_statement *special,
@@ -113,7 +109,8 @@ static void show(struct session *session, const struct special_statement *specia
         snprintf(value, 64, "%llu", (unsigned long long)session->max_lag_bytes);
     } else {
         result->tag = NULL;
-        unknown_name(result, special);
+        error_set(&result->error, "42704", "unrecognized configuration parameter \"rolecall.%.*s\"",
+            (int)special->name_len, special->name);
     }
 }
 
@@ -122,8 +119,7 @@ bool special_answer(struct session *session)
     const struct special_statement *special = session->request->special;
     struct local_result result = {0};
     char value[64];
-    if (!special || session->request->statements != 1 || session->request->flush_as_sync ||
-        session->request->stream)
+    if (!special || session->request->statements != 1 || session->request->stream)
         return false;
     if (special->kind == SPECIAL_OWN_SHOW)
         show(session, special, &result, value);
@@ -131,9 +127,13 @@ bool special_answer(struct session *session)
         set(session, special, &result);
     else
         return false;
-    if (!local_answer(session, &result))
+    bool failed = !local_answer(session, &result);
+    if (failed)
         collect_undo(session);
-    session_ready_for_query(session, session->tx_status);
+    if (session->request->flush_as_sync) /* the Sync is still to come */
+        session->skip_to_sync = failed;
+    else
+        session_ready_for_query(session, session->tx_status);
     session_next(session);
     return true;
 }
@@ -169,6 +169,8 @@ void special_settle(struct session *session, struct server *server)
 {
     const struct special_statement *special = session->request->special;
     struct prepared_registry *registry = session->all->pools.prepared;
+    if (session->request->resets)
+        params_clear(&server->applied);
     if (!special)
         return;
     switch (special->kind) {

@@ -91,9 +91,17 @@ static bool is_ours(struct slice name)
 
 static bool add_setting(struct session *session, struct slice name, struct slice value)
 {
+    static const char own[] = "rolecall.";
+    size_t prefix = sizeof own - 1;
+    struct error error;
     if (is_ignored(session->runtime->config, name))
         return true;
-    return params_set(&session->settings, name, value);
+    if (name.len <= prefix || strncasecmp(name.data, own, prefix) != 0)
+        return params_set(&session->settings, name, value);
+    if (special_set(session, slice_of(name.data + prefix, name.len - prefix), value, &error))
+        return true;
+    session_fatal(session, error.sqlstate, "%s", error.text);
+    return false;
 }
 
 static bool take_options(struct session *session, struct slice text)
