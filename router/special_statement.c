@@ -6,11 +6,16 @@
 
 #include <string.h>
 
+static bool is_name(const struct token *token)
+{
+    return token->kind == TOKEN_WORD || token->kind == TOKEN_QUOTED || token->kind == TOKEN_UNICODE;
+}
+
 static bool take_name(struct tokens *tokens, struct special_statement *out)
 {
     char storage[LEX_NAME_MAX];
     struct slice name;
-    if (!name_of(&tokens->now, storage, &name) || name.len >= sizeof out->name)
+    if (!is_name(&tokens->now) || !name_of(&tokens->now, storage, &name) || name.len >= sizeof out->name)
         return false;
     out->token = tokens->now.text;
     memcpy(out->name, name.data, name.len);
@@ -111,8 +116,8 @@ bool special_only_resets(struct slice text, bool standard_strings)
         while (!tokens_at_end(&tokens)) {
             char storage[LEX_NAME_MAX];
             struct slice name;
-            bool is_name = name_of(&tokens.now, storage, &name);
-            if (is_name && slice_is(name, "set_config"))
+            bool named = is_name(&tokens.now) && name_of(&tokens.now, storage, &name);
+            if (named && slice_is(name, "set_config"))
                 return false;
             tokens_advance(&tokens);
         }

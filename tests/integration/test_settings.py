@@ -1,0 +1,95 @@
+"""Settings that are rolecall's own, and settings that are given back."""
+
+import asyncio
+
+import asyncpg
+import psycopg
+import pytest
+
+from lib.cluster import DATABASE, PASSWORD, USER
+from lib.processes import wait_until
+
+pytestmark = pytest.mark.proxy
+
+
+@pytest.fixture
+def split(rolecall):
+    with rolecall.connect("split", prepare_threshold=None) as c:
+        yield c
+
+
+def where(connection):
+    return connection.execute("select whereami()").fetchone()[0]
+
+
+def shown(connection, name):
+    return connection.execute(f"show {name}").fetchone()[0]
+
+
+def test_the_route_of_a_session_is_its_own(split, cluster):
+    wait_until(lambda: where(split) in cluster.replica_ports, what="reads go to a replica")
+    split.execute("set rolecall.route = primary")
+    assert shown(split, "rolecall.route") == "primary"
+    assert where(split) == cluster.primary.port
+    split.execute("reset rolecall.route")
+    wait_until(lambda: where(split) in cluster.replica_ports, what="reads go to a replica again")
+    assert shown(split, "rolecall.node") in {node.name for node in cluster.replicas}
+
+
+def test_the_primary_hint_holds_for_read_only_transactions(split, cluster):
+    split.execute("set rolecall.route = primary")
+    split.execute("begin read only")
+    assert where(split) == cluster.primary.port
+    split.execute("rollback")
+
+
+@pytest.mark.parametrize("sql, sqlstate", [
+    ("set rolecall.route = nowhere", "22023"),
+    ("set rolecall.max_lag = 'much'", "22023"),
+    ("set rolecall.nothing = 1", "42704"),
+    ("show rolecall.nothing", "42704"),
+])
+def test_a_wrong_one_is_refused_and_the_session_lives(split, sql, sqlstate):
+    with pytest.raises(psycopg.Error) as caught:
+        split.execute(sql)
+    assert caught.value.sqlstate == sqlstate
+    assert split.execute("select 1").fetchone()[0] == 1
+
+
+def test_they_may_be_given_at_login(rolecall, cluster):
+    with rolecall.connect("split", options="-c rolecall.route=primary -c rolecall.max_lag=16MB") as c:
+        assert shown(c, "rolecall.route") == "primary" and shown(c, "rolecall.max_lag") == str(16 << 20)
+        assert where(c) == cluster.primary.port
+    with pytest.raises(psycopg.OperationalError, match="rolecall.route must be"):
+        rolecall.connect("split", options="-c rolecall.route=nowhere")
+
+
+def test_giving_back_what_was_not_changed_pins_nobody(make, cluster):
+    """A session that is pinned keeps the only connection; one that is not shares it."""
+    r = make(cluster, {"primary": dict(route="primary", pool="transaction")},
+             settings={"pool_size": 1, "query_wait_timeout": "500ms"})
+    with r.connect("primary", options="-c TimeZone=Asia/Tokyo", prepare_threshold=None) as a, \
+            r.connect("primary", prepare_threshold=None) as b:
+        a.execute("reset all")
+        a.execute("select pg_advisory_unlock_all(); close all; unlisten *; reset all;")
+        assert shown(a, "timezone") == "Asia/Tokyo"
+        assert b.execute("select 1").fetchone()[0] == 1
+        a.execute("set work_mem = '9MB'")
+        with pytest.raises(psycopg.Error):
+            b.execute("select 1")
+        a.execute("discard all")
+        assert b.execute("select 1").fetchone()[0] == 1
+
+
+def test_asyncpgs_pool_is_not_pinned_by_its_reset(rolecall):
+    async def many():
+        pool = await asyncpg.create_pool(host="127.0.0.1", port=rolecall.ports["split"], user=USER, password=PASSWORD,
+                                         database=DATABASE, min_size=2, max_size=4)
+        for i in range(10):
+            async with pool.acquire() as c:
+                assert await c.fetchval("select $1::int", i) == i
+                await c.execute("set rolecall.route = primary")
+                assert await c.fetchval("show rolecall.route") == "primary"
+        await pool.close()
+
+    asyncio.run(many())
