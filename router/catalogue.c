@@ -2,10 +2,9 @@
  * A database's special and harmless names; see catalogue.h.
  *
  * One open-addressing table holds an entry per (function or relation, schema, name) and, for lookups without
- * a schema, an entry with an empty schema that counts how many of its namesakes are special and how many
- * harmless: a lookup is one or two probes however many schemas there are. An override of the configuration is
- * kept beside what pg_proc said, so the order of adding does not matter. Running out of memory ends the
- * process.
+ * a schema, an entry with an empty schema that counts how many of its namesakes are of which kind: a lookup
+ * is one or two probes however many schemas there are. An override of the configuration is kept beside what
+ * pg_proc said, so the order of adding does not matter. Running out of memory ends the process.
  */
 #include "router/catalogue.h"
 #include "router/sql/builtins.h"
@@ -22,9 +21,9 @@ struct entry {
     char *name;
     uint64_t hash;
     enum object object;
-    enum name_kind found;           /* as added */
-    enum name_kind forced;          /* as overridden; UNKNOWN: not */
-    uint32_t n_special, n_harmless; /* only where schema is "": namesakes by what they come to */
+    enum name_kind found;                      /* as added */
+    enum name_kind forced;                     /* as overridden; UNKNOWN: not */
+    uint32_t n_session, n_special, n_harmless; /* only where schema is "": namesakes by what they come to */
 };
 
 struct catalogue {
@@ -153,10 +152,12 @@ static enum name_kind comes_to(const struct entry *entry)
 
 static void count(struct entry *sum, enum name_kind kind, uint32_t change)
 {
-    if (kind == NAME_SPECIAL)
-        sum->n_special += change;
-    else if (kind == NAME_HARMLESS)
-        sum->n_harmless += change;
+    switch (kind) {
+    case NAME_UNKNOWN: break;
+    case NAME_HARMLESS: sum->n_harmless += change; break;
+    case NAME_SPECIAL: sum->n_special += change; break;
+    case NAME_SESSION: sum->n_session += change; break;
+    }
 }
 
 /* Changes one (schema, name) and the sum over its namesakes. */
@@ -168,7 +169,7 @@ static void put(struct catalogue *catalogue, enum object object, struct slice sc
     enum name_kind before = comes_to(entry);
     if (forced)
         entry->forced = kind;
-    else if (entry->found != NAME_SPECIAL)
+    else if (kind > entry->found)
         entry->found = kind;
     enum name_kind after = comes_to(entry);
     struct entry *sum = need(catalogue, object, slice_of("", 0), name);
@@ -220,6 +221,8 @@ static enum name_kind of_any_schema(
     const struct entry *sum = find(catalogue, object, slice_of("", 0), name);
     if (sum && sum->forced != NAME_UNKNOWN)
         return sum->forced;
+    if (sum && sum->n_session > 0)
+        return NAME_SESSION;
     if (shipped == NAME_SPECIAL || (sum && sum->n_special > 0))
         return NAME_SPECIAL;
     return shipped == NAME_HARMLESS || (sum && sum->n_harmless > 0) ? NAME_HARMLESS : NAME_UNKNOWN;
@@ -237,7 +240,7 @@ static enum name_kind look_up(
     if (sum && sum->forced != NAME_UNKNOWN)
         return sum->forced;
     enum name_kind own = entry ? entry->found : NAME_UNKNOWN;
-    if (own != NAME_SPECIAL && (slice_is(schema, "pg_catalog") || slice_is(schema, "information_schema"))) {
+    if (own < NAME_SPECIAL && (slice_is(schema, "pg_catalog") || slice_is(schema, "information_schema"))) {
         enum name_kind shipped = builtin(object, name);
         return shipped != NAME_UNKNOWN ? shipped : own;
     }

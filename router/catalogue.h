@@ -17,14 +17,15 @@
 enum name_kind {
     NAME_UNKNOWN = 0,
     NAME_HARMLESS, /* a function that answers on a replica as on the primary */
-    NAME_SPECIAL   /* function or relation that belongs to the primary */
+    NAME_SPECIAL,  /* function or relation that belongs to the primary */
+    NAME_SESSION   /* the same, and what it calls may change the session it runs in */
 };
 
 struct catalogue;
 
 /* Builder: the control thread. Names are as the catalogue stores them (already case-folded). */
 struct catalogue *catalogue_new(const char *cluster, const char *database);
-/* When one (schema, name) is added as both, special wins. */
+/* When one (schema, name) is added as several, the later in enum name_kind wins. */
 void catalogue_add_function(
     struct catalogue *catalogue, const char *schema, const char *name, enum name_kind kind);
 void catalogue_add_relation(
@@ -38,8 +39,8 @@ void catalogue_unref(struct catalogue *catalogue); /* NULL is allowed */
 const char *catalogue_cluster(const struct catalogue *catalogue);
 const char *catalogue_database(const struct catalogue *catalogue);
 
-/* Lookups, any thread. schema.len == 0: any schema (special in any schema wins). catalogue NULL: built-ins
- * only. */
+/* Lookups, any thread. schema.len == 0: any schema (session, then special, in any schema wins). catalogue
+ * NULL: built-ins only. */
 enum name_kind catalogue_function(const struct catalogue *catalogue, struct slice schema, struct slice name);
 /* The same without the built-in ones, in any schema: what may be meant by row.name. */
 enum name_kind catalogue_own_function(const struct catalogue *catalogue, struct slice name);

@@ -77,7 +77,8 @@ enum pin {
     PIN_ADVISORY_LOCK = 1 << 4, /* session-level advisory lock functions */
     PIN_LOAD = 1 << 5,
     PIN_PREPARE = 1 << 6,  /* SQL PREPARE */
-    PIN_FUNCTION = 1 << 7, /* DO, CALL, setseed: may change the session in ways that are not seen */
+    PIN_FUNCTION = 1 << 7, /* DO, CALL, setseed, functions and views of NAME_SESSION: may change the session
+                              in ways that are not seen */
     PIN_SEQUENCE = 1 << 8, /* currval, lastval */
     PIN_UNKNOWN = 1 << 9
 };

@@ -28,7 +28,7 @@ static void read_query_as(struct reading *reading, enum walk_kind kind)
         findings.sure = (struct cause){reason, findings.first.text};
     }
     if (kind == WALK_PLAN)
-        findings.pins = 0; /* nothing is called */
+        findings.pins &= PIN_FUNCTION; /* nothing is run, but planning may call a stable function */
     reading_take(reading, &findings);
 }
 

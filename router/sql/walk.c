@@ -30,17 +30,28 @@ static void call_builtin(struct walker *walker, const struct builtin *builtin, s
         found(&findings->sure, REASON_FUNCTION_SPECIAL, text);
 }
 
+/* What a catalogue says of a function or relation; no hint may move what may change the session. */
+static void take_kind(
+    struct findings *findings, enum name_kind kind, enum reason reason, struct slice culprit)
+{
+    if (kind == NAME_SPECIAL) {
+        found(&findings->maybe, reason, culprit);
+    } else if (kind == NAME_SESSION) {
+        found(&findings->sure, reason, culprit);
+        findings->pins |= PIN_FUNCTION;
+    }
+}
+
 static void call(struct walker *walker, struct slice name, struct slice text, bool syntax)
 {
     struct findings *findings = walker->findings;
     enum name_kind kind = catalogue_function(walker->catalogue, walker->qualifier, name);
     bool shipped = walker->qualifier.len == 0 || slice_is(walker->qualifier, "pg_catalog");
     const struct builtin *builtin = shipped && !syntax ? builtin_find(name) : NULL;
-    if (builtin && (builtin->pins || kind == NAME_SPECIAL))
+    if (builtin && (builtin->pins || kind >= NAME_SPECIAL))
         call_builtin(walker, builtin, text);
-    if (kind == NAME_SPECIAL)
-        found(&findings->maybe, REASON_FUNCTION_SPECIAL, text);
-    else if (kind == NAME_UNKNOWN && !syntax)
+    take_kind(findings, kind, REASON_FUNCTION_SPECIAL, text);
+    if (kind == NAME_UNKNOWN && !syntax)
         found(&findings->maybe, REASON_FUNCTION_UNKNOWN, text);
 }
 
@@ -48,10 +59,10 @@ static void call(struct walker *walker, struct slice name, struct slice text, bo
 static void mention(struct walker *walker, struct slice name, struct slice text)
 {
     struct findings *findings = walker->findings;
-    if (catalogue_relation(walker->catalogue, walker->qualifier, name) == NAME_SPECIAL)
-        found(&findings->maybe, REASON_RELATION_SPECIAL, text);
-    if (token_is(&walker->before, '.') && catalogue_own_function(walker->catalogue, name) == NAME_SPECIAL)
-        found(&findings->maybe, REASON_FUNCTION_SPECIAL, text);
+    take_kind(findings, catalogue_relation(walker->catalogue, walker->qualifier, name),
+        REASON_RELATION_SPECIAL, text);
+    if (token_is(&walker->before, '.'))
+        take_kind(findings, catalogue_own_function(walker->catalogue, name), REASON_FUNCTION_SPECIAL, text);
     if (name.len == 11 && slice_is(name, "system_user") && walker->tokens->now.kind == TOKEN_WORD)
         found(
             &findings->maybe, REASON_FUNCTION_SPECIAL, text); /* PostgreSQL 16: called without parentheses */

@@ -68,6 +68,45 @@ static void of_two_overloads_the_special_one_wins_in_either_order(void **state)
     catalogue_unref(catalogue);
 }
 
+static void of_overloads_and_namesakes_the_one_that_changes_the_session_wins(void **state)
+{
+    (void)state;
+    struct catalogue *catalogue = catalogue_new("main", "shop");
+    catalogue_add_function(catalogue, "public", "a", NAME_SESSION);
+    catalogue_add_function(catalogue, "public", "a", NAME_SPECIAL);
+    catalogue_add_function(catalogue, "public", "b", NAME_HARMLESS);
+    catalogue_add_function(catalogue, "public", "b", NAME_SESSION);
+    catalogue_add_function(catalogue, "app", "b", NAME_SPECIAL);
+    catalogue_add_function(catalogue, "app", "nextval", NAME_SESSION); /* beside the built-in one */
+    assert_int_equal(function(catalogue, "public", "a"), NAME_SESSION);
+    assert_int_equal(function(catalogue, "public", "b"), NAME_SESSION);
+    assert_int_equal(function(catalogue, "app", "b"), NAME_SPECIAL);
+    assert_int_equal(function(catalogue, "", "b"), NAME_SESSION);
+    assert_int_equal(function(catalogue, "", "nextval"), NAME_SESSION);
+    assert_int_equal(function(catalogue, "pg_catalog", "nextval"), NAME_SPECIAL);
+    assert_int_equal(catalogue_own_function(catalogue, slice_from("b")), NAME_SESSION);
+    catalogue_unref(catalogue);
+}
+
+static void an_override_wins_over_what_changes_the_session(void **state)
+{
+    (void)state;
+    struct catalogue *catalogue = catalogue_new("main", "shop");
+    catalogue_override_function(catalogue, "app.before", NAME_HARMLESS);
+    catalogue_add_function(catalogue, "app", "before", NAME_SESSION);
+    catalogue_add_function(catalogue, "app", "after", NAME_SESSION);
+    catalogue_override_function(catalogue, "after", NAME_SPECIAL);
+    catalogue_add_function(catalogue, "app", "one", NAME_SESSION);
+    catalogue_add_function(catalogue, "other", "one", NAME_HARMLESS);
+    assert_int_equal(function(catalogue, "", "one"), NAME_SESSION);
+    catalogue_override_function(catalogue, "app.one", NAME_SPECIAL);
+    assert_int_equal(function(catalogue, "", "before"), NAME_HARMLESS);
+    assert_int_equal(function(catalogue, "app", "after"), NAME_SPECIAL);
+    assert_int_equal(function(catalogue, "", "after"), NAME_SPECIAL);
+    assert_int_equal(function(catalogue, "", "one"), NAME_SPECIAL);
+    catalogue_unref(catalogue);
+}
+
 static void an_override_holds_whether_it_comes_before_or_after(void **state)
 {
     (void)state;
@@ -153,6 +192,8 @@ int main(void)
         cmocka_unit_test(without_a_catalogue_only_built_in_names_are_known),
         cmocka_unit_test(a_special_namesake_in_any_schema_wins),
         cmocka_unit_test(of_two_overloads_the_special_one_wins_in_either_order),
+        cmocka_unit_test(of_overloads_and_namesakes_the_one_that_changes_the_session_wins),
+        cmocka_unit_test(an_override_wins_over_what_changes_the_session),
         cmocka_unit_test(an_override_holds_whether_it_comes_before_or_after),
         cmocka_unit_test(an_override_without_schema_covers_every_schema),
         cmocka_unit_test(functions_and_relations_do_not_mix),

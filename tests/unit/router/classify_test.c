@@ -1,7 +1,7 @@
 /*
  * What query strings are, by tables: the text, the verdict's class (R, W, T), reason, flags, pins and
  * culprit. The catalogue of these tests knows public.safe() harmless; public.risky(), app.risky2() and the
- * sequence public.counter special.
+ * sequence public.counter special; public.pinning() and the view public.pinned change the session.
  */
 #include "router/classify.h"
 
@@ -35,6 +35,8 @@ static int set_up(void **state)
     catalogue_add_function(catalogue, "app", "risky2", NAME_SPECIAL);
     catalogue_add_relation(catalogue, "public", "counter", NAME_SPECIAL);
     catalogue_add_relation(catalogue, "public", "Mixed", NAME_SPECIAL);
+    catalogue_add_function(catalogue, "public", "pinning", NAME_SESSION);
+    catalogue_add_relation(catalogue, "public", "pinned", NAME_SESSION);
     return 0;
 }
 
@@ -379,6 +381,24 @@ static void calls_that_change_the_session_pin_it(void **state)
 #undef CALL
 }
 
+static void functions_that_may_change_the_session_pin_it_and_no_hint_moves_them(void **state)
+{
+#define CALL(text) PINS(text, REASON_FUNCTION_SPECIAL, PIN_FUNCTION)
+#define Q "/* rolecall: replica */"
+    CHECK(CALL("select pinning()"), CALL("select public.\"pinning\" ( 1 )"), CALL("select t.pinning from t"),
+        CALL("select (t).pinning from t"), CALL("select * from safe(1), pinning()"),
+        CALL("copy (select pinning()) to stdout"), CALL("explain analyze select pinning()"),
+        CALL("explain select pinning()"), CALL(Q "select pinning()"), CALL(Q "select t.pinning from t"),
+        CALL(Q "select unheard_of(1), pinning()"), CALL(Q "explain select pinning()"),
+        PINS("select * from pinned", REASON_RELATION_SPECIAL, PIN_FUNCTION),
+        PINS(Q "table public.pinned", REASON_RELATION_SPECIAL, PIN_FUNCTION),
+        PINS("insert into t values (pinning())", REASON_WRITE, PIN_FUNCTION),
+        PINS("update t set a = 1 where pinning()", REASON_WRITE, PIN_FUNCTION), READ("select pinning"),
+        READ("select 'pinning()' -- pinning()"), PINS("select app.pinning()", REASON_FUNCTION_UNKNOWN, 0));
+#undef CALL
+#undef Q
+}
+
 static void transaction_commands_have_their_flags(void **state)
 {
 #define BLOCK(text, flags) {text, 'T', REASON_TRANSACTION, flags, 0, NULL}
@@ -558,6 +578,7 @@ int main(void)
         cmocka_unit_test(definitions_change_the_catalogue_when_names_are_at_stake),
         cmocka_unit_test(what_the_session_keeps_pins_it),
         cmocka_unit_test(calls_that_change_the_session_pin_it),
+        cmocka_unit_test(functions_that_may_change_the_session_pin_it_and_no_hint_moves_them),
         cmocka_unit_test(transaction_commands_have_their_flags),
         cmocka_unit_test(several_statements_are_a_read_only_when_all_are),
         cmocka_unit_test(hints_move_only_what_may_be_moved),
