@@ -258,6 +258,9 @@ static void leave_server(struct session *session)
         return;
     struct server *server = session->claim.server;
     bool busy = session->state == SESSION_RELAY || session->request->sent || server->expect.count > 0;
+    /* DISCARD ALL leaves the temporary schema behind, which others could tell: such a connection is not used
+     * again. */
+    busy |= (session->pins & PIN_TEMPORARY) != 0;
     request_leaves(session, server);
     if (session->pins || session->limits->pool == POOL_SESSION)
         server->dirty = true;
