@@ -28,18 +28,20 @@
         "aggfnoid >= 16384") ")"
 
 /* Trigger functions cannot be called. Defaults of arguments are evaluated by the caller: they belong to the
- * text. */
+ * text. The volatile ones are read for what they leave in the session; in other languages than these nothing
+ * can be seen. A procedure matters where a function calls it. */
+#define READABLE "l.lanname IN ('sql', 'plpgsql')"
 #define FUNCTIONS(body)                                                                                      \
     "SELECT p.oid, n.nspname, p.proname,"                                                                    \
-    " CASE WHEN p.prokind = 'p' OR p.provolatile = 'v' THEN 'special'"                                       \
+    " CASE WHEN " READABLE " AND length(p.prosrc) > 65536 THEN 'session'"                                    \
+    "  WHEN p.prokind = 'p' OR p.provolatile = 'v' THEN 'special'"                                           \
     "  WHEN p.prokind = 'a' THEN 'dependent'"                                                                \
     "  WHEN l.lanname = 'internal' THEN 'builtin'"                                                           \
-    "  WHEN l.lanname IN ('sql', 'plpgsql') AND length(p.prosrc) <= 65536 THEN 'text'"                       \
-    "  ELSE 'special' END,"                                                                                  \
-    " CASE WHEN p.provolatile = 'v' OR p.prokind IN ('p', 'a') THEN NULL"                                    \
-    "  WHEN l.lanname = 'internal' THEN p.prosrc"                                                            \
-    "  WHEN l.lanname IN ('sql', 'plpgsql') AND length(p.prosrc) <= 65536"                                   \
-    "  THEN concat_ws(E'\\n;\\n', " body ", pg_get_expr(p.proargdefaults, 0)) END"                           \
+    "  WHEN " READABLE " THEN 'text' ELSE 'special' END,"                                                    \
+    " CASE WHEN p.prokind = 'a' THEN NULL"                                                                   \
+    "  WHEN l.lanname = 'internal' AND p.provolatile <> 'v' THEN p.prosrc"                                   \
+    "  WHEN " READABLE " AND length(p.prosrc) <= 65536 THEN concat_ws(E'\\n;\\n', " body                     \
+    ", pg_get_expr(p.proargdefaults, 0)) END"                                                                \
     " FROM pg_proc p JOIN pg_namespace n ON n.oid = p.pronamespace JOIN pg_language l ON l.oid = p.prolang"  \
     " WHERE " NOT_SHIPPED("p.oid", "n.nspname") " AND p.prorettype NOT IN ('trigger'::regtype,"              \
                                                 " 'event_trigger'::regtype) LIMIT " TEXT(CATALOGUE_MAX_ROWS)
@@ -114,6 +116,8 @@ static enum rule_body body_of(const char *word)
         return RULE_BODY_TEXT;
     if (strcmp(word, "builtin") == 0)
         return RULE_BODY_BUILTIN;
+    if (strcmp(word, "session") == 0)
+        return RULE_BODY_SESSION;
     return strcmp(word, "dependent") == 0 ? RULE_BODY_DEPENDENT : RULE_BODY_SPECIAL;
 }
 

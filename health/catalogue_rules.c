@@ -2,20 +2,23 @@
  * Deciding which names are special; see catalogue_rules.h.
  *
  * Objects are nodes of a graph, "stands on" is an edge. Everything begins harmless but what is special by
- * itself; then special spreads against the edges until nothing changes. Edges of views, policies, aggregates
- * and partitions come from the catalogue by oid; edges of function bodies come from their text by name, a
- * namesake in any schema counting when no schema is written. What is not known is special.
+ * itself or changes the session; then both spread against the edges until nothing changes. Edges of views,
+ * policies, aggregates and partitions come from the catalogue by oid; edges of function bodies come from
+ * their text by name, a namesake in any schema counting when no schema is written. What is not known is
+ * special; what may do anything changes the session, too.
  */
 #include "health/catalogue_rules.h"
 
 #include "health/function_text.h"
 #include "health/memory.h"
+#include "router/classify.h"
 #include "router/sql/builtins.h"
 
 #include <assert.h>
 
 struct object {
-    bool is_function, special, forced;
+    bool is_function, forced;
+    enum name_kind kind; /* never UNKNOWN */
     uint32_t oid;
     char *schema, *name, *text;
     size_t first_user; /* head of its list in `edges`, SIZE_MAX = none */
@@ -29,7 +32,7 @@ struct edge {
 struct dependency {
     bool from_function, to_function;
     uint32_t from, to;
-    bool to_special; /* if `to` is none of ours */
+    enum name_kind to_kind; /* if `to` is none of ours */
 };
 
 struct catalogue_rules {
@@ -74,6 +77,22 @@ void catalogue_rules_free(struct catalogue_rules *rules)
     free(rules);
 }
 
+static void raise_to(struct object *object, enum name_kind kind)
+{
+    if (kind > object->kind)
+        object->kind = kind;
+}
+
+/* Of PostgreSQL's own functions; set_config() is left to those who see its arguments, and currval() and
+ * lastval() leave nothing behind. */
+static enum name_kind shipped_function(struct slice name)
+{
+    const struct builtin *builtin = builtin_find(name);
+    if (builtin && (builtin->pins & ~(unsigned)(PIN_SETTING | PIN_SEQUENCE)))
+        return NAME_SESSION;
+    return builtin_function(name);
+}
+
 static struct object *add(
     struct catalogue_rules *rules, bool is_function, uint32_t oid, const char *schema, const char *name)
 {
@@ -81,6 +100,7 @@ static struct object *add(
     rules->objects = grow(rules->objects, rules->n_objects, &rules->objects_size, sizeof *rules->objects);
     struct object *object = &rules->objects[rules->n_objects++];
     *object = (struct object){.is_function = is_function,
+        .kind = NAME_HARMLESS,
         .oid = oid,
         .schema = memory_copy(schema),
         .name = memory_copy(name),
@@ -93,12 +113,19 @@ void catalogue_rules_function(struct catalogue_rules *rules, uint32_t oid, const
 {
     struct object *object = add(rules, true, oid, schema, name);
     switch (body) {
-    case RULE_BODY_SPECIAL: object->special = true; break;
+    case RULE_BODY_SESSION: object->kind = NAME_SESSION; break;
+    case RULE_BODY_SPECIAL:
+        object->kind = NAME_SPECIAL;
+        object->text = memory_copy(text);
+        break;
     case RULE_BODY_TEXT:
         object->text = memory_copy(text);
-        object->special = text == NULL;
+        object->kind = text ? NAME_HARMLESS : NAME_SPECIAL;
         break;
-    case RULE_BODY_BUILTIN: object->special = builtin_function(slice_from(text)) != NAME_HARMLESS; break;
+    case RULE_BODY_BUILTIN:
+        if (builtin_function(slice_from(text)) != NAME_HARMLESS)
+            object->kind = NAME_SPECIAL;
+        break;
     case RULE_BODY_DEPENDENT: break;
     }
 }
@@ -106,19 +133,30 @@ void catalogue_rules_function(struct catalogue_rules *rules, uint32_t oid, const
 void catalogue_rules_relation(
     struct catalogue_rules *rules, uint32_t oid, const char *schema, const char *name, bool special)
 {
-    add(rules, false, oid, schema, name)->special = special;
+    raise_to(add(rules, false, oid, schema, name), special ? NAME_SPECIAL : NAME_HARMLESS);
+}
+
+/* Of what may be none of ours. */
+static enum name_kind kind_by_name(const struct rule_object *object)
+{
+    struct slice name = slice_from(object->name);
+    if (!object->is_function)
+        return builtin_relation(name);
+    const struct builtin *builtin = builtin_find(name);
+    if (builtin && builtin->pins & PIN_SETTING) /* the arguments are not seen */
+        return NAME_SESSION;
+    enum name_kind kind = shipped_function(name);
+    return kind == NAME_UNKNOWN ? NAME_SPECIAL : kind;
 }
 
 void catalogue_rules_depends(
     struct catalogue_rules *rules, const struct rule_object *from, const struct rule_object *to)
 {
-    struct slice name = slice_from(to->name);
-    bool special =
-        to->is_function ? builtin_function(name) != NAME_HARMLESS : builtin_relation(name) == NAME_SPECIAL;
+    enum name_kind kind = kind_by_name(to);
     rules->dependencies = grow(
         rules->dependencies, rules->n_dependencies, &rules->dependencies_size, sizeof *rules->dependencies);
     rules->dependencies[rules->n_dependencies++] =
-        (struct dependency){from->is_function, to->is_function, from->oid, to->oid, special};
+        (struct dependency){from->is_function, to->is_function, from->oid, to->oid, kind};
 }
 
 static bool is_named(const struct object *object, const char *name)
@@ -137,7 +175,7 @@ void catalogue_rules_override(struct catalogue_rules *rules, const char *name, e
         if (!object->is_function || !is_named(object, name))
             continue;
         object->forced = true;
-        object->special = kind == NAME_SPECIAL;
+        object->kind = kind;
     }
 }
 
@@ -216,30 +254,30 @@ static void on_call(void *context, const char *schema, const char *name, bool ma
     bool ours = refer(reading, schema, name, true);
     enum name_kind shipped = NAME_UNKNOWN;
     if (!schema[0] || strcmp(schema, "pg_catalog") == 0 || strcmp(schema, "information_schema") == 0)
-        shipped = builtin_function(slice_from(name));
-    if (shipped == NAME_SPECIAL || (shipped == NAME_UNKNOWN && !ours && !may_be_syntax))
-        reading->object->special = true;
+        shipped = shipped_function(slice_from(name));
+    if (shipped == NAME_UNKNOWN && !ours && !may_be_syntax)
+        shipped = NAME_SPECIAL;
+    raise_to(reading->object, shipped);
 }
 
 static void on_name(void *context, const char *schema, const char *name)
 {
     struct reading *reading = context;
     refer(reading, schema, name, false);
-    if (builtin_relation(slice_from(name)) == NAME_SPECIAL)
-        reading->object->special = true;
+    raise_to(reading->object, builtin_relation(slice_from(name)));
 }
 
-static void on_unreadable(void *context)
+static void on_session(void *context)
 {
     struct reading *reading = context;
-    reading->object->special = true;
+    raise_to(reading->object, NAME_SESSION);
 }
 
 static void read_text(struct catalogue_rules *rules, struct object *object)
 {
     struct reading reading = {rules, object};
-    const struct function_text_events events = {&reading, on_call, on_name, on_unreadable};
-    if (object->text && !object->special && !object->forced)
+    const struct function_text_events events = {&reading, on_call, on_name, on_session, on_session};
+    if (object->text && !object->forced)
         function_text_read(slice_from(object->text), &events);
 }
 
@@ -264,24 +302,24 @@ static void link_dependencies(struct catalogue_rules *rules)
         if (to)
             add_edge(rules, to, from);
         else
-            from->special |= dependency->to_special;
+            raise_to(from, dependency->to_kind);
     }
 }
 
-static void spread(struct catalogue_rules *rules)
+/* Whoever stands on what is of at least that kind is so itself. */
+static void spread(struct catalogue_rules *rules, enum name_kind kind)
 {
-    rules->worklist = memory_new(rules->n_objects, sizeof *rules->worklist);
     for (size_t i = 0; i < rules->n_objects; i++) {
-        if (rules->objects[i].special)
+        if (rules->objects[i].kind >= kind)
             rules->worklist[rules->n_work++] = i;
     }
     while (rules->n_work > 0) {
         size_t next = rules->objects[rules->worklist[--rules->n_work]].first_user;
         for (; next != SIZE_MAX; next = rules->edges[next].next) {
             struct object *user = &rules->objects[rules->edges[next].user];
-            if (user->special || user->forced)
+            if (user->kind >= kind || user->forced)
                 continue;
-            user->special = true;
+            user->kind = kind;
             rules->worklist[rules->n_work++] = rules->edges[next].user;
         }
     }
@@ -298,7 +336,9 @@ void catalogue_rules_decide(struct catalogue_rules *rules)
     link_dependencies(rules);
     for (size_t i = 0; i < rules->n_objects; i++)
         read_text(rules, &rules->objects[i]);
-    spread(rules);
+    rules->worklist = memory_new(rules->n_objects, sizeof *rules->worklist);
+    spread(rules, NAME_SESSION);
+    spread(rules, NAME_SPECIAL);
 }
 
 void catalogue_rules_fill(const struct catalogue_rules *rules, struct catalogue *catalogue)
@@ -307,9 +347,8 @@ void catalogue_rules_fill(const struct catalogue_rules *rules, struct catalogue 
     for (size_t i = 0; i < rules->n_objects; i++) {
         const struct object *object = &rules->objects[i];
         if (object->is_function)
-            catalogue_add_function(
-                catalogue, object->schema, object->name, object->special ? NAME_SPECIAL : NAME_HARMLESS);
-        else if (object->special)
-            catalogue_add_relation(catalogue, object->schema, object->name, NAME_SPECIAL);
+            catalogue_add_function(catalogue, object->schema, object->name, object->kind);
+        else if (object->kind >= NAME_SPECIAL)
+            catalogue_add_relation(catalogue, object->schema, object->name, object->kind);
     }
 }

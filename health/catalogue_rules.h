@@ -5,7 +5,9 @@
  *
  * Add everything, then decide once, then fill. A function whose body decides is harmless when its text calls
  * only harmless functions and names no special relation; a relation is special by itself (a sequence ...) or
- * through what it stands on. Cycles count as harmless unless something special is in them.
+ * through what it stands on. Cycles count as harmless unless something special is in them. In the same way
+ * a function of any volatility is found to change its session (NAME_SESSION): by a statement in its text, by
+ * dynamic SQL, by a call.
  */
 #ifndef ROLECALL_HEALTH_CATALOGUE_RULES_H
 #define ROLECALL_HEALTH_CATALOGUE_RULES_H
@@ -18,7 +20,9 @@
 struct catalogue_rules;
 
 enum rule_body {
-    RULE_BODY_SPECIAL,  /* volatile, a procedure, or in a language that cannot be read */
+    RULE_BODY_SESSION,  /* its text, if there is one, is too long to be read: it may do anything */
+    RULE_BODY_SPECIAL,  /* volatile, a procedure, or in a language that cannot be read; a text, if given, says
+                           whether it changes the session */
     RULE_BODY_TEXT,     /* SQL or PL/pgSQL: the text decides */
     RULE_BODY_BUILTIN,  /* language internal: the text is the name of a built-in one */
     RULE_BODY_DEPENDENT /* an aggregate: what it depends on decides */

@@ -1,9 +1,10 @@
 /*
  * Reads the body of an SQL or PL/pgSQL function for the names in it: what it calls, and what may be a
- * relation. Pure; any thread.
+ * relation; and for what it leaves in the session. Pure; any thread.
  *
  * A stable or immutable function cannot write by a statement of its own (PostgreSQL refuses that wherever it
- * runs), but it can call one that does, or ask something that only the primary knows. So only names matter.
+ * runs), but it can call one that does, or ask something that only the primary knows. So only names matter
+ * for that. Statements that change the session (SET, LISTEN, PREPARE ...) are allowed in any function.
  */
 #ifndef ROLECALL_HEALTH_FUNCTION_TEXT_H
 #define ROLECALL_HEALTH_FUNCTION_TEXT_H
@@ -20,7 +21,10 @@ struct function_text_events {
     void (*call)(void *context, const char *schema, const char *name, bool may_be_syntax);
     /* Any other name: perhaps a relation. */
     void (*name)(void *context, const char *schema, const char *name);
-    /* Dynamic SQL, or text that is not understood. */
+    /* A statement of its own changes the session: SET but for SET LOCAL, CREATE TEMP, LISTEN, WITH HOLD ...;
+       set_config() whose third argument is not TRUE, too. Other functions are told by call alone. */
+    void (*session)(void *context);
+    /* Dynamic SQL, or text that is not understood: it may do anything. */
     void (*unreadable)(void *context);
 };
 

@@ -57,7 +57,33 @@ static const char objects[] =
     "CREATE FUNCTION s.write_by_list(int) RETURNS int LANGUAGE sql STABLE AS 'SELECT $1';"
     "CREATE FUNCTION calls_write(int) RETURNS int LANGUAGE sql STABLE AS 'SELECT s.write_by_list($1)';"
     "CREATE FUNCTION fires() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN RETURN NEW; END';"
-    "CREATE PROCEDURE does() LANGUAGE sql AS 'SELECT 1'";
+    "CREATE PROCEDURE does() LANGUAGE sql AS 'SELECT 1';"
+    "CREATE FUNCTION sets() RETURNS int LANGUAGE plpgsql AS $$BEGIN SET work_mem = '8MB'; RETURN 1; END$$;"
+    "CREATE FUNCTION configures() RETURNS text LANGUAGE sql AS $$SELECT set_config('a.b', 'c', false)$$;"
+    "CREATE FUNCTION configures_stably() RETURNS text LANGUAGE sql STABLE"
+    " AS $$SELECT set_config('a.b', 'c', false)$$;"
+    "CREATE FUNCTION configures_here() RETURNS text LANGUAGE sql AS $$SELECT set_config('a.b', 'c', true)$$;"
+    "CREATE FUNCTION configures_standard() RETURNS text LANGUAGE sql"
+    " BEGIN ATOMIC SELECT 1; SELECT set_config('a.b', 'c', false); END;"
+    "CREATE FUNCTION configures_here_standard() RETURNS text LANGUAGE sql"
+    " RETURN set_config('a.b', 'c', true);"
+    "CREATE FUNCTION makes() RETURNS void LANGUAGE plpgsql AS $$BEGIN CREATE TEMP TABLE mine (a int); END$$;"
+    "CREATE FUNCTION updates() RETURNS void LANGUAGE plpgsql SET search_path = public"
+    " AS $$BEGIN UPDATE plain SET a = 1; END$$;"
+    "CREATE PROCEDURE listens() LANGUAGE sql AS 'LISTEN x';"
+    "CREATE FUNCTION calls_listens() RETURNS void LANGUAGE plpgsql AS 'BEGIN CALL listens(); END';"
+    "CREATE FUNCTION locks(int DEFAULT 1) RETURNS bool LANGUAGE sql AS 'SELECT pg_try_advisory_lock($1)';"
+    "CREATE FUNCTION locks_by_default(bool DEFAULT pg_try_advisory_lock(1)) RETURNS bool LANGUAGE sql"
+    " AS 'SELECT $1';"
+    "CREATE FUNCTION adds(int, int) RETURNS int LANGUAGE plpgsql AS 'BEGIN PERFORM sets(); RETURN $1; END';"
+    "CREATE AGGREGATE adds_all(int) (sfunc = adds, stype = int, initcond = '0');"
+    "CREATE VIEW over_sets AS SELECT sets(); CREATE VIEW over_config AS SELECT set_config('a.b', 'c', true);"
+    "CREATE VIEW over_lock AS SELECT pg_try_advisory_lock(1);"
+    "CREATE FUNCTION reads_over_sets() RETURNS bigint LANGUAGE sql STABLE"
+    " AS 'SELECT count(*) FROM over_sets';"
+    "CREATE FUNCTION set_by_list() RETURNS text LANGUAGE sql AS $$SELECT set_config('a.b', 'c', false)$$;"
+    "DO $$BEGIN EXECUTE format('CREATE FUNCTION long() RETURNS int LANGUAGE sql AS %L',"
+    " 'SELECT 1 --' || repeat('x', 70000)); END$$";
 
 struct expected {
     const char *name;
@@ -66,19 +92,26 @@ struct expected {
 
 static const struct expected functions[] = {{"twice", NAME_HARMLESS}, {"lazy", NAME_SPECIAL},
     {"counts", NAME_HARMLESS}, {"counts_fast", NAME_SPECIAL}, {"next", NAME_SPECIAL},
-    {"through", NAME_SPECIAL}, {"looping", NAME_HARMLESS}, {"dynamic", NAME_SPECIAL}, {"even", NAME_HARMLESS},
+    {"through", NAME_SPECIAL}, {"looping", NAME_HARMLESS}, {"dynamic", NAME_SESSION}, {"even", NAME_HARMLESS},
     {"odd", NAME_HARMLESS}, {"standard", NAME_SPECIAL}, {"standard_good", NAME_HARMLESS},
     {"defaulted", NAME_SPECIAL}, {"by_symbol", NAME_SPECIAL}, {"total", NAME_HARMLESS},
     {"noisy", NAME_SPECIAL}, {"noisy_total", NAME_SPECIAL}, {"does", NAME_SPECIAL},
     {"read_by_list", NAME_HARMLESS}, {"calls_listed", NAME_HARMLESS}, {"write_by_list", NAME_SPECIAL},
-    {"calls_write", NAME_SPECIAL}, {"fires", NAME_UNKNOWN}, {"nobody", NAME_UNKNOWN}};
+    {"calls_write", NAME_SPECIAL}, {"fires", NAME_UNKNOWN}, {"nobody", NAME_UNKNOWN}, {"sets", NAME_SESSION},
+    {"configures", NAME_SESSION}, {"configures_stably", NAME_SESSION}, {"configures_here", NAME_SPECIAL},
+    {"configures_standard", NAME_SESSION}, {"configures_here_standard", NAME_SPECIAL},
+    {"makes", NAME_SESSION}, {"updates", NAME_SPECIAL}, {"listens", NAME_SESSION},
+    {"calls_listens", NAME_SESSION}, {"locks", NAME_SESSION}, {"locks_by_default", NAME_SESSION},
+    {"adds", NAME_SESSION}, {"adds_all", NAME_SESSION}, {"reads_over_sets", NAME_SESSION},
+    {"set_by_list", NAME_HARMLESS}, {"long", NAME_SESSION}};
 
 static const struct expected relations[] = {{"plain", NAME_UNKNOWN}, {"fast", NAME_SPECIAL},
     {"seq", NAME_SPECIAL}, {"away", NAME_SPECIAL}, {"parent", NAME_SPECIAL}, {"child", NAME_UNKNOWN},
     {"child2", NAME_SPECIAL}, {"sound", NAME_UNKNOWN}, {"good", NAME_UNKNOWN}, {"over_fast", NAME_SPECIAL},
     {"over_view", NAME_SPECIAL}, {"over_seq", NAME_SPECIAL}, {"activity", NAME_SPECIAL},
     {"pids", NAME_SPECIAL}, {"classes", NAME_UNKNOWN}, {"stored", NAME_UNKNOWN}, {"guarded", NAME_SPECIAL},
-    {"guarded_well", NAME_UNKNOWN}, {"over_lazy", NAME_SPECIAL}, {"over_twice", NAME_UNKNOWN}};
+    {"guarded_well", NAME_UNKNOWN}, {"over_lazy", NAME_SPECIAL}, {"over_twice", NAME_UNKNOWN},
+    {"over_sets", NAME_SESSION}, {"over_config", NAME_SESSION}, {"over_lock", NAME_SESSION}};
 
 struct stage {
     struct postgres postgres;
@@ -118,7 +151,7 @@ static void check(const struct catalogue *catalogue)
 }
 
 static const char lists[] =
-    "read_functions = read_by_list\nwrite_functions = s.write_by_list, write_by_list\n";
+    "read_functions = read_by_list, set_by_list\nwrite_functions = s.write_by_list, write_by_list\n";
 
 static void each_kind_of_object_is_classed(void **state)
 {
