@@ -179,6 +179,9 @@ void answer_finish(struct session *session, char status)
     else
         special_settle(session, server);
     remember_node(session, server->node);
+    if (request->reason ==
+        REASON_FUNCTION_UNKNOWN) /* it may have changed the session: nobody else meets that */
+        server->dirty = true;
     settle_epochs(session, server);
     settle_transaction(session, status);
     if (request->error_seen && request->flush_as_sync)

@@ -79,11 +79,12 @@ static uint64_t hash_text(struct slice text)
     return hash;
 }
 
+/* Wherever a connection is shared: what a function does to its session must be known. */
 static const struct catalogue *catalogue_of(struct session *session)
 {
-    if (!session_is_split(session))
+    if (session->limits->pool == POOL_SESSION && !session_is_split(session))
         return NULL;
-    return sessions_catalogue(session->all, pool_cluster(session->pool), pool_database(session->pool));
+    return sessions_catalogue(session->all, session->known);
 }
 
 /* A RESET changes nothing in a session that has set nothing: it is no reason to keep the server. */

@@ -143,6 +143,7 @@ struct session {
     struct params settings; /* startup settings to put in place on servers */
     struct auth *auth;
     struct pool *pool;
+    struct known_catalogue *known; /* of the pool's database */
     struct claim claim;
     struct claim
         *parked;    /* session pooling with split routing: the connection to the other role; else NULL */

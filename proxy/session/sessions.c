@@ -15,6 +15,7 @@ struct known_catalogue {
     struct catalogue *catalogue; /* NULL while asked for, or stale */
     uint64_t asked_ms;
     bool stale_again; /* DDL was seen after the last question */
+    char cluster[MESSAGE_NAME_MAX], database[MESSAGE_NAME_MAX];
     UT_hash_handle hh;
     size_t key_len;
     char key[2 * MESSAGE_NAME_MAX];
@@ -278,6 +279,8 @@ static struct known_catalogue *known_catalogue(
     if (!known)
         abort();
     memcpy(known->key, key, key_len);
+    snprintf(known->cluster, sizeof known->cluster, "%s", cluster);
+    snprintf(known->database, sizeof known->database, "%s", database);
     known->key_len = key_len;
     HASH_ADD_KEYPTR(hh, sessions->catalogues, known->key, key_len, known);
     return known;
@@ -303,13 +306,16 @@ static void ask(struct sessions *sessions, struct known_catalogue *known, const 
 #define ASK_AGAIN_MS 1000
 #define ASK_REFRESH_MS 30000
 
-const struct catalogue *sessions_catalogue(struct sessions *sessions, size_t cluster, const char *database)
+struct known_catalogue *sessions_know(struct sessions *sessions, size_t cluster, const char *database)
 {
-    const char *name = sessions->pools.runtime->config->clusters[cluster].name;
-    struct known_catalogue *known = known_catalogue(sessions, name, database);
+    return known_catalogue(sessions, sessions->pools.runtime->config->clusters[cluster].name, database);
+}
+
+const struct catalogue *sessions_catalogue(struct sessions *sessions, struct known_catalogue *known)
+{
     uint64_t now = uv_now(sessions->reactor->loop);
     if (now - known->asked_ms > (known->catalogue ? ASK_REFRESH_MS : ASK_AGAIN_MS) || known->asked_ms == 0)
-        ask(sessions, known, name, database, false);
+        ask(sessions, known, known->cluster, known->database, false);
     return known->catalogue;
 }
 

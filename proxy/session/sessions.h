@@ -80,8 +80,10 @@ uint64_t sessions_random(struct sessions *sessions);
 /* The same limits, kept for as long as the worker lives; equal ones are kept once. */
 const struct limits *sessions_limits(struct sessions *sessions, const struct limits *limits);
 
-/* The catalogue of a database, NULL while it is unknown or stale; asks for it then. */
-const struct catalogue *sessions_catalogue(struct sessions *sessions, size_t cluster, const char *database);
+/* What is known of a database; kept for as long as the worker lives. */
+struct known_catalogue *sessions_know(struct sessions *sessions, size_t cluster, const char *database);
+/* Its catalogue, NULL while it is unknown or stale; asks for it then, and anew now and then. */
+const struct catalogue *sessions_catalogue(struct sessions *sessions, struct known_catalogue *known);
 /* DDL went through: what is known of the database is stale until the control thread has read it again. */
 void sessions_catalogue_changed(struct sessions *sessions, size_t cluster, const char *database);
 

@@ -229,6 +229,7 @@ static bool join(struct session *session, const struct secret *login_secret)
     };
     if (index < 0 || !(session->pool = pool_join(&all->pools, &key, section ? section->connect_query : NULL)))
         return false;
+    session->known = sessions_know(all, key.cluster, key.database);
     struct secret forced = {0};
     if (section && section->password && secret_parse(slice_from(section->password), &forced))
         pool_set_secret(session->pool, &forced);

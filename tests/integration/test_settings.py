@@ -93,3 +93,16 @@ def test_asyncpgs_pool_is_not_pinned_by_its_reset(rolecall):
         await pool.close()
 
     asyncio.run(many())
+
+
+@pytest.mark.parametrize("listener", ["split", "primary"])
+def test_what_a_function_sets_inside_reaches_nobody_else(rolecall, listener):
+    """The session that called it keeps its server: it sees the setting, others do not."""
+    with rolecall.connect(listener, prepare_threshold=None) as a:
+        a.execute("create or replace function sets_inside() returns int language plpgsql as "
+                  "$$ begin perform set_config('work_mem', '11MB', false); return 1; end $$")
+        wait_until(lambda: a.execute("select sets_inside()") and shown(a, "work_mem") == "11MB", what="the session keeps it")
+        for _ in range(4):
+            assert rolecall.value(listener, "show work_mem") == "4MB"
+        a.execute("discard all")
+        a.execute("drop function sets_inside()")
