@@ -104,7 +104,8 @@ static void every_way_of_not_being_there_ends_down_with_its_reason(void **state)
     }
     unsigned before = stage.watcher.topologies;
     watcher_run(&stage.watcher, 1000);
-    assert_true(stage.watcher.topologies <= before + 2); /* the same trouble again is no news */
+    /* The same trouble again is no news: dozens of probes, a few changes of their words at most. */
+    assert_true(stage.watcher.topologies <= before + 8);
     end(&stage);
 }
 
