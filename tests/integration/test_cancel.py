@@ -110,19 +110,22 @@ def test_cancels_racing_with_ends_of_queries_hit_nobody_else(make, cluster):
                     c.execute("select 1 from pg_sleep(0.002)")
                 except psycopg.Error as error:
                     failed.append(error)
+                    return
 
     thread = threading.Thread(target=other)
     thread.start()
-    with Wire(r.ports["primary"]) as a:
-        a.login()
-        for i in range(150):
-            a.send(query("select 1 from pg_sleep(0.001)"))
-            if i % 3:
-                time.sleep(0.001 * (i % 5))
-            cancel(r.ports["primary"], a.pid, a.key)
-            assert kinds(a.until()) in ("TDCZ", "EZ", "TEZ")
-    stop.set()
-    thread.join()
+    try:
+        with Wire(r.ports["primary"]) as a:
+            a.login()
+            for i in range(150):
+                a.send(query("select 1 from pg_sleep(0.001)"))
+                if i % 3:
+                    time.sleep(0.001 * (i % 5))
+                cancel(r.ports["primary"], a.pid, a.key)
+                assert kinds(a.until()) in ("TDCZ", "EZ", "TEZ", "TDEZ")
+    finally:
+        stop.set()
+        thread.join()
     assert failed == []
 
 
