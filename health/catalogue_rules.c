@@ -9,10 +9,10 @@
  */
 #include "health/catalogue_rules.h"
 
-#include "health/function_text.h"
 #include "health/memory.h"
 #include "router/classify.h"
 #include "router/sql/builtins.h"
+#include "router/sql/function_text.h"
 
 #include <assert.h>
 
@@ -276,7 +276,11 @@ static void on_session(void *context)
 static void read_text(struct catalogue_rules *rules, struct object *object)
 {
     struct reading reading = {rules, object};
-    const struct function_text_events events = {&reading, on_call, on_name, on_session, on_session};
+    const struct function_text_events events = {.context = &reading,
+        .call = on_call,
+        .name = on_name,
+        .session = on_session,
+        .unreadable = on_session};
     if (object->text && !object->forced)
         function_text_read(slice_from(object->text), &events);
 }

@@ -21,9 +21,10 @@ struct entry {
     char *name;
     uint64_t hash;
     enum object object;
-    enum name_kind found;                      /* as added */
-    enum name_kind forced;                     /* as overridden; UNKNOWN: not */
-    uint32_t n_session, n_special, n_harmless; /* only where schema is "": namesakes by what they come to */
+    enum name_kind found;  /* as added */
+    enum name_kind forced; /* as overridden; UNKNOWN: not */
+    uint32_t n_opaque, n_session, n_special,
+        n_harmless; /* only where schema is "": namesakes by what they come to */
 };
 
 struct catalogue {
@@ -157,6 +158,7 @@ static void count(struct entry *sum, enum name_kind kind, uint32_t change)
     case NAME_HARMLESS: sum->n_harmless += change; break;
     case NAME_SPECIAL: sum->n_special += change; break;
     case NAME_SESSION: sum->n_session += change; break;
+    case NAME_OPAQUE: sum->n_opaque += change; break;
     }
 }
 
@@ -221,6 +223,8 @@ static enum name_kind of_any_schema(
     const struct entry *sum = find(catalogue, object, slice_of("", 0), name);
     if (sum && sum->forced != NAME_UNKNOWN)
         return sum->forced;
+    if (sum && sum->n_opaque > 0)
+        return NAME_OPAQUE;
     if (sum && sum->n_session > 0)
         return NAME_SESSION;
     if (shipped == NAME_SPECIAL || (sum && sum->n_special > 0))

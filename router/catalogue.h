@@ -12,13 +12,16 @@
 #include "conf/base/slice.h"
 
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 
 enum name_kind {
     NAME_UNKNOWN = 0,
     NAME_HARMLESS, /* a function that answers on a replica as on the primary */
     NAME_SPECIAL,  /* function or relation that belongs to the primary */
-    NAME_SESSION   /* the same, and what it calls may change the session it runs in */
+    NAME_SESSION,  /* the same, and what it calls may change the session it runs in, in ways that can be asked
+                      for afterwards */
+    NAME_OPAQUE    /* ... in ways that cannot (setseed, LOAD, settings whose names only running it tells) */
 };
 
 struct catalogue;
@@ -30,6 +33,19 @@ void catalogue_add_function(
     struct catalogue *catalogue, const char *schema, const char *name, enum name_kind kind);
 void catalogue_add_relation(
     struct catalogue *catalogue, const char *schema, const char *name, enum name_kind kind);
+/* What a write to this relation runs beside itself (triggers, defaults, rules, constraints), when that may
+   change the session: NAME_SESSION or NAME_OPAQUE. */
+void catalogue_add_write(
+    struct catalogue *catalogue, const char *schema, const char *name, enum name_kind kind);
+/* An operator (its symbol, in any schema) or a type (through its casts, domain constraints ...) that leads to
+   a function of that kind, special or worse. */
+void catalogue_add_operator(struct catalogue *catalogue, const char *symbol, enum name_kind kind);
+void catalogue_add_type(
+    struct catalogue *catalogue, const char *schema, const char *name, enum name_kind kind);
+/* A default, trigger, rule, view or function asks for currval or lastval. */
+void catalogue_set_reads_sequences(struct catalogue *catalogue);
+/* A setting with a dot in its name (`app.tenant`) that some function sets; those are not in pg_settings. */
+void catalogue_add_setting(struct catalogue *catalogue, const char *name);
 /* Lists of the configuration: "name" or "schema.name"; they override what pg_proc says. */
 void catalogue_override_function(struct catalogue *catalogue, const char *name, enum name_kind kind);
 
@@ -45,5 +61,12 @@ enum name_kind catalogue_function(const struct catalogue *catalogue, struct slic
 /* The same without the built-in ones, in any schema: what may be meant by row.name. */
 enum name_kind catalogue_own_function(const struct catalogue *catalogue, struct slice name);
 enum name_kind catalogue_relation(const struct catalogue *catalogue, struct slice schema, struct slice name);
+/* NAME_UNKNOWN: nothing was added of it. */
+enum name_kind catalogue_write(const struct catalogue *catalogue, struct slice schema, struct slice name);
+enum name_kind catalogue_operator(const struct catalogue *catalogue, struct slice symbol);
+enum name_kind catalogue_type(const struct catalogue *catalogue, struct slice schema, struct slice name);
+bool catalogue_reads_sequences(const struct catalogue *catalogue);
+/* Borrowed, as long as the catalogue. */
+size_t catalogue_settings(const struct catalogue *catalogue, const char *const **names);
 
 #endif

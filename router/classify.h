@@ -65,29 +65,41 @@ enum statement_flag {
     STATEMENT_CALL = 1 << 6,      /* CALL or DO: may commit inside */
     STATEMENT_RESET_ALL = 1 << 7, /* DISCARD ALL */
     STATEMENT_COPY_FROM = 1 << 8, /* COPY ... FROM STDIN */
-    STATEMENT_ISOLATION = 1 << 9  /* names an isolation level above READ COMMITTED */
+    STATEMENT_ISOLATION = 1 << 9, /* names an isolation level above READ COMMITTED */
+    STATEMENT_SETS = 1 << 10,     /* changes settings of the session: those that setting_names() tells */
+    STATEMENT_SETS_ANY = 1 << 11, /* ... and others, which the text does not tell or which go back to their
+                                     defaults (RESET name, SET name TO DEFAULT): any that pg_settings shows */
+    STATEMENT_SETS_PARSING = 1 << 12, /* changes, perhaps only until the transaction ends, a setting that
+                                         matters when a statement is parsed, or one that is not known */
+    STATEMENT_RESETS = 1 << 13,       /* RESET ALL or DISCARD ALL */
+    STATEMENT_SURVEY = 1 << 14 /* may change the session in every way that can be asked for afterwards */
 };
 
-/* What of the session a statement changes: the reasons of a pin. */
+/* What a statement may leave in its session that no other server has: the reasons of a pin. Those of
+   PIN_ASKABLE are asked for when the transaction ends; only what is really there pins. */
 enum pin {
-    PIN_SETTING = 1 << 0, /* SET, RESET, set_config, SET ROLE / SESSION AUTHORIZATION */
+    PIN_SETTING = 1 << 0, /* set_config() of a name that only running it tells; a setting that cannot be put
+                             in place elsewhere */
     PIN_LISTEN = 1 << 1,
     PIN_TEMPORARY = 1 << 2,     /* CREATE TEMP, SELECT INTO TEMP */
     PIN_CURSOR = 1 << 3,        /* DECLARE ... WITH HOLD */
     PIN_ADVISORY_LOCK = 1 << 4, /* session-level advisory lock functions */
     PIN_LOAD = 1 << 5,
-    PIN_PREPARE = 1 << 6,  /* SQL PREPARE */
-    PIN_FUNCTION = 1 << 7, /* DO, CALL, setseed, functions and views of NAME_SESSION: may change the session
-                              in ways that are not seen */
+    PIN_PREPARE = 1 << 6, /* SQL PREPARE that is not carried: inside a longer string or a function */
+    PIN_FUNCTION =
+        1 << 7, /* setseed, functions and views of NAME_OPAQUE: what they leave cannot be asked for */
     PIN_SEQUENCE = 1 << 8, /* currval, lastval */
     PIN_UNKNOWN = 1 << 9
 };
+
+#define PIN_ASKABLE (PIN_LISTEN | PIN_TEMPORARY | PIN_CURSOR | PIN_ADVISORY_LOCK | PIN_PREPARE)
 
 struct classification {
     enum statement_class class;
     enum reason reason;
     uint32_t flags;       /* enum statement_flag of all statements in the string */
-    uint32_t pins;        /* enum pin of all statements in the string */
+    uint32_t pins;        /* enum pin of all statements in the string: what they may leave */
+    uint32_t frees;       /* enum pin: what they may take away (UNLISTEN, unlocking, DROP, CLOSE, ...) */
     uint32_t statements;  /* how many */
     struct slice culprit; /* the name or word that decided, inside the text; for EXPLAIN ROUTE */
 };

@@ -36,7 +36,7 @@ static void take_kind(
 {
     if (kind == NAME_SPECIAL) {
         found(&findings->maybe, reason, culprit);
-    } else if (kind == NAME_SESSION) {
+    } else if (kind >= NAME_SESSION) {
         found(&findings->sure, reason, culprit);
         findings->pins |= PIN_FUNCTION;
     }

@@ -1,7 +1,7 @@
 /* How special and what changes the session spread: through calls, views and cycles, by oid and by name; and
  * what the text of a function says. */
 #include "health/catalogue_rules.h"
-#include "health/function_text.h"
+#include "router/sql/function_text.h"
 #include "tests/unit/health/unit.h"
 
 /* --- texts --- */
@@ -59,7 +59,11 @@ static void names_and_calls_are_found_where_they_are(void **state)
     (void)state;
     for (size_t i = 0; i < COUNT(texts); i++) {
         struct heard heard = {""};
-        const struct function_text_events events = {&heard, on_call, on_name, on_session, on_unreadable};
+        const struct function_text_events events = {.context = &heard,
+            .call = on_call,
+            .name = on_name,
+            .session = on_session,
+            .unreadable = on_unreadable};
         function_text_read(slice_from(texts[i][0]), &events);
         if (strcmp(heard.words, texts[i][1]) != 0)
             fail_msg("%s: \"%s\", not \"%s\"", texts[i][0], heard.words, texts[i][1]);
@@ -130,7 +134,11 @@ static void statements_that_change_the_session_are_told_from_those_that_do_not(v
     (void)state;
     for (size_t i = 0; i < COUNT(session_cases); i++) {
         struct heard heard = {""};
-        const struct function_text_events events = {&heard, on_call, on_name, on_session, on_unreadable};
+        const struct function_text_events events = {.context = &heard,
+            .call = on_call,
+            .name = on_name,
+            .session = on_session,
+            .unreadable = on_unreadable};
         function_text_read(slice_from(session_cases[i].text), &events);
         if ((strchr(heard.words, '*') != NULL) != session_cases[i].changes)
             fail_msg("%s: \"%s\"", session_cases[i].text, heard.words);
@@ -145,7 +153,11 @@ static void any_cut_of_a_text_is_read_to_its_end(void **state)
     for (size_t len = 0; len < sizeof text; len++) {
         char *cut = strndup(text, len); /* on the heap: the sanitizer sees a byte too far */
         struct heard heard = {""};
-        const struct function_text_events events = {&heard, on_call, on_name, on_session, on_unreadable};
+        const struct function_text_events events = {.context = &heard,
+            .call = on_call,
+            .name = on_name,
+            .session = on_session,
+            .unreadable = on_unreadable};
         function_text_read(slice_of(cut, len), &events);
         free(cut);
     }

@@ -6,8 +6,8 @@
  * runs), but it can call one that does, or ask something that only the primary knows. So only names matter
  * for that. Statements that change the session (SET, LISTEN, PREPARE ...) are allowed in any function.
  */
-#ifndef ROLECALL_HEALTH_FUNCTION_TEXT_H
-#define ROLECALL_HEALTH_FUNCTION_TEXT_H
+#ifndef ROLECALL_ROUTER_SQL_FUNCTION_TEXT_H
+#define ROLECALL_ROUTER_SQL_FUNCTION_TEXT_H
 
 #include "conf/base/slice.h"
 
@@ -26,6 +26,12 @@ struct function_text_events {
     void (*session)(void *context);
     /* Dynamic SQL, or text that is not understood: it may do anything. */
     void (*unreadable)(void *context);
+    /* NULL, or: what it leaves in the session cannot be asked for afterwards: LOAD; set_config() for the
+       session with a name that is no literal. setseed() is told by call. */
+    void (*opaque)(void *context);
+    /* NULL, or: a name with a dot that is set here (SET a.b, set_config('a.b', ...)), or that stands in a
+       string literal of a text with dynamic SQL; folded. It may come more than once. */
+    void (*setting)(void *context, const char *name);
 };
 
 void function_text_read(struct slice text, const struct function_text_events *events);

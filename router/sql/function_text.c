@@ -7,7 +7,7 @@
  * after a word of PL/pgSQL behind which statements stand. So the SET of an UPDATE is none. A variable of such
  * a name may be taken for a command, which costs a pinned connection and harms nothing.
  */
-#include "health/function_text.h"
+#include "router/sql/function_text.h"
 
 #include "router/sql/name.h"
 #include "router/sql/tokens.h"

@@ -1,0 +1,29 @@
+/*
+ * Settings (run-time parameters) as far as a session must know of them: which ones a text changes, and which
+ * matter when a statement is parsed. Pure; any thread.
+ */
+#ifndef ROLECALL_ROUTER_SETTING_H
+#define ROLECALL_ROUTER_SETTING_H
+
+#include "conf/base/slice.h"
+
+#include <stdbool.h>
+
+/*
+ * Tells the names of the settings that a query string changes for the session, folded to lower case: of SET
+ * [SESSION], of RESET, and of set_config() with a literal name whose third argument is not TRUE, also inside
+ * the text of a DO. SET TIME ZONE is "timezone", SET NAMES "client_encoding", SET ROLE "role", SET SESSION
+ * AUTHORIZATION "session_authorization", SET XML OPTION "xmloption", SET SESSION CHARACTERISTICS the three
+ * "default_transaction_..." ones. A name may come more than once; it is valid during the call.
+ */
+void setting_names(
+    struct slice text, bool standard_strings, void *context, void (*named)(void *context, struct slice name));
+
+/* False for settings that are known to change nothing about how a statement's text is understood or folded
+   (timeouts, costs, names in logs, all with a dot in their name); true for everything else. */
+bool setting_matters_when_parsing(struct slice name);
+
+/* A name with a dot: known to pg_settings only when an extension has defined it. */
+bool setting_is_custom(struct slice name);
+
+#endif
