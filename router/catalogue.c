@@ -1,10 +1,11 @@
 /*
  * A database's special and harmless names; see catalogue.h.
  *
- * One open-addressing table holds an entry per (function or relation, schema, name) and, for lookups without
- * a schema, an entry with an empty schema that counts how many of its namesakes are of which kind: a lookup
- * is one or two probes however many schemas there are. An override of the configuration is kept beside what
- * pg_proc said, so the order of adding does not matter. Running out of memory ends the process.
+ * One open-addressing table holds an entry per (what it is, schema, name) and, for lookups without a schema,
+ * an entry with an empty schema that counts how many of its namesakes are of which kind: a lookup is one or
+ * two probes however many schemas there are. An operator has the second entry only. An override of the
+ * configuration is kept beside what pg_proc said, so the order of adding does not matter. Running out of
+ * memory ends the process.
  */
 #include "router/catalogue.h"
 #include "router/sql/builtins.h"
@@ -14,7 +15,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum object { OBJECT_FUNCTION, OBJECT_RELATION };
+enum object { OBJECT_FUNCTION, OBJECT_RELATION, OBJECT_WRITE, OBJECT_OPERATOR, OBJECT_TYPE };
 
 struct entry {
     char *schema; /* "" in the entry that sums up all schemas; NULL: a free place */
@@ -32,6 +33,9 @@ struct catalogue {
     char *cluster, *database;
     struct entry *entries;
     size_t size, used; /* size is a power of two, at most half of it used */
+    bool reads_sequences;
+    char **settings;
+    size_t n_settings;
 };
 
 static void *must_have(void *memory)
@@ -69,6 +73,9 @@ void catalogue_unref(struct catalogue *catalogue)
         free(catalogue->entries[i].name);
     }
     free(catalogue->entries);
+    for (size_t i = 0; i < catalogue->n_settings; i++)
+        free(catalogue->settings[i]);
+    free(catalogue->settings);
     free(catalogue->cluster);
     free(catalogue->database);
     free(catalogue);
@@ -191,6 +198,44 @@ void catalogue_add_relation(
     put(catalogue, OBJECT_RELATION, slice_from(schema), slice_from(name), kind, false);
 }
 
+void catalogue_add_write(
+    struct catalogue *catalogue, const char *schema, const char *name, enum name_kind kind)
+{
+    put(catalogue, OBJECT_WRITE, slice_from(schema), slice_from(name), kind, false);
+}
+
+void catalogue_add_type(
+    struct catalogue *catalogue, const char *schema, const char *name, enum name_kind kind)
+{
+    put(catalogue, OBJECT_TYPE, slice_from(schema), slice_from(name), kind, false);
+}
+
+void catalogue_add_operator(struct catalogue *catalogue, const char *symbol, enum name_kind kind)
+{
+    struct entry *entry = need(catalogue, OBJECT_OPERATOR, slice_of("", 0), slice_from(symbol));
+    if (kind > entry->found)
+        entry->found = kind;
+}
+
+void catalogue_set_reads_sequences(struct catalogue *catalogue)
+{
+    catalogue->reads_sequences = true;
+}
+
+bool catalogue_add_setting(struct catalogue *catalogue, const char *name)
+{
+    for (size_t i = 0; i < catalogue->n_settings; i++) {
+        if (strcmp(catalogue->settings[i], name) == 0)
+            return true;
+    }
+    if (strlen(name) > CATALOGUE_SETTING_MAX_BYTES || catalogue->n_settings == CATALOGUE_MAX_SETTINGS)
+        return false;
+    if (!catalogue->settings)
+        catalogue->settings = must_have(calloc(CATALOGUE_MAX_SETTINGS, sizeof *catalogue->settings));
+    catalogue->settings[catalogue->n_settings++] = must_have(strdup(name));
+    return true;
+}
+
 void catalogue_override_function(struct catalogue *catalogue, const char *name, enum name_kind kind)
 {
     const char *dot = strchr(name, '.');
@@ -203,7 +248,14 @@ void catalogue_override_function(struct catalogue *catalogue, const char *name, 
 
 static enum name_kind builtin(enum object object, struct slice name)
 {
-    return object == OBJECT_FUNCTION ? builtin_function(name) : builtin_relation(name);
+    switch (object) {
+    case OBJECT_FUNCTION: return builtin_function(name);
+    case OBJECT_RELATION: return builtin_relation(name);
+    case OBJECT_WRITE:
+    case OBJECT_OPERATOR:
+    case OBJECT_TYPE: break; /* PostgreSQL's own leave the session alone */
+    }
+    return NAME_UNKNOWN;
 }
 
 static const struct entry *find(
@@ -264,4 +316,31 @@ enum name_kind catalogue_own_function(const struct catalogue *catalogue, struct 
 enum name_kind catalogue_relation(const struct catalogue *catalogue, struct slice schema, struct slice name)
 {
     return look_up(catalogue, OBJECT_RELATION, schema, name);
+}
+
+enum name_kind catalogue_write(const struct catalogue *catalogue, struct slice schema, struct slice name)
+{
+    return look_up(catalogue, OBJECT_WRITE, schema, name);
+}
+
+enum name_kind catalogue_type(const struct catalogue *catalogue, struct slice schema, struct slice name)
+{
+    return look_up(catalogue, OBJECT_TYPE, schema, name);
+}
+
+enum name_kind catalogue_operator(const struct catalogue *catalogue, struct slice symbol)
+{
+    const struct entry *entry = find(catalogue, OBJECT_OPERATOR, slice_of("", 0), symbol);
+    return entry ? entry->found : NAME_UNKNOWN;
+}
+
+bool catalogue_reads_sequences(const struct catalogue *catalogue)
+{
+    return catalogue && catalogue->reads_sequences;
+}
+
+size_t catalogue_settings(const struct catalogue *catalogue, const char *const **names)
+{
+    *names = catalogue ? (const char *const *)catalogue->settings : NULL;
+    return catalogue ? catalogue->n_settings : 0;
 }

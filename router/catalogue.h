@@ -24,6 +24,9 @@ enum name_kind {
     NAME_OPAQUE    /* ... in ways that cannot (setseed, LOAD, settings whose names only running it tells) */
 };
 
+#define CATALOGUE_MAX_SETTINGS 256
+#define CATALOGUE_SETTING_MAX_BYTES 128
+
 struct catalogue;
 
 /* Builder: the control thread. Names are as the catalogue stores them (already case-folded). */
@@ -44,8 +47,9 @@ void catalogue_add_type(
     struct catalogue *catalogue, const char *schema, const char *name, enum name_kind kind);
 /* A default, trigger, rule, view or function asks for currval or lastval. */
 void catalogue_set_reads_sequences(struct catalogue *catalogue);
-/* A setting with a dot in its name (`app.tenant`) that some function sets; those are not in pg_settings. */
-void catalogue_add_setting(struct catalogue *catalogue, const char *name);
+/* A setting with a dot in its name (`app.tenant`) that some function sets; those are not in pg_settings.
+   False: it is too long or one too many and was not added: whatever sets it is to be added as NAME_OPAQUE. */
+bool catalogue_add_setting(struct catalogue *catalogue, const char *name);
 /* Lists of the configuration: "name" or "schema.name"; they override what pg_proc says. */
 void catalogue_override_function(struct catalogue *catalogue, const char *name, enum name_kind kind);
 
@@ -61,12 +65,12 @@ enum name_kind catalogue_function(const struct catalogue *catalogue, struct slic
 /* The same without the built-in ones, in any schema: what may be meant by row.name. */
 enum name_kind catalogue_own_function(const struct catalogue *catalogue, struct slice name);
 enum name_kind catalogue_relation(const struct catalogue *catalogue, struct slice schema, struct slice name);
-/* NAME_UNKNOWN: nothing was added of it. */
+/* NAME_UNKNOWN: nothing was added of it, or no catalogue. */
 enum name_kind catalogue_write(const struct catalogue *catalogue, struct slice schema, struct slice name);
 enum name_kind catalogue_operator(const struct catalogue *catalogue, struct slice symbol);
 enum name_kind catalogue_type(const struct catalogue *catalogue, struct slice schema, struct slice name);
-bool catalogue_reads_sequences(const struct catalogue *catalogue);
-/* Borrowed, as long as the catalogue. */
+bool catalogue_reads_sequences(const struct catalogue *catalogue); /* NULL: false */
+/* How many; *names is borrowed, as long as the catalogue. NULL: none. */
 size_t catalogue_settings(const struct catalogue *catalogue, const char *const **names);
 
 #endif

@@ -153,6 +153,100 @@ static void functions_and_relations_do_not_mix(void **state)
     catalogue_unref(catalogue);
 }
 
+static void what_cannot_be_asked_for_wins_over_what_can(void **state)
+{
+    (void)state;
+    struct catalogue *catalogue = catalogue_new("main", "shop");
+    catalogue_add_function(catalogue, "app", "f", NAME_OPAQUE);
+    catalogue_add_function(catalogue, "app", "f", NAME_SESSION);
+    catalogue_add_function(catalogue, "b", "f", NAME_SESSION);
+    catalogue_add_relation(catalogue, "app", "v", NAME_SESSION);
+    catalogue_add_relation(catalogue, "b", "v", NAME_OPAQUE);
+    assert_int_equal(function(catalogue, "app", "f"), NAME_OPAQUE);
+    assert_int_equal(function(catalogue, "b", "f"), NAME_SESSION);
+    assert_int_equal(function(catalogue, "", "f"), NAME_OPAQUE);
+    assert_int_equal(catalogue_own_function(catalogue, slice_from("f")), NAME_OPAQUE);
+    assert_int_equal(relation(catalogue, "app", "v"), NAME_SESSION);
+    assert_int_equal(relation(catalogue, "", "v"), NAME_OPAQUE);
+    catalogue_unref(catalogue);
+}
+
+static void writes_and_types_are_found_by_schema_or_in_any(void **state)
+{
+    (void)state;
+    struct catalogue *catalogue = catalogue_new("main", "shop");
+    struct slice app = slice_from("app"), any = slice_of("", 0), name = slice_from("account");
+    catalogue_add_write(catalogue, "app", "account", NAME_SESSION);
+    catalogue_add_type(catalogue, "app", "money2", NAME_OPAQUE);
+    assert_int_equal(catalogue_write(catalogue, app, name), NAME_SESSION);
+    assert_int_equal(catalogue_write(catalogue, any, name), NAME_SESSION);
+    assert_int_equal(catalogue_write(catalogue, slice_from("public"), name), NAME_UNKNOWN);
+    assert_int_equal(catalogue_write(NULL, any, name), NAME_UNKNOWN);
+    catalogue_add_write(catalogue, "b", "account", NAME_OPAQUE);
+    assert_int_equal(catalogue_write(catalogue, any, name), NAME_OPAQUE);
+    assert_int_equal(catalogue_write(catalogue, app, name), NAME_SESSION);
+    assert_int_equal(relation(catalogue, "", "account"), NAME_UNKNOWN); /* to read it is another matter */
+    assert_int_equal(catalogue_type(catalogue, app, slice_from("money2")), NAME_OPAQUE);
+    assert_int_equal(catalogue_type(catalogue, any, slice_from("money2")), NAME_OPAQUE);
+    assert_int_equal(catalogue_type(catalogue, slice_from("b"), slice_from("money2")), NAME_UNKNOWN);
+    assert_int_equal(catalogue_type(catalogue, any, name), NAME_UNKNOWN);
+    assert_int_equal(catalogue_type(NULL, any, name), NAME_UNKNOWN);
+    assert_int_equal(catalogue_write(catalogue, any, slice_from("pg_locks")), NAME_UNKNOWN);
+    catalogue_unref(catalogue);
+}
+
+static void of_operators_with_one_symbol_the_worst_counts(void **state)
+{
+    (void)state;
+    struct catalogue *catalogue = catalogue_new("main", "shop");
+    catalogue_add_operator(catalogue, "<->", NAME_SESSION);
+    catalogue_add_operator(catalogue, "<->", NAME_SPECIAL);
+    assert_int_equal(catalogue_operator(catalogue, slice_from("<->")), NAME_SESSION);
+    assert_int_equal(catalogue_operator(catalogue, slice_from("<-")), NAME_UNKNOWN);
+    assert_int_equal(catalogue_operator(NULL, slice_from("<->")), NAME_UNKNOWN);
+    assert_int_equal(function(catalogue, "", "<->"), NAME_UNKNOWN);
+    catalogue_unref(catalogue);
+}
+
+static void settings_are_kept_once_and_bounded(void **state)
+{
+    (void)state;
+    struct catalogue *catalogue = catalogue_new("main", "shop");
+    const char *const *names;
+    assert_int_equal(catalogue_settings(catalogue, &names), 0);
+    assert_true(catalogue_add_setting(catalogue, "app.tenant"));
+    assert_true(catalogue_add_setting(catalogue, "app.user"));
+    assert_true(catalogue_add_setting(catalogue, "app.tenant"));
+    assert_int_equal(catalogue_settings(catalogue, &names), 2);
+    assert_string_equal(names[0], "app.tenant");
+    assert_string_equal(names[1], "app.user");
+    char name[CATALOGUE_SETTING_MAX_BYTES + 2] = "";
+    memset(name, 'x', CATALOGUE_SETTING_MAX_BYTES + 1);
+    assert_false(catalogue_add_setting(catalogue, name));
+    name[CATALOGUE_SETTING_MAX_BYTES] = '\0';
+    assert_true(catalogue_add_setting(catalogue, name));
+    for (int i = 3; i < CATALOGUE_MAX_SETTINGS; i++) {
+        snprintf(name, sizeof name, "app.s%d", i);
+        assert_true(catalogue_add_setting(catalogue, name));
+    }
+    assert_false(catalogue_add_setting(catalogue, "app.one_more"));
+    assert_true(catalogue_add_setting(catalogue, "app.user"));
+    assert_int_equal(catalogue_settings(catalogue, &names), CATALOGUE_MAX_SETTINGS);
+    assert_int_equal(catalogue_settings(NULL, &names), 0);
+    catalogue_unref(catalogue);
+}
+
+static void reading_sequences_is_said_once_for_the_database(void **state)
+{
+    (void)state;
+    struct catalogue *catalogue = catalogue_new("main", "shop");
+    assert_false(catalogue_reads_sequences(catalogue));
+    catalogue_set_reads_sequences(catalogue);
+    assert_true(catalogue_reads_sequences(catalogue));
+    assert_false(catalogue_reads_sequences(NULL));
+    catalogue_unref(catalogue);
+}
+
 static void many_names_are_all_found_again(void **state)
 {
     (void)state;
@@ -197,6 +291,11 @@ int main(void)
         cmocka_unit_test(an_override_holds_whether_it_comes_before_or_after),
         cmocka_unit_test(an_override_without_schema_covers_every_schema),
         cmocka_unit_test(functions_and_relations_do_not_mix),
+        cmocka_unit_test(what_cannot_be_asked_for_wins_over_what_can),
+        cmocka_unit_test(writes_and_types_are_found_by_schema_or_in_any),
+        cmocka_unit_test(of_operators_with_one_symbol_the_worst_counts),
+        cmocka_unit_test(settings_are_kept_once_and_bounded),
+        cmocka_unit_test(reading_sequences_is_said_once_for_the_database),
         cmocka_unit_test(many_names_are_all_found_again),
         cmocka_unit_test(it_lives_until_the_last_reference),
     };
