@@ -12,16 +12,23 @@
 /*
  * Tells the names of the settings that a query string changes for the session, folded to lower case: of SET
  * [SESSION], of RESET, and of set_config() with a literal name whose third argument is not TRUE, also inside
- * the text of a DO. SET TIME ZONE is "timezone", SET NAMES "client_encoding", SET ROLE "role", SET SESSION
- * AUTHORIZATION "session_authorization", SET XML OPTION "xmloption", SET SESSION CHARACTERISTICS the three
- * "default_transaction_..." ones. A name may come more than once; it is valid during the call.
+ * the text of a DO. SET TIME ZONE is "timezone", SET NAMES "client_encoding", SET SCHEMA "search_path", SET
+ * ROLE "role", SET SESSION AUTHORIZATION "session_authorization" and "role" (which it sets back), SET XML
+ * OPTION "xmloption", SET SESSION CHARACTERISTICS the three "default_transaction_..." ones. Not told are
+ * settings that are none of the session's: those of setting_ends_with_transaction(), and "seed". A name may
+ * come more than once; it is valid during the call.
  */
 void setting_names(
     struct slice text, bool standard_strings, void *context, void (*named)(void *context, struct slice name));
 
 /* False for settings that are known to change nothing about how a statement's text is understood or folded
-   (timeouts, costs, names in logs, all with a dot in their name); true for everything else. */
+   (timeouts, costs, names in logs, all with a dot in their name); true for everything else. Letters in any
+   case. */
 bool setting_matters_when_parsing(struct slice name);
+
+/* transaction_isolation, transaction_read_only, transaction_deferrable: they belong to the running
+   transaction even when SET sets them, though pg_settings goes on saying that they come from the session. */
+bool setting_ends_with_transaction(struct slice name);
 
 /* A name with a dot: known to pg_settings only when an extension has defined it. */
 bool setting_is_custom(struct slice name);
