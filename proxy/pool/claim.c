@@ -254,6 +254,15 @@ static void grant(struct pool_node *at, struct server *server, struct claim *cla
     place_server(server, at, PLACE_BUSY);
 }
 
+/* The one that a session wrote on last, if it is idle and still fit. */
+static struct server *pick_written(struct pool_node *at, uint64_t writer)
+{
+    for (struct server *server = at->places[PLACE_IDLE].first; server; server = server->next)
+        if (server->writer == writer && server_is_current(server))
+            return server;
+    return NULL;
+}
+
 static struct server *pick_idle(struct pool_node *at, const struct params *native)
 {
     for (struct server *server = at->places[PLACE_IDLE].first, *next; server; server = next) {
@@ -274,7 +283,9 @@ bool pool_claim(
     struct pool_node *at = pool_node_of(pool, node->live);
     claim->native = native;
     claim->asked = at->live;
-    struct server *server = at->first_claim ? NULL : pick_idle(at, native);
+    struct server *server = claim->writer ? pick_written(at, claim->writer) : NULL;
+    if (!server && !at->first_claim)
+        server = pick_idle(at, native);
     if (server) {
         grant(at, server, claim);
         return true;
@@ -334,7 +345,8 @@ void pool_release(struct claim *claim, bool broken)
     claim->at = NULL;
     server->claim = NULL;
     server_unlink(server);
-    if (!broken && server->state == SERVER_IDLE && server->expect.count == 0 && server->passing == 0) {
+    if (!broken && !server->spent && server->state == SERVER_IDLE && server->expect.count == 0 &&
+        server->passing == 0) {
         pool_offer(server);
         return;
     }

@@ -155,6 +155,9 @@ void pools_on_server(struct pools *pools, struct message *message)
     }
     at->asked_ms = 0;
     server_attach(server, pools->reactor, &pool_server_events);
+    server->applied = settings_get(pools->settings, &server->carried);
+    params_clear(&server->carried);
+    server->dirty |= !server->applied;
     place_server(server, at, PLACE_BUSY);
     pool_offer(server);
     pool_node_serve(at);

@@ -13,6 +13,7 @@ struct ledger {
     uint32_t refs; /* under the table's lock */
     struct node_live *node;
     _Atomic uint32_t connections, waiting;
+    _Atomic bool reads_sequences;
     UT_hash_handle hh;
     size_t key_len;
     char key[]; /* cluster NUL database NUL user NUL address of the node's record */
@@ -121,4 +122,14 @@ void ledger_waiting(struct ledger *ledger, int change)
 uint32_t ledger_waiting_count(const struct ledger *ledger)
 {
     return atomic_load_explicit(&ledger->waiting, memory_order_relaxed);
+}
+
+void ledger_set_reads_sequences(struct ledger *ledger)
+{
+    atomic_store_explicit(&ledger->reads_sequences, true, memory_order_relaxed);
+}
+
+bool ledger_reads_sequences(const struct ledger *ledger)
+{
+    return atomic_load_explicit(&ledger->reads_sequences, memory_order_relaxed);
 }

@@ -30,5 +30,8 @@ uint32_t ledger_connections(const struct ledger *ledger);
 /* Claims that wait in all workers: raised and lowered by the workers. */
 void ledger_waiting(struct ledger *ledger, int change);
 uint32_t ledger_waiting_count(const struct ledger *ledger);
+/* Somebody has asked for currval() or lastval(); stays so. */
+void ledger_set_reads_sequences(struct ledger *ledger);
+bool ledger_reads_sequences(const struct ledger *ledger);
 
 #endif

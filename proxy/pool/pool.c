@@ -17,7 +17,8 @@ bool pools_open(struct pools *pools, struct reactor *reactor, uint32_t worker, s
     pools->runtime = runtime_ref(runtime);
     pools->topologies = calloc(runtime->config->n_clusters + 1, sizeof *pools->topologies);
     pools->prepared = prepared_registry_new(worker);
-    return pools->topologies && pools->prepared;
+    pools->settings = settings_table_new();
+    return pools->topologies && pools->prepared && pools->settings;
 }
 
 static void pool_free(struct pool *pool)
@@ -74,6 +75,7 @@ void pools_close(struct pools *pools)
         topology_unref(pools->topologies[i]);
     free(pools->topologies);
     prepared_registry_free(pools->prepared);
+    settings_table_free(pools->settings);
     runtime_unref(pools->runtime);
 }
 

@@ -45,6 +45,7 @@ struct claim {
     struct server *server;   /* granted */
     bool queued;
     const struct params *native; /* wanted startup settings of the connection itself; NULL = none */
+    uint64_t writer;             /* best the one whose `writer` this is; 0: any */
     uint64_t since_us;           /* clock_now_us */
     struct claim *prev, *next;
 };
@@ -56,6 +57,7 @@ struct pools {
     struct runtime *runtime;      /* the newest; one reference */
     struct topology **topologies; /* as runtime->config->clusters; NULL until known */
     struct prepared_registry *prepared;
+    struct settings_table *settings;
     struct mailbox *control;      /* for hints; may be NULL */
     struct mailbox *const *peers; /* the workers' mailboxes, by worker */
     uint32_t n_peers;

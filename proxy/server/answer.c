@@ -17,8 +17,12 @@
 
 static void deliver(struct server *server, const struct answer *answer)
 {
-    if (!answer->hidden && server->user_events)
+    if (!server->user_events)
+        return;
+    if (!answer->hidden)
         server->user_events->on_answer(server->user, server, answer);
+    else if (answer->inquiry && answer->type == BACKEND_DATA_ROW)
+        server->user_events->on_inquiry(server->user, server, answer);
 }
 
 static void bad_message(struct server *server, char type)
@@ -144,6 +148,7 @@ static void on_message(struct server *server, const struct frame *frame, struct 
 {
     struct expect *head = expect_head(&server->expect);
     answer->hidden = head && head->hidden;
+    answer->inquiry = answer->hidden && head->kind == EXPECT_QUERY && head->about == INJECTED_INQUIRY;
     char type = frame->type;
     if (type == BACKEND_PARAMETER_STATUS || type == BACKEND_NOTIFICATION) {
         struct slice name, value;
@@ -209,7 +214,8 @@ static size_t pass_on(struct server *server, const char *bytes, size_t len)
         .bytes = bytes,
         .len = part,
         .last = server->passing == 0,
-        .hidden = server->passing_hidden};
+        .hidden = server->passing_hidden,
+        .inquiry = server->passing_inquiry};
     struct expect *head = expect_head(&server->expect);
     if (answer.last && head && ends(head, answer.type))
         expect_pop(&server->expect);
@@ -243,6 +249,7 @@ static size_t one(struct server *server, const char *bytes, size_t len)
     }
     on_message(server, &frame, &answer);
     server->passing_hidden = answer.hidden;
+    server->passing_inquiry = answer.inquiry;
     return answer.len;
 }
 

@@ -31,7 +31,7 @@ struct expect {
     uint8_t kind;
     bool hidden;    /* the answer is not for the client */
     char local;     /* EXPECT_LOCAL: the message type to give */
-    uint64_t about; /* the prepared statement's id, 0 = none */
+    uint64_t about; /* the prepared statement's id, 0 = none; of a hidden EXPECT_QUERY: enum injected */
 };
 
 struct expect_queue {

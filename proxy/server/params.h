@@ -13,7 +13,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#define PARAMS_BYTES_MAX (16 * 1024)
+#define PARAMS_BYTES_MAX (1024 * 1024)
 
 struct params {
     char *block; /* name NUL value NUL name NUL value NUL ... */

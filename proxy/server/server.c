@@ -136,7 +136,7 @@ static size_t on_login_data(struct server *server, const char *bytes, size_t len
     case LOGIN_READY:
         if (login_connect_query(server->login)) {
             server->state = SERVER_SETUP;
-            server_inject_query(server, login_connect_query(server->login));
+            server_inject_query(server, login_connect_query(server->login), INJECTED_PREFIX);
         } else {
             became_idle(server);
         }
@@ -186,7 +186,7 @@ static void free_server(void *object)
     expect_fini(&server->expect);
     params_fini(&server->params);
     params_fini(&server->native);
-    params_fini(&server->applied);
+    params_fini(&server->carried);
     statements_fini(&server->statements);
     node_live_unref(server->node);
     explicit_bzero(server->key, sizeof server->key);
@@ -241,6 +241,7 @@ void server_close(struct server *server)
             stream_write(&server->stream, "X\0\0\0\4", 5);
     server->state = SERVER_CLOSED;
     server->user_events = NULL;
+    settings_replace(&server->applied, NULL);
     stream_close(&server->stream);
     reactor_bury(server->reactor, server, free_server);
 }
@@ -279,14 +280,15 @@ void server_send(struct server *server, const void *bytes, size_t len)
     stream_write(&server->stream, bytes, len);
 }
 
-bool server_inject_query(struct server *server, const char *query)
+bool server_inject_query(struct server *server, const char *query, enum injected injected)
 {
     char head[8];
     size_t len = strlen(query) + 1;
     struct builder builder = builder_of(head, sizeof head);
     builder_begin(&builder, FRONTEND_QUERY);
     if (!builder_end_plus(&builder, len) ||
-        !expect_push(&server->expect, (struct expect){.kind = EXPECT_QUERY, .hidden = true}))
+        !expect_push(
+            &server->expect, (struct expect){.kind = EXPECT_QUERY, .hidden = true, .about = injected}))
         return false;
     stream_write(&server->stream, head, builder.len);
     stream_write(&server->stream, query, len);
@@ -299,11 +301,12 @@ void server_reset(struct server *server)
     assert(server->state == SERVER_IDLE && !server->user_events);
     server->state = SERVER_RESETTING;
     server->deadline_ms = uv_now(server->reactor->loop) + RESET_TIMEOUT_MS;
-    bool sent = (server->tx_status == 'I' || server_inject_query(server, "ROLLBACK")) &&
-                server_inject_query(server, "DISCARD ALL");
+    bool sent = (server->tx_status == 'I' || server_inject_query(server, "ROLLBACK", INJECTED_PREFIX)) &&
+                server_inject_query(server, "DISCARD ALL", INJECTED_PREFIX);
     statements_clear(&server->statements);
-    params_clear(&server->applied);
+    settings_replace(&server->applied, NULL);
     server->dirty = false;
+    server->writer = 0;
     if (!sent) {
         struct error error;
         error_set(&error, SQLSTATE_OUT_OF_MEMORY, "out of memory");
@@ -326,6 +329,9 @@ void server_detach(struct server *server)
     assert(server_is_movable(server));
     stream_detach(&server->stream);
     server->reactor = NULL;
+    if (server->applied && !params_copy(&server->carried, &server->applied->params))
+        server->dirty = true;
+    settings_replace(&server->applied, NULL);
 }
 
 void server_attach(struct server *server, struct reactor *reactor, const struct server_owner_events *events)

@@ -18,6 +18,7 @@
 #include "proxy/auth/secret.h"
 #include "proxy/server/expect.h"
 #include "proxy/server/params.h"
+#include "proxy/server/settings.h"
 #include "proxy/server/statements.h"
 #include "proxy/stream/stream.h"
 #include "proxy/wire/backend.h"
@@ -46,12 +47,19 @@ struct answer {
     size_t len;
     bool first, last; /* of a message that comes in parts; both true when whole (or a run of rows) */
     bool hidden;      /* belongs to an injected request: not for the client */
+    bool inquiry;     /* ... of INJECTED_INQUIRY */
     bool copy_ended;  /* CopyInResponse: the client has sent all data already */
     char status;      /* ReadyForQuery */
     const struct backend_error *error; /* ErrorResponse and NoticeResponse that were whole */
 };
 
 struct server;
+
+/* Requests of rolecall's own among those of a session. */
+enum injected {
+    INJECTED_PREFIX, /* its rows are of no interest */
+    INJECTED_INQUIRY /* its rows are for the user: on_inquiry */
+};
 
 struct server_owner_events {
     void (*on_ready)(struct server *server);
@@ -63,6 +71,8 @@ struct server_user_events {
     void (*on_answer)(void *user, struct server *server, const struct answer *answer);
     void (*on_raw)(void *user, struct server *server, const char *bytes, size_t len);
     void (*on_drained)(void *user, struct server *server);
+    /* A DataRow of INJECTED_INQUIRY, or a part of one. */
+    void (*on_inquiry)(void *user, struct server *server, const struct answer *answer);
     /* An injected query is through (server.prefix_failed tells how). */
     void (*on_prefix_done)(void *user, struct server *server);
 };
@@ -101,17 +111,20 @@ struct server {
     struct expect_queue expect;
     size_t passing; /* bytes of the current large message still to come */
     char passing_type;
-    bool passing_hidden;
+    bool passing_hidden, passing_inquiry;
     bool shutdown_warned;   /* WARNING 57P01 / 57P02 was seen */
     char fatal_sqlstate[6]; /* of a FATAL; "" = none */
     bool prefix_failed;     /* an injected query was answered by an error */
     struct error prefix_error;
 
-    struct params params;  /* ParameterStatus, as the node last said */
-    struct params native;  /* startup settings that it was opened with */
-    struct params applied; /* settings put in place by us */
+    struct params params;           /* ParameterStatus, as the node last said */
+    struct params native;           /* startup settings that it was opened with */
+    const struct settings *applied; /* settings put in place since; one reference; NULL: none */
+    struct params carried;          /* the same while it moves between workers */
     struct statements statements;
-    bool dirty; /* session state may be left on it: reset before anybody else uses it */
+    bool dirty;      /* session state may be left on it: reset before anybody else uses it */
+    bool spent;      /* state is left on it that no reset takes away: nobody else uses it */
+    uint64_t writer; /* the session whose work may have left values of sequences here; 0: nobody's */
 
     uint32_t key_pid;
     size_t key_len;
@@ -148,7 +161,7 @@ void server_unlink(struct server *server);
 /* Sends bytes that were already accounted for with expect_push. */
 void server_send(struct server *server, const void *bytes, size_t len);
 /* Sends an injected simple query whose answer is hidden. */
-bool server_inject_query(struct server *server, const char *query);
+bool server_inject_query(struct server *server, const char *query, enum injected injected);
 /* Cleans an unlinked server: ROLLBACK when in a transaction, DISCARD ALL; on_ready follows. */
 void server_reset(struct server *server);
 

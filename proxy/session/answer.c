@@ -6,6 +6,8 @@
  * error until then is not final, the primary is asked instead and the client sees one answer. Failure: FATAL
  * errors are not forwarded, since the session lives on; lost.c decides when the connection ends.
  */
+#include "proxy/session/inquiry.h"
+#include "proxy/session/sequence.h"
 #include "proxy/session/session.h"
 
 #include "conf/base/log.h"
@@ -113,12 +115,12 @@ static void discard_state(struct session *session, struct server *server)
     names_clear(&session->names, session->all->pools.prepared);
     session->unnamed.len = 0;
     session->unnamed_stamp = 0;
-    params_clear(&server->applied);
+    session->id = session->all->stamp++;
     statements_clear(&server->statements);
     server->dirty = false;
-    if (session->pins)
-        count_down(&session->all->counters.pinned);
-    session->pins = 0;
+    server->writer = 0;
+    server->spent |= (session->pins & (PIN_LOAD | PIN_FUNCTION)) != 0;
+    session_unpin(session, session->pins);
 }
 
 static void settle_epochs(struct session *session, const struct server *server)
@@ -183,6 +185,7 @@ void answer_finish(struct session *session, char status)
         REASON_FUNCTION_UNKNOWN) /* it may have changed the session: nobody else meets that */
         server->dirty = true;
     settle_epochs(session, server);
+    sequence_settle(session, server);
     settle_transaction(session, status);
     if (request->error_seen && request->flush_as_sync)
         session->skip_to_sync = true;
@@ -256,16 +259,39 @@ static void on_error(struct session *session, struct server *server, const struc
     session_write(session, answer->bytes, answer->len);
 }
 
+/* What the client has not heard of yet: parameters that are other than before the request. */
+static void write_changes(struct session *session, const struct server *server)
+{
+    const char *name, *value;
+    for (uint32_t at = 0; params_next(&server->params, &at, &name, &value);) {
+        const char *before = params_get(&session->request->before, name);
+        bool hidden = session_is_split(session) && strcmp(name, "in_hot_standby") == 0;
+        if (!hidden && (!before || strcmp(before, value) != 0))
+            session_parameter(session, name, value);
+    }
+}
+
+static void give_ready(struct session *session, struct server *server, char status)
+{
+    commit_to_client(session);
+    if (session->request->compares)
+        write_changes(session, server);
+    session_ready_for_query(session, status);
+    answer_finish(session, status);
+}
+
 static void on_ready(struct session *session, struct server *server, const struct answer *answer)
 {
     if (session->request->retrying) {
         retry_now(session);
         return;
     }
-    commit_to_client(session);
-    session_write(session, answer->bytes, answer->len);
-    if (server->expect.count == 0)
-        answer_finish(session, answer->status);
+    if (server->expect.count > 0) {
+        commit_to_client(session);
+        session_write(session, answer->bytes, answer->len);
+    } else if (!inquiry_begin(session, server, answer->status)) {
+        give_ready(session, server, answer->status);
+    }
 }
 
 /* The node says that it is not what it was taken for. */
@@ -287,7 +313,7 @@ static bool is_suppressed(struct session *session, struct server *server, const 
     if (slice_is(name, "standard_conforming_strings"))
         session->escape_strings = slice_is(value, "off");
     if (!slice_is(name, "in_hot_standby"))
-        return false;
+        return session->request->compares;
     hint_of_standby(session, server, value);
     return session_is_split(session);
 }
@@ -306,8 +332,12 @@ static void on_answer(void *user, struct server *server, const struct answer *an
     }
     if (request->retrying || is_suppressed(session, server, answer))
         return;
-    if (answer->type == BACKEND_COMMAND_COMPLETE)
+    if (answer->type == BACKEND_COMMAND_COMPLETE) {
         request->completed = true;
+        if (session->inquiry)
+            inquiry_saw_tag(
+                session, slice_of(answer->bytes + FRAME_HEADER_LEN, answer->len - FRAME_HEADER_LEN - 1));
+    }
     if (answer->type == BACKEND_PARSE_COMPLETE)
         request->parses_done++;
     else if (answer->type == BACKEND_CLOSE_COMPLETE)
@@ -357,6 +387,12 @@ static void on_prefix_done(void *user, struct server *server)
         welcome_on_server(session, server);
         return;
     }
+    char status;
+    if (inquiry_is_asking(session)) {
+        if (inquiry_on_done(session, server, &status))
+            give_ready(session, server, status);
+        return;
+    }
     if (server->prefix_failed) {
         struct error error = server->prefix_error;
         session_fatal(session, error.sqlstate, "%s", error.text);
@@ -368,5 +404,14 @@ static void on_prefix_done(void *user, struct server *server)
     }
 }
 
-const struct server_user_events answer_events = {
-    .on_answer = on_answer, .on_raw = on_raw, .on_drained = on_drained, .on_prefix_done = on_prefix_done};
+static void on_inquiry(void *user, struct server *server, const struct answer *answer)
+{
+    (void)server;
+    inquiry_on_row(user, answer);
+}
+
+const struct server_user_events answer_events = {.on_answer = on_answer,
+    .on_raw = on_raw,
+    .on_drained = on_drained,
+    .on_inquiry = on_inquiry,
+    .on_prefix_done = on_prefix_done};

@@ -7,6 +7,7 @@
  * Parse, Describe and Close binds nothing: it is sent as a Sync whose ReadyForQuery the client does not see.
  * Failure: what is not protocol 3 is FATAL 08P01; nothing of it has reached a server.
  */
+#include "proxy/session/inquiry.h"
 #include "proxy/session/session.h"
 
 #include <assert.h>
@@ -51,6 +52,7 @@ void request_reset(struct session *session)
     free(request->special);
     buffer_release(&request->bytes, &all->spares);
     buffer_release(&request->withheld, &all->spares);
+    params_fini(&request->before);
     request->next_spare = all->spare_requests;
     all->spare_requests = request;
     session->request = all->no_request;
@@ -67,6 +69,7 @@ static void merge(struct request *request, const struct classification *class, u
     }
     request->flags |= class->flags;
     request->pins |= class->pins;
+    request->frees |= class->frees;
     request->statements += class->statements;
     request->shape = (request->shape ^ shape) * 0x9E3779B97F4A7C15u;
 }
@@ -87,18 +90,13 @@ static const struct catalogue *catalogue_of(struct session *session)
     return sessions_catalogue(session->all, session->known);
 }
 
-/* A RESET changes nothing in a session that has set nothing: it is no reason to keep the server. */
-static void note_special(struct session *session, struct classification *class, struct slice text)
+static void note_special(struct session *session, const struct classification *class, struct slice text)
 {
     if (class->class == STATEMENT_READ)
         return;
     if (class->statements == 1)
         special_note(session, text);
-    if ((class->pins & PIN_SETTING) && !(session->pins & PIN_SETTING) &&
-        special_only_resets(text, !session->escape_strings)) {
-        class->pins &= ~(uint32_t)PIN_SETTING;
-        session->request->resets = true;
-    }
+    inquiry_note(session, class, text);
 }
 
 static void class_text(struct session *session, struct slice text)
@@ -163,7 +161,8 @@ static bool on_named_parse(struct session *session, const struct frontend_parse 
         return false;
     }
     struct prepared *prepared =
-        prepared_get(registry, session->space, parse->query, parse->n_types, parse->types);
+        prepared_get(registry, inquiry_unsure(session) ? session->all->stamp++ : session->space, parse->query,
+            parse->n_types, parse->types);
     if (!prepared)
         return false;
     class_prepared(session, prepared);

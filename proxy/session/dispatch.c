@@ -5,6 +5,9 @@
  * A statement that the server does not hold is parsed there first (hidden); one that it holds already is
  * answered by rolecall (EXPECT_LOCAL). What goes out is entered into the server's account of what it owes.
  */
+#include "proxy/session/inquiry.h"
+#include "proxy/session/prefix.h"
+#include "proxy/session/sequence.h"
 #include "proxy/session/session.h"
 
 #include "proxy/server/answer.h"
@@ -14,72 +17,6 @@
 #include <string.h>
 
 #define HEAD_MAX 512
-
-/* ---- settings ---- */
-
-static void add_quoted(struct buffer *sql, struct buffer_spares *spares, const char *text)
-{
-    buffer_append(sql, spares, "E'", 2);
-    for (; *text; text++) {
-        if (*text == '\'' || *text == '\\')
-            buffer_append(sql, spares, text, 1);
-        buffer_append(sql, spares, text, 1);
-    }
-    buffer_append(sql, spares, "'", 1);
-}
-
-static void add_setting(struct buffer *sql, struct buffer_spares *spares, const char *name, const char *value)
-{
-    const char *begin = sql->len ? ",pg_catalog.set_config(" : "SELECT pg_catalog.set_config(";
-    buffer_append(sql, spares, begin, strlen(begin));
-    add_quoted(sql, spares, name);
-    buffer_append(sql, spares, ",", 1);
-    add_quoted(sql, spares, value);
-    buffer_append(sql, spares, ",false)", 7);
-}
-
-static bool is_applied(const struct params *applied, const char *name, const char *value)
-{
-    const char *now = params_get(applied, name);
-    return now && strcmp(now, value) == 0;
-}
-
-/* Settings of an earlier session that this one does not have go back to their defaults. */
-static void add_resets(struct buffer *sql, struct buffer_spares *spares, const struct params *applied,
-    const struct params *wanted)
-{
-    const char *name, *value;
-    for (uint32_t at = 0; params_next(applied, &at, &name, &value);) {
-        if (params_get(wanted, name))
-            continue;
-        buffer_append(sql, spares, "RESET \"", 7);
-        for (const char *c = name; *c; c++)
-            buffer_append(sql, spares, *c == '"' ? "\"\"" : c, *c == '"' ? 2 : 1);
-        buffer_append(sql, spares, "\";", 2);
-    }
-}
-
-bool dispatch_settings(struct session *session, struct server *server)
-{
-    static const struct params none;
-    const struct params *wanted = server->native.len ? &none : &session->settings;
-    if (server->tx_status == 'E' || params_equal(&server->applied, wanted))
-        return false;
-    struct buffer_spares *spares = &session->all->spares;
-    struct buffer resets = {0}, sql = {0};
-    const char *name, *value;
-    add_resets(&resets, spares, &server->applied, wanted);
-    for (uint32_t at = 0; params_next(wanted, &at, &name, &value);)
-        if (!is_applied(&server->applied, name, value))
-            add_setting(&sql, spares, name, value);
-    buffer_append(&resets, spares, sql.data, sql.len);
-    buffer_append(&resets, spares, "", 1);
-    bool sent = resets.len > 1 && server_inject_query(server, resets.data);
-    params_copy(&server->applied, wanted);
-    buffer_release(&sql, spares);
-    buffer_release(&resets, spares);
-    return sent;
-}
 
 /* ---- prepared statements ---- */
 
@@ -395,6 +332,27 @@ void session_pin(struct session *session, uint32_t pins)
     session->pins |= pins;
 }
 
+void session_unpin(struct session *session, uint32_t pins)
+{
+    if (session->pins && !(session->pins & ~pins))
+        count_down(&session->all->counters.pinned);
+    session->pins &= ~pins;
+}
+
+void request_pin(struct session *session)
+{
+    session_pin(session, session->request->pins & ~(uint32_t)(PIN_ASKABLE | PIN_SEQUENCE));
+}
+
+/* What a RESET gives back is known when it is over: until then the client hears of no parameter. */
+static void compare_parameters(struct session *session, const struct server *server)
+{
+    struct request *request = session->request;
+    bool resets = request->flags & (STATEMENT_RESETS | STATEMENT_SETS_ANY);
+    if (resets && !settings_is_empty(session_base(session)))
+        request->compares = params_copy(&request->before, &server->params);
+}
+
 void request_arrives(struct session *session, struct server *server)
 {
     if (session->request->sent)
@@ -429,10 +387,11 @@ void dispatch_request(struct session *session, struct server *server)
     if (!request->in_transaction)
         request->exclude = 0;
     request_arrives(session, server);
-    session_pin(session, request->pins);
+    request_pin(session);
     server->shutdown_warned = false;
-    dispatch_settings(session, server);
-    if (!send_all(session, server)) {
+    prefix_settings(session, server);
+    compare_parameters(session, server);
+    if (!sequence_guard(session, server) || !send_all(session, server)) {
         session_fatal(session, SQLSTATE_PROTOCOL_VIOLATION, "malformed request");
         return;
     }

@@ -6,6 +6,7 @@
  * failed until ROLLBACK, without a server. What may have been committed is 08007. Pinned sessions end with
  * 57P01.
  */
+#include "proxy/session/inquiry.h"
 #include "proxy/session/local.h"
 #include "proxy/session/session.h"
 
@@ -130,6 +131,8 @@ static bool is_recovery_conflict(const struct session *session)
 static enum outcome outcome_of(const struct session *session, const struct server *server)
 {
     const struct request *request = session->request;
+    if (server->prefix_failed) /* exit_on_error: nothing of it was run */
+        return OUTCOME_RERUN;
     bool at_client = request->committed;
     bool handed_over = server->stream.out.len == 0 && request->complete && session->passing == 0;
     if (request->in_transaction && !(request->flags & STATEMENT_COMMIT))
@@ -171,6 +174,7 @@ static void report(struct session *session, enum outcome outcome, const char *no
         session_fatal(session, SQLSTATE_CANNOT_CONNECT_NOW, "the connection to node %s was lost", node);
         return;
     }
+    inquiry_free(session);
     if (outcome == OUTCOME_UNKNOWN) {
         count(&session->all->counters.unknown_outcomes);
         snprintf(text, sizeof text,
@@ -209,6 +213,13 @@ void lost_server(
         if (session->request->class != STATEMENT_READ)
             raise_write_epoch(session);
     }
+    if (inquiry_is_asking(session)) { /* all is done but for what it left in the session */
+        session_ready_for_query(session, server->tx_status);
+        session_fatal(session, SQLSTATE_ADMIN_SHUTDOWN,
+            "the connection to node %s was lost, and with it what this session has set (%s)", node,
+            error->text);
+        return;
+    }
     if (session->pins) {
         session_fatal(session, SQLSTATE_ADMIN_SHUTDOWN,
             "the connection to node %s was lost, and with it this session's state (%s)", node, error->text);
@@ -217,6 +228,7 @@ void lost_server(
     if (session->state == SESSION_IDLE) {
         if (session->tx_status == 'I')
             return; /* session pooling: another server takes its place */
+        inquiry_free(session);
         session->lost = LOST_PENDING;
         session->tx_status = 'E';
         raise_write_epoch(session);
@@ -230,6 +242,12 @@ void lost_server(
         : outcome == OUTCOME_UNKNOWN ? "unknown"
                                      : "rolled_back");
     bool welcome = session->request->kind == REQUEST_WELCOME;
+    bool settled =
+        !server->prefix_failed || strcmp(server->prefix_error.sqlstate, SQLSTATE_QUERY_CANCELED) == 0;
+    if (!settled) { /* what must precede the request cannot be put in place anywhere */
+        session_fatal(session, server->prefix_error.sqlstate, "%s", server->prefix_error.text);
+        return;
+    }
     if ((welcome || outcome == OUTCOME_RERUN) && session->request->reruns < RERUNS_MAX)
         rerun(session, server->node);
     else

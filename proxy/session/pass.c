@@ -5,6 +5,7 @@
  * Large messages pass in parts; only a Bind's head is rewritten. Backpressure: when the server does not take
  * more, the client's stream is held until it has drained.
  */
+#include "proxy/session/inquiry.h"
 #include "proxy/session/session.h"
 
 #include "proxy/server/answer.h"
@@ -36,11 +37,15 @@ static bool owe(struct server *server, enum expect_kind kind)
     return expect_push(&server->expect, (struct expect){.kind = (uint8_t)kind});
 }
 
-/* The effects of a text that is never seen whole are not known: the session keeps its server. */
-static void pin_unknown(struct session *session, uint32_t pins)
+/* The effects of a text that is never seen whole are not known: the server is asked for them. */
+static void note_unknown(struct session *session)
 {
-    session_pin(session, pins);
-    session->request->flags |= STATEMENT_COMMIT | STATEMENT_MULTIPLE | STATEMENT_DDL;
+    const struct classification unknown = {.class = STATEMENT_WRITE,
+        .reason = REASON_COPY,
+        .flags = STATEMENT_COMMIT | STATEMENT_MULTIPLE | STATEMENT_DDL | STATEMENT_CALL | STATEMENT_SURVEY |
+                 STATEMENT_SETS_ANY | STATEMENT_SETS_PARSING};
+    session->request->flags |= unknown.flags;
+    inquiry_note(session, &unknown, slice_of("", 0));
 }
 
 /* The head of a Bind whose parameters are too large to collect. */
@@ -73,8 +78,10 @@ static size_t pass_large(
         session->unnamed.len = 0; /* too large to keep: the session is pinned to where it is */
         server->statements.unnamed = session->unnamed_stamp = session->all->stamp++;
     }
+    if (type == FRONTEND_PARSE) /* its name is known to this server only */
+        session_pin(session, PIN_UNKNOWN);
     if (type == FRONTEND_PARSE || query)
-        pin_unknown(session, PIN_UNKNOWN | (type == FRONTEND_PARSE ? PIN_PREPARE : 0));
+        note_unknown(session);
     if (query || type == FRONTEND_PARSE)
         owe(server, query ? EXPECT_QUERY : EXPECT_PARSE);
     else if (type != FRONTEND_COPY_DATA)
@@ -144,7 +151,7 @@ size_t streaming_on_data(struct session *session, const char *bytes, size_t len)
         return frame.total < REACTOR_READ_BUFFER / 2 ? 0 : pass_large(session, server, &frame, len);
     if (!collect_note(session, &frame))
         return len;
-    session_pin(session, session->request->pins);
+    request_pin(session);
     if (!dispatch_message(session, server, &frame))
         return violation(session, len);
     if (frame.type == FRONTEND_SYNC || frame.type == FRONTEND_QUERY || frame.type == FRONTEND_FUNCTION_CALL) {

@@ -150,7 +150,7 @@ void relay_claim(struct session *session, const struct topology_node *node)
         .node = node,
         .tls = all->pools.runtime->cluster_tls[index],
         .tls_required = cluster->tls.mode > TLS_ALLOW,
-        .settings = &session->settings,
+        .settings = &session->startup->params,
         .replication = replication[session->replication],
         .connect_timeout_ms = cluster->server_connect_timeout_ms,
         .login_timeout_ms = cluster->server_login_timeout_ms,

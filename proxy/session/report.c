@@ -67,7 +67,9 @@ static void tell_session(const struct session *session, struct session_report *o
     copy_name(out->user, session->user);
     copy_name(out->database, session->database);
     copy_name(out->listener, session->listener->name);
-    copy_name(out->application_name, params_get(&session->settings, "application_name"));
+    copy_name(out->application_name, settings_value(session->settings, "application_name")
+                                         ? settings_value(session->settings, "application_name")
+                                         : settings_value(session->startup, "application_name"));
     copy_name(out->node, server ? server->node->name : NULL);
     copy_address(&out->peer, &session->peer);
 }

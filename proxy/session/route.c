@@ -115,8 +115,7 @@ static bool may_read(struct session *session, enum reason *reason)
         return false;
     }
     if (request->class == STATEMENT_TRANSACTION && request->statements == 1 &&
-        (request->flags & STATEMENT_BEGIN_READ_ONLY) &&
-        !params_get(&session->settings, "default_transaction_isolation")) {
+        (request->flags & STATEMENT_BEGIN_READ_ONLY) && !session->settings->isolated) {
         *reason = REASON_READ_ONLY_TRANSACTION;
         return true;
     }
@@ -184,8 +183,9 @@ static void note_retriable(struct session *session, const struct topology_node *
 static void claim(struct session *session, const struct topology_node *node)
 {
     const struct params *native =
-        session->limits->pool == POOL_SESSION || session->request->kind == REQUEST_RELAY ? &session->settings
-                                                                                         : NULL;
+        session->limits->pool == POOL_SESSION || session->request->kind == REQUEST_RELAY
+            ? &session->startup->params
+            : NULL;
     note_retriable(session, node);
     if (session->state != SESSION_WAITING) {
         session_move(session, SESSION_WAITING);
@@ -196,6 +196,7 @@ static void claim(struct session *session, const struct topology_node *node)
         relay_claim(session, node);
         return;
     }
+    session->claim.writer = session->request->pins & PIN_SEQUENCE ? session->id : 0;
     if (pool_claim(session->pool, node, native, &session->claim))
         dispatch_request(session, session->claim.server);
 }

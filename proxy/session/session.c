@@ -8,6 +8,8 @@
  */
 #include "proxy/session/session.h"
 
+#include "proxy/session/inquiry.h"
+
 #include "conf/base/log.h"
 
 #include <assert.h>
@@ -229,13 +231,15 @@ struct session *session_new(struct sessions *all)
     session->claim.events = &route_claim_events;
     session->claim.user = session;
     session->request = all->no_request;
+    session->startup = settings_ref(all->no_settings);
+    session->settings = settings_ref(all->no_settings);
+    session->id = all->stamp++;
     return session;
 }
 
 static void free_session(void *object)
 {
     struct session *session = object;
-    params_fini(&session->settings);
     free(session->user);
     runtime_unref(session->runtime);
     free(session->parked);
@@ -258,9 +262,8 @@ static void leave_server(struct session *session)
         return;
     struct server *server = session->claim.server;
     bool busy = session->state == SESSION_RELAY || session->request->sent || server->expect.count > 0;
-    /* DISCARD ALL leaves the temporary schema behind, which others could tell: such a connection is not used
-     * again. */
-    busy |= (session->pins & PIN_TEMPORARY) != 0;
+    /* DISCARD ALL takes none of this away, or leaves what others could tell. */
+    busy |= (session->pins & (PIN_TEMPORARY | PIN_LOAD | PIN_FUNCTION)) != 0;
     request_leaves(session, server);
     if (session->pins || session->limits->pool == POOL_SESSION)
         server->dirty = true;
@@ -305,6 +308,13 @@ void session_close(struct session *session, const char *reason)
     request_reset(session);
     names_clear(&session->names, all->pools.prepared);
     buffer_release(&session->unnamed, &all->spares);
+    inquiry_free(session);
+    settings_replace(&session->startup, NULL);
+    settings_replace(&session->settings, NULL);
+    if (session->asked)
+        params_fini(session->asked);
+    free(session->asked);
+    session->asked = NULL;
     auth_free(session->auth);
     session->auth = NULL;
     if (session->pool)

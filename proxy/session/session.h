@@ -75,7 +75,7 @@ struct request {
     bool has_execute, has_unnamed_parse;
     enum statement_class class;
     enum reason reason;
-    uint32_t flags, pins; /* of all statements in it */
+    uint32_t flags, pins, frees; /* of all statements in it */
     uint32_t statements;
     uint64_t shape;                    /* hash for the memory of refused shapes */
     struct special_statement *special; /* owned; NULL unless the request is one */
@@ -96,16 +96,16 @@ struct request {
     bool force_primary;
     bool sent;           /* handed to a server */
     bool in_transaction; /* it began inside one */
-    bool resets; /* gives settings back that the session has not changed: what the login asked for is put in
-                    place again */
-    bool error_seen; /* an ErrorResponse was forwarded */
-    bool copy_ended; /* CopyDone or CopyFail was passed on */
-    bool copy_done;  /* CopyDone was passed on */
-    bool copying;    /* COPY FROM STDIN was begun */
+    bool error_seen;     /* an ErrorResponse was forwarded */
+    bool copy_ended;     /* CopyDone or CopyFail was passed on */
+    bool copy_done;      /* CopyDone was passed on */
+    bool copying;        /* COPY FROM STDIN was begun */
     uint32_t parses_done, closes_done;
     uint64_t exclude; /* nodes tried */
     uint32_t reruns;
     struct buffer withheld;
+    bool compares; /* ParameterStatus is told at the end, as far as it differs from `before` */
+    struct params before;
     char fatal_sqlstate[6]; /* the server's last word, when it was FATAL */
 };
 
@@ -113,7 +113,8 @@ enum route_hint { HINT_ROUTE_NONE, HINT_ROUTE_PRIMARY, HINT_ROUTE_REPLICA }; /* 
 
 enum lost_state { LOST_NONE, LOST_PENDING, LOST_REPORTED }; /* an open transaction whose server is gone */
 
-struct auth; /* only during login */
+struct auth;    /* only during login */
+struct inquiry; /* inquiry.h */
 
 /* Where the client comes from. AF_UNIX has no address. */
 union peer {
@@ -139,8 +140,12 @@ struct session {
     bool ssl_asked, gss_asked;
     enum startup_replication replication;
 
-    char *user, *database;  /* as the client said; one block of memory */
-    struct params settings; /* startup settings to put in place on servers */
+    char *user, *database;           /* as the client said; one block of memory */
+    const struct settings *startup;  /* what it asked for when it began; one reference */
+    const struct settings *settings; /* what it has now outside of a transaction; one reference */
+    struct params *asked;            /* startup settings while the startup packet is read; else NULL */
+    struct inquiry *inquiry;         /* what the current transaction may have changed; NULL: nothing */
+    uint64_t id;                     /* unique in the process; new when its sequences' values are discarded */
     struct auth *auth;
     struct pool *pool;
     struct known_catalogue *known; /* of the pool's database */
@@ -192,6 +197,8 @@ void session_error(struct session *session, const char *sqlstate, const char *te
 void session_ready_for_query(struct session *session, char status);
 void session_notice(struct session *session, enum severity severity, const char *sqlstate, const char *text);
 void session_write(struct session *session, const void *bytes, size_t len);
+/* ParameterStatus */
+void session_parameter(struct session *session, const char *name, const char *value);
 void session_deadline(struct session *session, uint64_t in_ms); /* 0 = none */
 /* Forgets the request and goes on with what the client has sent meanwhile. */
 void session_next(struct session *session);
@@ -221,6 +228,9 @@ void welcome_leave(struct session *session);
 bool welcome_from_memory(struct session *session, bool stale_too);
 void welcomes_clear(struct sessions *sessions);
 
+/* What prepared statements are shared by, after the settings have changed. */
+void session_respace(struct session *session);
+
 /* collect.c */
 /* Classes a message of the extended protocol and applies it to the session's names. False closes the session.
  */
@@ -246,12 +256,13 @@ void request_leaves(struct session *session, struct server *server);
 void dispatch_request(struct session *session, struct server *server);
 /* Sends one client message on (rewritten if need be) and accounts for it. False closes the session. */
 void session_pin(struct session *session, uint32_t pins); /* enum pin: keeps its server */
+void session_unpin(struct session *session, uint32_t pins);
+/* Pins what the request leaves and nobody can ask for. */
+void request_pin(struct session *session);
 bool dispatch_message(struct session *session, struct server *server, const struct frame *frame);
 /* A Bind's head for a known or unknown statement; `rest` bytes follow. */
 bool dispatch_bind_head(
     struct session *session, struct server *server, const struct frontend_bind *bind, size_t rest);
-/* Puts settings in place; true when something was sent. */
-bool dispatch_settings(struct session *session, struct server *server);
 /* pass.c */
 size_t streaming_on_data(struct session *session, const char *bytes, size_t len);
 size_t copy_on_data(struct session *session, const char *bytes, size_t len);

@@ -14,7 +14,8 @@
 struct known_catalogue {
     struct catalogue *catalogue; /* NULL while asked for, or stale */
     uint64_t asked_ms;
-    bool stale_again; /* DDL was seen after the last question */
+    bool stale_again;     /* DDL was seen after the last question */
+    bool reads_sequences; /* as the last one said */
     char cluster[MESSAGE_NAME_MAX], database[MESSAGE_NAME_MAX];
     UT_hash_handle hh;
     size_t key_len;
@@ -33,7 +34,10 @@ bool sessions_open(
     sessions->random |= 1;
     if (!(sessions->no_request = calloc(1, sizeof *sessions->no_request)))
         return false;
-    return pools_open(&sessions->pools, reactor, worker, runtime);
+    if (!pools_open(&sessions->pools, reactor, worker, runtime))
+        return false;
+    sessions->no_settings = settings_none(sessions->pools.settings);
+    return true;
 }
 
 struct kept_limits {
@@ -79,6 +83,7 @@ void sessions_close(struct sessions *sessions)
         catalogue_unref(known->catalogue);
         free(known);
     }
+    settings_replace(&sessions->no_settings, NULL);
     pools_close(&sessions->pools);
     while (sessions->spare_requests) {
         struct request *request = sessions->spare_requests;
@@ -341,6 +346,11 @@ void sessions_on_catalogue_changed(struct sessions *sessions, const struct messa
         known_catalogue(sessions, message->catalogue_request.cluster, message->catalogue_request.database));
 }
 
+bool sessions_reads_sequences(const struct known_catalogue *known)
+{
+    return known && known->reads_sequences;
+}
+
 void sessions_catalogue_changed(struct sessions *sessions, size_t cluster, const char *database)
 {
     const char *name = sessions->pools.runtime->config->clusters[cluster].name;
@@ -356,5 +366,6 @@ void sessions_on_catalogue(struct sessions *sessions, struct catalogue *catalogu
         known_catalogue(sessions, catalogue_cluster(catalogue), catalogue_database(catalogue));
     catalogue_unref(known->catalogue);
     known->catalogue = catalogue;
+    known->reads_sequences = catalogue_reads_sequences(catalogue);
     sessions->catalogue_serial++;
 }

@@ -47,12 +47,13 @@ struct sessions {
     struct buffer_spares spares;
     struct request *no_request; /* what idle sessions point to: all zero, never written to */
     struct request *spare_requests;
-    struct kept_limits *limits; /* every combination in use, once */
-    uint64_t random;            /* state of the choice between replicas */
-    uint64_t stamp;             /* of unnamed statements; unique in the process */
-    uint64_t ticket;            /* of secret requests */
-    uint64_t earliest_ms;       /* no session has a deadline before this */
-    bool draining;              /* no new sessions; idle ones are ended */
+    struct kept_limits *limits;         /* every combination in use, once */
+    const struct settings *no_settings; /* the empty set; one reference */
+    uint64_t random;                    /* state of the choice between replicas */
+    uint64_t stamp;                     /* of unnamed statements; unique in the process */
+    uint64_t ticket;                    /* of secret requests */
+    uint64_t earliest_ms;               /* no session has a deadline before this */
+    bool draining;                      /* no new sessions; idle ones are ended */
     struct cancel_request *cancels;
     uint64_t cancel_failures_ms, cancel_failures;
     struct session_counters counters;
@@ -84,6 +85,8 @@ const struct limits *sessions_limits(struct sessions *sessions, const struct lim
 struct known_catalogue *sessions_know(struct sessions *sessions, size_t cluster, const char *database);
 /* Its catalogue, NULL while it is unknown or stale; asks for it then, and anew now and then. */
 const struct catalogue *sessions_catalogue(struct sessions *sessions, struct known_catalogue *known);
+/* Something in the database asks for currval or lastval, as far as is known. */
+bool sessions_reads_sequences(const struct known_catalogue *known);
 /* DDL went through: what is known of the database is stale until the control thread has read it again. */
 void sessions_catalogue_changed(struct sessions *sessions, size_t cluster, const char *database);
 

@@ -169,8 +169,6 @@ void special_settle(struct session *session, struct server *server)
 {
     const struct special_statement *special = session->request->special;
     struct prepared_registry *registry = session->all->pools.prepared;
-    if (session->request->resets)
-        params_clear(&server->applied);
     if (!special)
         return;
     switch (special->kind) {
@@ -185,9 +183,10 @@ void special_settle(struct session *session, struct server *server)
         names_clear(&session->names, registry);
         statements_clear(&server->statements);
         return;
-    case SPECIAL_RESET: params_remove(&server->applied, own_name(special)); return;
-    case SPECIAL_RESET_ALL: params_clear(&server->applied); return;
+    case SPECIAL_RESET:
+    case SPECIAL_RESET_ALL:
     case SPECIAL_NONE:
+    case SPECIAL_PREPARE:
     case SPECIAL_EXECUTE:
     case SPECIAL_OWN_SHOW:
     case SPECIAL_OWN_SET:

@@ -97,7 +97,8 @@ static bool add_setting(struct session *session, struct slice name, struct slice
     if (is_ignored(session->runtime->config, name))
         return true;
     if (name.len <= prefix || strncasecmp(name.data, own, prefix) != 0)
-        return params_set(&session->settings, name, value);
+        return (session->asked || (session->asked = calloc(1, sizeof *session->asked))) &&
+               params_set(session->asked, name, value);
     if (special_set(session, slice_of(name.data + prefix, name.len - prefix), value, &error))
         return true;
     session_fatal(session, error.sqlstate, "%s", error.text);

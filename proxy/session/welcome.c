@@ -6,6 +6,8 @@
  * on it, and what it then reports is passed on and remembered for a minute. During an outage what is
  * remembered serves beyond that, so that logins wait with their first statement instead of failing.
  */
+#include "proxy/session/inquiry.h"
+#include "proxy/session/prefix.h"
 #include "proxy/session/session.h"
 
 #include "conf/base/log.h"
@@ -44,7 +46,7 @@ static struct welcome *welcome_new(const struct session *session)
     size_t cluster = pool_cluster(session->pool);
     const char *database = pool_database(session->pool), *user = pool_user(session->pool);
     size_t d = strlen(database) + 1, u = strlen(user) + 1;
-    size_t key_len = sizeof cluster + 1 + d + u + session->settings.len;
+    size_t key_len = sizeof cluster + 1 + d + u + session->startup->params.len;
     struct welcome *welcome = calloc(1, sizeof *welcome + key_len);
     if (!welcome)
         abort();
@@ -54,8 +56,9 @@ static struct welcome *welcome_new(const struct session *session)
     *at++ = session->listener->route == ROUTE_REPLICA ? 'r' : 'p';
     memcpy(at, database, d);
     memcpy(at + d, user, u);
-    if (session->settings.len)
-        memcpy(at + d + u, session->settings.block, session->settings.len);
+    const struct params *startup = &session->startup->params;
+    if (startup->len)
+        memcpy(at + d + u, startup->block, startup->len);
     welcome->key_len = key_len;
     return welcome;
 }
@@ -77,17 +80,25 @@ static struct welcome *find(struct session *session, bool make)
 
 /* ---- the greeting ---- */
 
+void session_parameter(struct session *session, const char *name, const char *value)
+{
+    char head[8];
+    struct builder builder = builder_of(head, sizeof head);
+    size_t name_len = strlen(name) + 1, value_len = strlen(value) + 1;
+    builder_begin(&builder, BACKEND_PARAMETER_STATUS);
+    if (!builder_end_plus(&builder, name_len + value_len))
+        return;
+    session_write(session, head, builder.len);
+    session_write(session, name, name_len);
+    session_write(session, value, value_len);
+}
+
 static void write_parameters(struct session *session, const struct params *params)
 {
     const char *name, *value;
-    char out[PARAMS_BYTES_MAX + 64];
-    for (uint32_t at = 0; params_next(params, &at, &name, &value);) {
-        struct builder builder = builder_of(out, sizeof out);
-        if (session_is_split(session) && strcmp(name, "in_hot_standby") == 0)
-            value = "off";
-        if (backend_build_parameter_status(&builder, slice_from(name), slice_from(value)))
-            session_write(session, out, builder.len);
-    }
+    for (uint32_t at = 0; params_next(params, &at, &name, &value);)
+        session_parameter(
+            session, name, session_is_split(session) && strcmp(name, "in_hot_standby") == 0 ? "off" : value);
 }
 
 static void greet(struct session *session, const struct params *params)
@@ -151,7 +162,7 @@ void welcome_on_server(struct session *session, struct server *server)
     if (session->state != SESSION_ACTIVE) { /* just granted */
         session_move(session, SESSION_ACTIVE);
         request_arrives(session, server);
-        if (dispatch_settings(session, server))
+        if (prefix_settings(session, server))
             return;
     }
     if (server->prefix_failed)
@@ -166,7 +177,7 @@ static void add_host(struct session *session)
 {
     char host[INET6_ADDRSTRLEN] = "unix", name[128];
     unsigned port = 0;
-    const char *given = params_get(&session->settings, "application_name");
+    const char *given = session->asked ? params_get(session->asked, "application_name") : NULL;
     if (session->peer.any.sa_family == AF_INET) {
         const struct sockaddr_in *in = &session->peer.in;
         inet_ntop(AF_INET, &in->sin_addr, host, sizeof host);
@@ -177,7 +188,8 @@ static void add_host(struct session *session)
         port = ntohs(in6->sin6_port);
     }
     snprintf(name, sizeof name, "%s%s%s:%u", given ? given : "", given ? " - " : "", host, port);
-    params_set(&session->settings, slice_from("application_name"), slice_from(name));
+    if (session->asked || (session->asked = calloc(1, sizeof *session->asked)))
+        params_set(session->asked, slice_from("application_name"), slice_from(name));
 }
 
 static bool enter(struct session *session)
@@ -211,6 +223,12 @@ void welcome_leave(struct session *session)
     census_leave(CENSUS_USER, session->user);
 }
 
+void session_respace(struct session *session)
+{
+    session->space = (session->startup->parsing * 31 + session->settings->parsing) ^
+                     ((uint64_t)(uintptr_t)session->pool * 0x9E3779B97F4A7C15u);
+}
+
 static bool join(struct session *session, const struct secret *login_secret)
 {
     const struct config *config = session->runtime->config;
@@ -236,8 +254,23 @@ static bool join(struct session *session, const struct secret *login_secret)
     else if (login_secret->kind != SECRET_NONE && !(section && section->user))
         pool_set_secret(session->pool, login_secret);
     secret_wipe(&forced);
-    session->space =
-        params_hash(&session->settings) ^ ((uint64_t)(uintptr_t)session->pool * 0x9E3779B97F4A7C15u);
+    session_respace(session);
+    return true;
+}
+
+/* What the client asked for at the beginning is kept, and is what it has at first. */
+static bool take_settings(struct session *session)
+{
+    if (session->asked) {
+        const struct settings *startup = settings_get(session->all->pools.settings, session->asked);
+        params_fini(session->asked);
+        free(session->asked);
+        session->asked = NULL;
+        if (!startup)
+            return false;
+        settings_replace(&session->startup, startup);
+    }
+    session_set_settings(session, settings_ref(session_base(session)));
     return true;
 }
 
@@ -250,6 +283,10 @@ void welcome_begin(struct session *session, const struct secret *login_secret)
     }
     if (session->runtime->config->application_name_add_host)
         add_host(session);
+    if (!take_settings(session)) {
+        session_fatal(session, SQLSTATE_OUT_OF_MEMORY, "out of memory");
+        return;
+    }
     if (!join(session, login_secret)) {
         session_fatal(session, SQLSTATE_INVALID_DATABASE, "the cluster of database \"%s\" is not configured",
             session->database);

@@ -65,8 +65,19 @@ static void nothing(void *user, struct server *server)
     (void)server;
 }
 
+static void on_inquiry(void *user, struct server *server, const struct answer *answer)
+{
+    (void)user;
+    (void)server;
+    (void)answer;
+}
+
 static const struct server_owner_events owner = {on_ready, on_end};
-static const struct server_user_events user_events = {on_answer, on_raw, nothing, nothing};
+static const struct server_user_events user_events = {.on_answer = on_answer,
+    .on_raw = on_raw,
+    .on_drained = nothing,
+    .on_inquiry = on_inquiry,
+    .on_prefix_done = nothing};
 static const struct stream_events stream_events;
 
 static size_t on_data(void *user, const char *bytes, size_t len)

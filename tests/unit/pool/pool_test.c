@@ -136,7 +136,7 @@ static void an_idle_connection_moves_to_the_worker_that_waits(void **state)
     assert_ptr_equal(two.claim.server, server);
     assert_ptr_equal(server->reactor, &rig.workers[1].reactor);
     assert_int_equal(rig.node.n_peers, 1);
-    server_inject_query(server, "select 1"); /* it is alive there */
+    server_inject_query(server, "select 1", INJECTED_PREFIX); /* it is alive there */
     rig_turns(8);
     assert_string_equal(rig.node.peers[0].heard, "Q:select~1");
     assert_int_equal(server->expect.count, 0);
@@ -180,7 +180,10 @@ static void release_on_ready(void *user, struct server *server, const struct ans
         pool_release(&to_release->claim, false);
 }
 
-static const struct server_user_events releasing = {release_on_ready, rig_raw, rig_nothing, rig_nothing};
+static const struct server_user_events releasing = {.on_answer = release_on_ready,
+    .on_raw = rig_raw,
+    .on_drained = rig_nothing,
+    .on_prefix_done = rig_nothing};
 
 /* As in life: the connection is given back in the middle of its own input, while this worker has claims as
  * well. */

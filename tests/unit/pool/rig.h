@@ -97,7 +97,8 @@ static void rig_nothing(void *user, struct server *server)
     (void)server;
 }
 
-static const struct server_user_events rig_user = {rig_answer, rig_raw, rig_nothing, rig_nothing};
+static const struct server_user_events rig_user = {
+    .on_answer = rig_answer, .on_raw = rig_raw, .on_drained = rig_nothing, .on_prefix_done = rig_nothing};
 
 static void rig_receive(void *owner, struct letter *letter)
 {

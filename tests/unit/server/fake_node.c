@@ -124,7 +124,30 @@ static void answer_by_script(struct fake_node *node, int peer, const char *other
 static bool is_housekeeping(const char *text, size_t len)
 {
     return begins(text, len, "select pg_catalog.set_config") || begins(text, len, "discard all") ||
-           begins(text, len, "reset \"");
+           begins(text, len, "set exit_on_error=on;") || begins(text, len, "discard sequences");
+}
+
+/* What a transaction left in its session is asked for: of all that could pin it, it is there. */
+static bool answer_inquiry(struct fake_node *node, int peer, const char *text, size_t len)
+{
+    static const char *const pins[] = {"listen", "temporary", "cursor", "advisory_lock", "prepare"};
+    if (!begins(text, len, "select 's',") && !begins(text, len, "select 'p',"))
+        return false;
+    for (size_t i = 0; i < sizeof pins / sizeof *pins; i++) {
+        char wanted[32], row[64] = {'D', 0, 0, 0, 0, 0, 3, 0, 0, 0, 1, 'p', 0, 0, 0, 0, 0, 0, 0, 0};
+        size_t pin_len = strlen(pins[i]), at = 20;
+        int wanted_len = snprintf(wanted, sizeof wanted, "'%s' WHERE", pins[i]);
+        if (!memmem(text, len, wanted, (size_t)wanted_len))
+            continue;
+        row[at - 1] = (char)pin_len;
+        memcpy(row + at, pins[i], pin_len);
+        row[4] = (char)(at + pin_len - 1);
+        fake_node_send(node, peer, row, at + pin_len);
+    }
+    char answer[64];
+    snprintf(answer, sizeof answer, "C:SELECT~1 Z:%c", node->peers[peer].status);
+    fake_node_say(node, peer, answer);
+    return true;
 }
 
 static void on_query(struct fake_node *node, int peer, const char *text, size_t len)
@@ -135,6 +158,8 @@ static void on_query(struct fake_node *node, int peer, const char *text, size_t 
         at->status = 'T';
     else if (begins(text, len, "commit") || begins(text, len, "rollback"))
         at->status = 'I';
+    if (answer_inquiry(node, peer, text, len))
+        return;
     if (is_housekeeping(text, len)) {
         snprintf(answer, sizeof answer, "C:SELECT~1 Z:%c", at->status);
         fake_node_say(node, peer, answer);

@@ -88,7 +88,8 @@ static void rig_prefix_done(void *user, struct server *server)
 }
 
 static const struct server_owner_events rig_owner = {rig_ready, rig_end};
-static const struct server_user_events rig_user = {rig_answer, rig_raw, rig_drained, rig_prefix_done};
+static const struct server_user_events rig_user = {
+    .on_answer = rig_answer, .on_raw = rig_raw, .on_drained = rig_drained, .on_prefix_done = rig_prefix_done};
 
 static inline void rig_turns(int n)
 {

@@ -91,6 +91,10 @@ static void two_clients_share_one_server_in_transaction_pooling(void **state)
     close_world(&two);
 }
 
+#define APPLY "Q:SET~exit_on_error=on;SELECT~pg_catalog.set_config(E'"
+#define DONE "pg_catalog.set_config(E'exit_on_error',E'off',false)"
+#define RESET "Q:SET~exit_on_error=on;RESET~\"application_name\";SELECT~" DONE
+
 static void settings_follow_the_session(void **state)
 {
     (void)state;
@@ -104,12 +108,9 @@ static void settings_follow_the_session(void **state)
     client_ask(&world, &one, "Q:select~1");
     client_ask(&world, &two, "Q:select~2");
     client_ask(&world, &one, "Q:select~3");
-    assert_string_equal(world.nodes[0].peers[0].heard,
-        "Q:SELECT~pg_catalog.set_config(E'application_name',E'app',false) "
-        "Q:RESET~\"application_name\"; "
-        "Q:SELECT~pg_catalog.set_config(E'application_name',E'app',false) Q:select~1 "
-        "Q:RESET~\"application_name\"; Q:select~2 "
-        "Q:SELECT~pg_catalog.set_config(E'application_name',E'app',false) Q:select~3");
+    assert_string_equal(world.nodes[0].peers[0].heard, APPLY
+        "application_name',E'app',false)," DONE " " RESET " " APPLY "application_name',E'app',false)," DONE
+        " Q:select~1 " RESET " Q:select~2 " APPLY "application_name',E'app',false)," DONE " Q:select~3");
     client_close(&one);
     close_world(&two);
 }

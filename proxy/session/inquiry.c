@@ -1,0 +1,424 @@
+/*
+ * Asking a server for what a transaction left in its session; see inquiry.h.
+ *
+ * All well: one query, whose rows become the session's set of settings and its pins. What was reset to the
+ * server's defaults, but was asked for by the client when it began, is put in place again. Failure: a query
+ * that fails (a timeout of the session's own, a cancel) leaves the session pinned to its server, and the next
+ * transaction's end asks again; a server that is lost meanwhile is lost.c's.
+ */
+#include "proxy/session/inquiry.h"
+
+#include "proxy/session/prefix.h"
+#include "proxy/session/session.h"
+#include "proxy/wire/reader.h"
+#include "router/setting.h"
+
+#include <assert.h>
+#include <stdlib.h>
+#include <string.h>
+#include <strings.h>
+
+#define ROWS_MAX (2 * 1024 * 1024)
+#define NAMES_MAX (64 * 1024)
+#define SETS (STATEMENT_SETS | STATEMENT_SETS_ANY | STATEMENT_SURVEY)
+
+enum stage { STAGE_COLLECTING, STAGE_ASKING, STAGE_RESTORING };
+
+enum depth { DEPTH_NONE, DEPTH_NAMED, DEPTH_ALL }; /* how much of the settings is asked for */
+
+struct inquiry {
+    enum stage stage;
+    uint32_t flags, pins, frees; /* of all statements noted */
+    struct params names;         /* settings that they name; values are empty */
+    bool chained;                /* some part of the transaction was committed on the way */
+    bool rolled_back;            /* the last command tag was ROLLBACK */
+    char status;
+    enum depth depth;
+    uint32_t asked; /* enum pin */
+    struct buffer rows;
+    bool overflow;
+};
+
+/* ---- noting ---- */
+
+static struct inquiry *inquiry_of(struct session *session)
+{
+    if (!session->inquiry)
+        session->inquiry = calloc(1, sizeof *session->inquiry);
+    return session->inquiry;
+}
+
+void inquiry_free(struct session *session)
+{
+    if (!session->inquiry)
+        return;
+    params_fini(&session->inquiry->names);
+    buffer_release(&session->inquiry->rows, &session->all->spares);
+    free(session->inquiry);
+    session->inquiry = NULL;
+}
+
+static void add_name(void *context, struct slice name)
+{
+    struct inquiry *inquiry = context;
+    if (inquiry->names.len + name.len > NAMES_MAX || !params_set(&inquiry->names, name, slice_of("", 0)))
+        inquiry->pins |= PIN_SETTING; /* too many to ask for */
+}
+
+static void add_catalogue_names(struct session *session, struct inquiry *inquiry)
+{
+    const struct catalogue *catalogue = sessions_catalogue(session->all, session->known);
+    const char *const *names;
+    size_t n = catalogue ? catalogue_settings(catalogue, &names) : 0;
+    for (size_t i = 0; i < n; i++)
+        add_name(inquiry, slice_from(names[i]));
+}
+
+void inquiry_note(struct session *session, const struct classification *class, struct slice text)
+{
+    const uint32_t flags = SETS | STATEMENT_SETS_PARSING | STATEMENT_RESETS;
+    bool frees = (class->frees & session->pins) || (session->inquiry && class->frees);
+    if (!(class->flags & flags) && !(class->pins & PIN_ASKABLE) && !frees)
+        return;
+    struct inquiry *inquiry = inquiry_of(session);
+    if (!inquiry) {
+        session_pin(session, PIN_UNKNOWN);
+        return;
+    }
+    inquiry->flags |= class->flags;
+    inquiry->pins |= class->pins;
+    inquiry->frees |= class->frees;
+    if (class->flags & (STATEMENT_SETS | STATEMENT_SETS_ANY))
+        setting_names(text, !session->escape_strings, inquiry, add_name);
+    if (class->flags & STATEMENT_SURVEY)
+        add_catalogue_names(session, inquiry);
+}
+
+bool inquiry_unsure(const struct session *session)
+{
+    return session->inquiry && (session->inquiry->flags & STATEMENT_SETS_PARSING);
+}
+
+void inquiry_saw_tag(struct session *session, struct slice tag)
+{
+    struct inquiry *inquiry = session->inquiry;
+    inquiry->rolled_back = slice_is(tag, "ROLLBACK");
+    if (!inquiry->rolled_back && session->request->flags & STATEMENT_COMMIT && slice_is(tag, "COMMIT") &&
+        session->request->statements > 1)
+        inquiry->chained = true;
+}
+
+/* ---- the question ---- */
+
+static const char *const pin_questions[] = {
+    "'listen' WHERE EXISTS(SELECT FROM pg_catalog.pg_listening_channels())",
+    "'temporary' WHERE EXISTS(SELECT FROM pg_catalog.pg_depend WHERE refclassid OPERATOR(pg_catalog.=)"
+    " 'pg_catalog.pg_namespace'::pg_catalog.regclass"
+    " AND refobjid OPERATOR(pg_catalog.=) pg_catalog.pg_my_temp_schema())",
+    "'cursor' WHERE EXISTS(SELECT FROM pg_catalog.pg_cursors WHERE is_holdable)",
+    "'advisory_lock' WHERE EXISTS(SELECT FROM pg_catalog.pg_locks WHERE locktype OPERATOR(pg_catalog.=)"
+    " 'advisory' AND pid OPERATOR(pg_catalog.=) pg_catalog.pg_backend_pid())",
+    "'prepare' WHERE EXISTS(SELECT FROM pg_catalog.pg_prepared_statements WHERE from_sql"
+    " AND NOT pg_catalog.starts_with(name, 'rc_'))",
+};
+
+static const enum pin pin_asked[] = {PIN_LISTEN, PIN_TEMPORARY, PIN_CURSOR, PIN_ADVISORY_LOCK, PIN_PREPARE};
+
+static void add_union(struct sql *sql)
+{
+    if (sql->text.len > 0)
+        sql_add(sql, " UNION ALL ");
+}
+
+static void ask_setting(struct sql *sql, const char *name)
+{
+    add_union(sql);
+    sql_add(sql, "SELECT 's',");
+    sql_add_literal(sql, slice_from(name));
+    sql_add(sql, ",pg_catalog.current_setting(");
+    sql_add_literal(sql, slice_from(name));
+    sql_add(sql, ",true)");
+}
+
+static void ask_names(struct sql *sql, const struct params *names, bool custom_only)
+{
+    const char *name, *value;
+    for (uint32_t at = 0; params_next(names, &at, &name, &value);)
+        if (!custom_only || setting_is_custom(slice_from(name)))
+            ask_setting(sql, name);
+}
+
+/* Whatever pg_settings shows, what it does not show, and whether all of it could be set elsewhere. */
+static void ask_all(struct session *session, struct sql *sql)
+{
+    add_union(sql);
+    sql_add(sql, "SELECT 's',name,setting FROM pg_catalog.pg_settings WHERE source OPERATOR(pg_catalog.=)"
+                 " 'session' AND name OPERATOR(pg_catalog.<>) 'exit_on_error'");
+    ask_setting(sql, "role");
+    ask_setting(sql, "session_authorization");
+    ask_names(sql, &session->inquiry->names, true);
+    ask_names(sql, &session->settings->params, true);
+    sql_add(sql, " UNION ALL SELECT 'p','','setting' FROM pg_catalog.pg_roles r WHERE r.rolname"
+                 " OPERATOR(pg_catalog.=) ");
+    sql_add_literal(sql, slice_from(pool_user(session->pool)));
+    sql_add(sql, " AND NOT r.rolsuper AND EXISTS(SELECT FROM pg_catalog.pg_settings s WHERE s.source"
+                 " OPERATOR(pg_catalog.=) 'session' AND s.context OPERATOR(pg_catalog.=) 'superuser')");
+}
+
+static bool ask(struct session *session, struct server *server)
+{
+    struct inquiry *inquiry = session->inquiry;
+    struct sql sql = {.spares = &session->all->spares};
+    if (inquiry->depth == DEPTH_NAMED)
+        ask_names(&sql, &inquiry->names, false);
+    else if (inquiry->depth == DEPTH_ALL)
+        ask_all(session, &sql);
+    for (size_t i = 0; i < sizeof pin_asked / sizeof *pin_asked; i++) {
+        if (!(inquiry->asked & pin_asked[i]))
+            continue;
+        add_union(&sql);
+        sql_add(&sql, "SELECT 'p','',");
+        sql_add(&sql, pin_questions[i]);
+    }
+    server->prefix_failed = false;
+    return sql_send(&sql, server, INJECTED_INQUIRY);
+}
+
+/* ---- the answer ---- */
+
+void inquiry_on_row(struct session *session, const struct answer *answer)
+{
+    struct inquiry *inquiry = session->inquiry;
+    if (!inquiry || inquiry->stage != STAGE_ASKING)
+        return;
+    if (inquiry->rows.len + answer->len > ROWS_MAX ||
+        !buffer_append(&inquiry->rows, &session->all->spares, answer->bytes, answer->len))
+        inquiry->overflow = true;
+}
+
+static enum pin pin_named(struct slice name)
+{
+    for (uint32_t pin = 1; pin < PIN_UNKNOWN; pin <<= 1)
+        if (slice_is(name, pin_name((enum pin)pin)))
+            return (enum pin)pin;
+    return PIN_UNKNOWN;
+}
+
+static bool take_setting(struct session *session, struct params *found, struct slice name, struct slice value)
+{
+    bool absent = !value.data || (slice_is(name, "role") && slice_is(value, "none")) ||
+                  (slice_is(name, "session_authorization") && slice_is(value, pool_user(session->pool)));
+    if (!absent)
+        return params_set(found, name, value);
+    params_remove(found, name);
+    return true;
+}
+
+static struct slice column(struct reader *reader)
+{
+    int32_t len = (int32_t)reader_u32(reader);
+    return len < 0 ? (struct slice){NULL, 0} : reader_bytes(reader, (size_t)len);
+}
+
+/* Rows of (kind, name, value). */
+static bool read_rows(struct session *session, struct params *found, uint32_t *pins)
+{
+    const struct inquiry *inquiry = session->inquiry;
+    struct frame frame;
+    for (size_t at = 0; at < inquiry->rows.len; at += frame.total) {
+        if (frame_parse(inquiry->rows.data + at, inquiry->rows.len - at, &frame) != FRAME_OK || !frame.whole)
+            return false;
+        struct reader reader = reader_of(frame_body(&frame));
+        uint16_t columns = reader_u16(&reader);
+        struct slice kind = column(&reader), name = column(&reader), value = column(&reader);
+        if (reader.failed || columns != 3)
+            return false;
+        if (slice_is(kind, "p"))
+            *pins |= pin_named(value);
+        else if (!take_setting(session, found, name, value))
+            return false;
+    }
+    return true;
+}
+
+/* ---- what follows from it ---- */
+
+const struct settings *session_base(const struct session *session)
+{
+    return session->limits->pool == POOL_SESSION ? session->all->no_settings : session->startup;
+}
+
+void session_set_settings(struct session *session, const struct settings *settings)
+{
+    settings_replace(&session->settings, settings);
+    session_respace(session);
+}
+
+/* The set that is on the server, and the session's: with what the client asked for when it began. */
+static bool adopt(struct session *session, struct server *server, struct params *found)
+{
+    struct settings_table *table = session->all->pools.settings;
+    const struct params *base = &session_base(session)->params;
+    const char *name, *value;
+    const struct settings *on_server = settings_get(table, found);
+    bool fine = on_server != NULL;
+    for (uint32_t at = 0; fine && params_next(base, &at, &name, &value);)
+        if (!params_get(found, name))
+            fine = params_set(found, slice_from(name), slice_from(value));
+    const struct settings *wanted = fine ? settings_get(table, found) : NULL;
+    if (!wanted) {
+        settings_unref(on_server);
+        return false;
+    }
+    settings_replace(&server->applied, on_server);
+    session_set_settings(session, wanted);
+    return true;
+}
+
+/* RESET ALL and DISCARD ALL: what is left is known without asking. */
+static bool adopt_reset(struct session *session, struct server *server)
+{
+    bool authority = !(session->inquiry->flags & STATEMENT_RESET_ALL);
+    struct params left;
+    const char *name, *value;
+    params_init(&left);
+    bool fine = true;
+    for (uint32_t at = 0; fine && params_next(&session->settings->params, &at, &name, &value);) {
+        bool is_authority = strcasecmp(name, "role") == 0 || strcasecmp(name, "session_authorization") == 0;
+        if (is_authority && authority)
+            fine = params_set(&left, slice_from(name), slice_from(value));
+        else if (setting_is_custom(slice_from(name)) && !settings_value(session_base(session), name))
+            fine = params_set(&left, slice_from(name), slice_of("", 0));
+    }
+    fine = fine && adopt(session, server, &left);
+    params_fini(&left);
+    return fine;
+}
+
+static bool take_answer(struct session *session, struct server *server)
+{
+    struct inquiry *inquiry = session->inquiry;
+    struct params found;
+    uint32_t pins = 0;
+    params_init(&found);
+    bool fine = !server->prefix_failed && !inquiry->overflow &&
+                (inquiry->depth != DEPTH_NAMED || params_copy(&found, &session->settings->params)) &&
+                read_rows(session, &found, &pins) &&
+                (inquiry->depth == DEPTH_NONE || adopt(session, server, &found));
+    params_fini(&found);
+    if (fine) {
+        uint32_t asked = inquiry->asked | (inquiry->depth == DEPTH_ALL ? PIN_UNKNOWN : 0);
+        session_unpin(session, asked & ~pins);
+        session_pin(session, pins);
+    }
+    return fine;
+}
+
+/* ---- the way ---- */
+
+/* All that was set has gone with the transaction. */
+static bool is_undone(const struct session *session)
+{
+    const struct inquiry *inquiry = session->inquiry;
+    const struct request *request = session->request;
+    if (inquiry->chained)
+        return false;
+    if (request->in_transaction)
+        return inquiry->rolled_back && request->statements == 1;
+    return request->error_seen &&
+           !(request->flags & (STATEMENT_COMMIT | STATEMENT_ROLLBACK | STATEMENT_CALL));
+}
+
+static enum depth depth_of(const struct session *session)
+{
+    const struct inquiry *inquiry = session->inquiry;
+    if (!(inquiry->flags & (SETS | STATEMENT_RESETS)) || is_undone(session))
+        return DEPTH_NONE;
+    bool resets = inquiry->flags & STATEMENT_RESETS;
+    if ((resets && (inquiry->flags & SETS || session->request->in_transaction)) ||
+        inquiry->flags & (STATEMENT_SETS_ANY | STATEMENT_SURVEY))
+        return DEPTH_ALL;
+    return inquiry->flags & SETS ? DEPTH_NAMED : DEPTH_NONE;
+}
+
+/* Puts back in place what the client asked for when it began, so that it hears of no other value. */
+static bool restore(struct session *session, struct server *server)
+{
+    session->inquiry->stage = STAGE_RESTORING;
+    server->prefix_failed = false;
+    if (server->applied == session->settings || !prefix_change(session, server, session->settings))
+        return false;
+    return true;
+}
+
+/* A RESET inside a transaction: the server's defaults are not this session's. */
+static bool restore_in_transaction(struct session *session, struct server *server)
+{
+    const struct request *request = session->request;
+    const struct params *base = &session_base(session)->params;
+    bool resets = request->flags & (STATEMENT_RESETS | STATEMENT_SETS_ANY) && !request->error_seen &&
+                  !(request->flags & STATEMENT_SETS);
+    struct params values;
+    const char *name, *value;
+    params_init(&values);
+    for (uint32_t at = 0; resets && params_next(base, &at, &name, &value);)
+        if (request->flags & STATEMENT_RESETS || params_get(&session->inquiry->names, name))
+            params_set(&values, slice_from(name), slice_from(value));
+    server->prefix_failed = false;
+    bool sent = values.len > 0 && prefix_put(session, server, &values);
+    params_fini(&values);
+    if (sent)
+        session->inquiry->stage = STAGE_RESTORING;
+    return sent;
+}
+
+bool inquiry_begin(struct session *session, struct server *server, char status)
+{
+    struct inquiry *inquiry = session->inquiry;
+    if (!inquiry)
+        return false;
+    inquiry->status = status;
+    if (session->request->flags & STATEMENT_COMMIT && status != 'I')
+        inquiry->chained = true;
+    if (status != 'I')
+        return status == 'T' && restore_in_transaction(session, server);
+    inquiry->depth = depth_of(session);
+    inquiry->asked = inquiry->pins | (inquiry->frees & session->pins);
+    inquiry->asked = (inquiry->flags & STATEMENT_SURVEY ? PIN_ASKABLE : inquiry->asked) & PIN_ASKABLE;
+    if (inquiry->depth != DEPTH_NONE || inquiry->asked) {
+        inquiry->stage = STAGE_ASKING;
+        if (ask(session, server))
+            return true;
+        inquiry->stage = STAGE_COLLECTING;
+        session_pin(session, PIN_UNKNOWN);
+    } else if (inquiry->flags & STATEMENT_RESETS && !is_undone(session) && adopt_reset(session, server) &&
+               restore(session, server)) {
+        return true;
+    }
+    inquiry_free(session);
+    return false;
+}
+
+bool inquiry_on_done(struct session *session, struct server *server, char *status)
+{
+    struct inquiry *inquiry = session->inquiry;
+    bool answered = inquiry->stage == STAGE_ASKING;
+    bool known = !answered || take_answer(session, server);
+    *status = inquiry->status;
+    if (answered && known && restore(session, server))
+        return false;
+    if (!known) { /* the server itself knows: stay there, and ask again after the next transaction */
+        session_pin(session, PIN_UNKNOWN);
+        inquiry->flags |= STATEMENT_SURVEY;
+        buffer_release(&inquiry->rows, &session->all->spares);
+    }
+    inquiry->stage = STAGE_COLLECTING;
+    if (known && inquiry->status == 'I')
+        inquiry_free(session);
+    return true;
+}
+
+bool inquiry_is_asking(const struct session *session)
+{
+    return session->inquiry && session->inquiry->stage != STAGE_COLLECTING;
+}

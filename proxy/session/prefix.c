@@ -1,0 +1,194 @@
+/*
+ * What must be in place on a server before a session's request: its settings, hidden, in the same write.
+ *
+ * All well: the server's set is the session's and nothing is sent. Else only the difference goes out, as one
+ * simple query that is undone as a whole when part of it fails; a change of client_encoding goes ahead of it,
+ * since the values behind it are written in that encoding. Settings are put in place by the login user
+ * itself; role and session authorization are left before and taken up last. Failure: the node's error ends
+ * the session (session.c), since nothing may run with settings other than its own.
+ */
+#include "proxy/session/prefix.h"
+#include "proxy/session/session.h"
+
+#include <stdlib.h>
+#include <string.h>
+#include <strings.h>
+
+void sql_add(struct sql *sql, const char *text)
+{
+    sql_add_bytes(sql, text, strlen(text));
+}
+
+void sql_add_bytes(struct sql *sql, const char *bytes, size_t len)
+{
+    sql->failed |= !buffer_append(&sql->text, sql->spares, bytes, len);
+}
+
+void sql_add_literal(struct sql *sql, struct slice text)
+{
+    sql_add(sql, "E'");
+    for (size_t from = 0, at = 0; at <= text.len; at++) {
+        bool special = at < text.len && (text.data[at] == '\'' || text.data[at] == '\\');
+        if (at < text.len && !special)
+            continue;
+        sql_add_bytes(sql, text.data + from, at - from);
+        if (special)
+            sql_add_bytes(sql, text.data + at, 1);
+        from = at;
+    }
+    sql_add(sql, "'");
+}
+
+static void add_name(struct sql *sql, const char *name)
+{
+    sql_add(sql, "\"");
+    for (; *name; name++)
+        sql_add_bytes(sql, *name == '"' ? "\"\"" : name, *name == '"' ? 2 : 1);
+    sql_add(sql, "\"");
+}
+
+bool sql_send(struct sql *sql, struct server *server, enum injected injected)
+{
+    sql_add_bytes(sql, "", 1);
+    bool sent = !sql->failed && server_inject_query(server, sql->text.data, injected);
+    buffer_release(&sql->text, sql->spares);
+    return sent;
+}
+
+/* ---- the difference between two sets ---- */
+
+static bool is_authority(const char *name)
+{
+    return strcasecmp(name, "role") == 0 || strcasecmp(name, "session_authorization") == 0;
+}
+
+static bool same(const struct params *params, const char *name, const char *value)
+{
+    const char *other = params_get(params, name);
+    return other && value ? strcmp(other, value) == 0 : other == value;
+}
+
+static bool differs(const struct params *from, const struct params *to, const char *name)
+{
+    return !same(from, name, params_get(to, name));
+}
+
+static void add_reset(struct sql *sql, const char *name)
+{
+    sql_add(sql, "RESET ");
+    add_name(sql, name); /* one name, also when there is a dot in it */
+    sql_add(sql, ";");
+}
+
+static void add_call(struct sql *sql, bool *first, const char *name, const char *value)
+{
+    sql_add(sql, *first ? "SELECT pg_catalog.set_config(" : ",pg_catalog.set_config(");
+    *first = false;
+    sql_add_literal(sql, slice_from(name));
+    sql_add(sql, ",");
+    sql_add_literal(sql, slice_from(value));
+    sql_add(sql, ",false)");
+}
+
+/* Role and session authorization go together: each changes what the other may. */
+static bool authority_differs(const struct params *from, const struct params *to)
+{
+    return differs(from, to, "role") || differs(from, to, "session_authorization");
+}
+
+/* A custom setting has no default: where it was set once it stays, and is empty. */
+static bool is_spent(const char *name, const char *value)
+{
+    return strchr(name, '.') && !*value;
+}
+
+static void add_resets(struct sql *sql, const struct params *from, const struct params *to)
+{
+    const char *name, *value;
+    if (authority_differs(from, to) && params_get(from, "role"))
+        sql_add(sql, "RESET ROLE;");
+    if (authority_differs(from, to) && params_get(from, "session_authorization"))
+        sql_add(sql, "RESET SESSION AUTHORIZATION;");
+    for (uint32_t at = 0; params_next(from, &at, &name, &value);)
+        if (!is_authority(name) && !params_get(to, name) && !is_spent(name, value))
+            add_reset(sql, name);
+}
+
+static void add_calls(struct sql *sql, const struct params *from, const struct params *to)
+{
+    static const char *const authority[] = {"session_authorization", "role"};
+    const char *name, *value;
+    bool first = true;
+    for (uint32_t at = 0; params_next(to, &at, &name, &value);)
+        if (!is_authority(name) && !same(from, name, value))
+            add_call(sql, &first, name, value);
+    add_call(sql, &first, "exit_on_error", "off"); /* whoever it is next might not be allowed to */
+    for (size_t i = 0; i < 2 && authority_differs(from, to); i++)
+        if ((value = params_get(to, authority[i])))
+            add_call(sql, &first, authority[i], value);
+}
+
+/*
+ * One query that changes all of it or nothing. With exit_on_error its failure ends the connection, so that
+ * the request behind it, which is on its way already, cannot run with somebody else's settings.
+ */
+static bool send_difference(
+    struct session *session, struct server *server, const struct params *from, const struct params *to)
+{
+    struct sql sql = {.spares = &session->all->spares};
+    sql_add(&sql, "SET exit_on_error=on;");
+    add_resets(&sql, from, to);
+    add_calls(&sql, from, to);
+    return sql_send(&sql, server, INJECTED_PREFIX);
+}
+
+/* The texts behind it are written in the session's encoding, so that goes first. */
+static bool send_encoding(
+    struct session *session, struct server *server, struct params *from, const struct params *to)
+{
+    static const char encoding[] = "client_encoding";
+    struct params before;
+    const char *value = params_get(to, encoding);
+    if (!differs(from, to, encoding))
+        return false;
+    params_init(&before);
+    bool sent = params_copy(&before, from);
+    if (value)
+        params_set(from, slice_from(encoding), slice_from(value));
+    else
+        params_remove(from, slice_from(encoding));
+    sent = sent && send_difference(session, server, &before, from);
+    params_fini(&before);
+    return sent;
+}
+
+bool prefix_change(struct session *session, struct server *server, const struct settings *wanted)
+{
+    const struct params *to = &wanted->params;
+    struct params from;
+    params_init(&from);
+    bool fine = !server->applied || params_copy(&from, &server->applied->params);
+    bool sent = fine && send_encoding(session, server, &from, to);
+    if (fine && !params_equal(&from, to))
+        sent |= send_difference(session, server, &from, to);
+    params_fini(&from);
+    settings_replace(&server->applied, settings_ref(wanted));
+    return sent;
+}
+
+bool prefix_put(struct session *session, struct server *server, const struct params *values)
+{
+    struct sql sql = {.spares = &session->all->spares};
+    const char *name, *value;
+    bool first = true;
+    for (uint32_t at = 0; params_next(values, &at, &name, &value);)
+        add_call(&sql, &first, name, value);
+    return !first && sql_send(&sql, server, INJECTED_PREFIX);
+}
+
+bool prefix_settings(struct session *session, struct server *server)
+{
+    if (server->applied == session->settings || server->tx_status != 'I')
+        return false;
+    return prefix_change(session, server, session->settings);
+}

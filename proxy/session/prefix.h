@@ -1,0 +1,35 @@
+/*
+ * Hidden queries of a session's own: what must be in place on a server before a request, and how such texts
+ * are put together. The session's thread.
+ */
+#ifndef ROLECALL_SESSION_PREFIX_H
+#define ROLECALL_SESSION_PREFIX_H
+
+#include "proxy/server/server.h"
+#include "proxy/server/settings.h"
+#include "proxy/session/buffer.h"
+
+struct session;
+
+/* A text being put together. Zeroed but for `spares`; running out of memory is told at the end. */
+struct sql {
+    struct buffer text;
+    struct buffer_spares *spares;
+    bool failed;
+};
+
+void sql_add(struct sql *sql, const char *text);
+void sql_add_bytes(struct sql *sql, const char *bytes, size_t len);
+/* As a literal that means the same whatever standard_conforming_strings says. */
+void sql_add_literal(struct sql *sql, struct slice text);
+/* Sends it as a hidden query and releases it; false when memory is out. */
+bool sql_send(struct sql *sql, struct server *server, enum injected injected);
+
+/* Puts the session's settings in place on a server outside of a transaction; true when something was sent. */
+bool prefix_settings(struct session *session, struct server *server);
+/* Just these values, without a look at what is in place. */
+bool prefix_put(struct session *session, struct server *server, const struct params *values);
+/* The same for any set, and whatever the transaction's state. */
+bool prefix_change(struct session *session, struct server *server, const struct settings *wanted);
+
+#endif
