@@ -33,12 +33,11 @@ static bool skip_word(struct slice *text, const char *word)
     return true;
 }
 
-/* "rolecall: primary" or "rolecall: replica" alone in a block comment. */
+/* "rolecall: primary" or "rolecall: replica" alone in a comment. */
 static enum hint read_hint(struct slice comment)
 {
-    if (comment.len < 4 || comment.data[0] != '/')
-        return HINT_NONE;
-    struct slice text = trim(slice_of(comment.data + 2, comment.len - 4));
+    bool block = comment.data[0] == '/'; /* else a line's, from -- to the end of the line */
+    struct slice text = trim(slice_of(comment.data + 2, comment.len - (block ? 4 : 2)));
     if (!skip_word(&text, "rolecall") || !skip_word(&text, ":"))
         return HINT_NONE;
     if (text.len != strlen("primary")) /* as long as "replica" */

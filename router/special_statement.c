@@ -1,6 +1,7 @@
 /* Statements that rolecall must look at itself; see special_statement.h. */
 #include "router/special_statement.h"
 
+#include "router/sql/literal.h"
 #include "router/sql/name.h"
 #include "router/sql/tokens.h"
 
@@ -11,13 +12,25 @@ static bool is_name(const struct token *token)
     return token->kind == TOKEN_WORD || token->kind == TOKEN_QUOTED || token->kind == TOKEN_UNICODE;
 }
 
+/* The name at hand as written, with its UESCAPE clause. */
+static struct slice as_written(const struct tokens *tokens)
+{
+    struct slice text = tokens->now.text;
+    struct lexer lexer = tokens->lexer;
+    lexer.at = text.data + text.len;
+    if (tokens->now.kind != TOKEN_UNICODE || lex_next(&lexer).keyword != KEYWORD_UESCAPE)
+        return text;
+    lex_next(&lexer);
+    return slice_of(text.data, (size_t)(lexer.at - text.data));
+}
+
 static bool take_name(struct tokens *tokens, struct special_statement *out)
 {
     char storage[LEX_NAME_MAX];
     struct slice name;
     if (!is_name(&tokens->now) || !name_of(&tokens->now, storage, &name) || name.len >= sizeof out->name)
         return false;
-    out->token = tokens->now.text;
+    out->token = as_written(tokens);
     memcpy(out->name, name.data, name.len);
     out->name_len = name.len;
     tokens_advance(tokens);
@@ -36,9 +49,10 @@ static bool take_own(struct tokens *tokens, struct special_statement *out)
 
 static void take_value(struct tokens *tokens, struct special_statement *out)
 {
-    struct slice text = tokens->now.text;
-    if (tokens->now.kind == TOKEN_STRING && text.len >= 2 && text.data[0] == '\'')
-        text = slice_of(text.data + 1, text.len - 2);
+    char storage[LEX_NAME_MAX];
+    struct slice text;
+    if (!literal_of(&tokens->now, tokens->lexer.standard_strings, storage, sizeof storage, &text))
+        text = tokens->now.text;
     out->value_len = text.len < sizeof out->value ? text.len : sizeof out->value - 1;
     memcpy(out->value, text.data, out->value_len);
     tokens_advance(tokens);
@@ -46,7 +60,9 @@ static void take_value(struct tokens *tokens, struct special_statement *out)
 
 static enum special_kind read_set(struct tokens *tokens, struct special_statement *out)
 {
-    tokens_accept(tokens, KEYWORD_SESSION);
+    out->local = tokens_accept(tokens, KEYWORD_LOCAL);
+    if (!out->local)
+        tokens_accept(tokens, KEYWORD_SESSION);
     if (!take_name(tokens, out) || !take_own(tokens, out))
         return SPECIAL_NONE;
     if (!token_is(&tokens->now, '=') && tokens->now.keyword != KEYWORD_TO)
@@ -64,6 +80,33 @@ static enum special_kind read_reset(struct tokens *tokens, struct special_statem
     if (tokens->now.keyword == KEYWORD_SESSION || !take_name(tokens, out))
         return SPECIAL_NONE;
     return take_own(tokens, out) ? SPECIAL_OWN_RESET : SPECIAL_RESET;
+}
+
+/* Past (type, ...), if that is what stands here. */
+static void skip_types(struct tokens *tokens)
+{
+    unsigned depth = 0;
+    if (!token_is(&tokens->now, '('))
+        return;
+    do {
+        depth += token_is(&tokens->now, '(');
+        depth -= token_is(&tokens->now, ')');
+        tokens_advance(tokens);
+    } while (depth > 0 && !tokens_at_end(tokens));
+}
+
+static enum special_kind read_prepare(struct tokens *tokens, struct special_statement *out)
+{
+    if (!take_name(tokens, out))
+        return SPECIAL_NONE;
+    skip_types(tokens);
+    if (!tokens_accept(tokens, KEYWORD_AS) || tokens_at_end(tokens))
+        return SPECIAL_NONE;
+    const char *start = tokens->now.text.data;
+    while (!tokens_at_end(tokens))
+        tokens_advance(tokens);
+    out->statement = slice_of(start, (size_t)(tokens->now.text.data - start));
+    return SPECIAL_PREPARE;
 }
 
 static enum special_kind read_deallocate(struct tokens *tokens, struct special_statement *out)
@@ -91,6 +134,8 @@ bool special_statement(struct slice text, bool standard_strings, struct special_
     *out = (struct special_statement){.kind = SPECIAL_NONE};
     if (tokens_accept(&tokens, KEYWORD_EXECUTE))
         out->kind = take_name(&tokens, out) ? SPECIAL_EXECUTE : SPECIAL_NONE;
+    else if (tokens_accept(&tokens, KEYWORD_PREPARE))
+        out->kind = read_prepare(&tokens, out);
     else if (tokens_accept(&tokens, KEYWORD_DEALLOCATE))
         out->kind = read_deallocate(&tokens, out);
     else if (tokens_accept(&tokens, KEYWORD_RESET))

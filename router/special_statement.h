@@ -16,20 +16,23 @@
 
 enum special_kind {
     SPECIAL_NONE,
+    SPECIAL_PREPARE,    /* PREPARE name [(types)] AS statement */
     SPECIAL_EXECUTE,    /* EXECUTE name ... */
     SPECIAL_DEALLOCATE, /* DEALLOCATE [PREPARE] name */
     SPECIAL_DEALLOCATE_ALL,
     SPECIAL_RESET, /* RESET name */
     SPECIAL_RESET_ALL,
     SPECIAL_OWN_SHOW, /* SHOW rolecall.name */
-    SPECIAL_OWN_SET,  /* SET [SESSION] rolecall.name TO value */
-    SPECIAL_OWN_RESET /* RESET rolecall.name */
+    SPECIAL_OWN_SET,  /* SET [SESSION | LOCAL] rolecall.name TO value */
+    SPECIAL_OWN_RESET /* RESET rolecall.name, SET [SESSION | LOCAL] rolecall.name TO DEFAULT */
 };
 
 struct special_statement {
     enum special_kind kind;
-    struct slice token; /* the name as written, inside the text */
-    size_t name_len;    /* of `name`: folded and unquoted; for rolecall's settings without the prefix */
+    bool local;             /* SET LOCAL: until the transaction ends */
+    struct slice token;     /* the name as written, inside the text */
+    struct slice statement; /* SPECIAL_PREPARE: what is prepared, inside the text, with comments behind it */
+    size_t name_len;        /* of `name`: folded and unquoted; for rolecall's settings without the prefix */
     char name[LEX_NAME_MAX];
     size_t value_len;
     char value[LEX_NAME_MAX]; /* SPECIAL_OWN_SET; longer values are cut */

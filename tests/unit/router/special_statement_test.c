@@ -1,6 +1,8 @@
 /* Statements that rolecall must look at itself: which strings are one, and which only look like it. */
 #include "router/special_statement.h"
 
+#include <string.h>
+
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -11,7 +13,7 @@
 static const struct {
     const char *text;
     enum special_kind kind;
-    const char *name, *value;
+    const char *name, *value; /* SPECIAL_PREPARE: the statement */
 } rows[] = {
     {"select 1", SPECIAL_NONE, "", ""},
     {"execute s", SPECIAL_EXECUTE, "s", ""},
@@ -30,7 +32,27 @@ static const struct {
     {"set rolecall.route = replica", SPECIAL_OWN_SET, "route", "replica"},
     {"set session Rolecall.Max_Lag to '16MB' ;", SPECIAL_OWN_SET, "max_lag", "16MB"},
     {"set rolecall.route to default", SPECIAL_OWN_RESET, "route", "default"},
-    {"set local rolecall.route = replica", SPECIAL_NONE, "", ""},
+    {"set local rolecall.route = replica", SPECIAL_OWN_SET, "route", "replica"},
+    {"set local rolecall.route to default", SPECIAL_OWN_RESET, "route", "default"},
+    {"set session local rolecall.route = replica", SPECIAL_NONE, "", ""},
+    {"set local session rolecall.route = replica", SPECIAL_NONE, "", ""},
+    {"set local work_mem = '1MB'", SPECIAL_NONE, "", ""},
+    {"set rolecall.route = 'it''s'", SPECIAL_OWN_SET, "route", "it's"},
+    {"set rolecall.route = $$x$$", SPECIAL_OWN_SET, "route", "x"},
+    {"set rolecall.max_lag = 100", SPECIAL_OWN_SET, "max_lag", "100"},
+    {"prepare s as select 1", SPECIAL_PREPARE, "s", "select 1"},
+    {"/* a */ PREPARE \"S 1\" (int, numeric(10, 2), s.t[]) AS -- b\n insert into t values ($1) ;",
+        SPECIAL_PREPARE, "S 1", "insert into t values ($1) "},
+    {"prepare s() as values (1); ; /* c */", SPECIAL_PREPARE, "s", "values (1)"},
+    {"prepare transaction as select 1", SPECIAL_PREPARE, "transaction", "select 1"},
+    {"prepare transaction 'x'", SPECIAL_NONE, "", ""},
+    {"prepare s as select 1; select 2", SPECIAL_NONE, "", ""},
+    {"select 1; prepare s as select 1", SPECIAL_NONE, "", ""},
+    {"prepare s as", SPECIAL_NONE, "", ""},
+    {"prepare s as;", SPECIAL_NONE, "", ""},
+    {"prepare s (int as select 1", SPECIAL_NONE, "", ""},
+    {"prepare s as select 'x", SPECIAL_NONE, "", ""},
+    {"prepare", SPECIAL_NONE, "", ""},
     {"set rolecall.route = replica; delete from t", SPECIAL_NONE, "", ""},
     {"show rolecall.node", SPECIAL_OWN_SHOW, "node", ""},
     {"show rolecall", SPECIAL_NONE, "", ""},
@@ -50,9 +72,12 @@ static void each_string_is_what_it_says(void **state)
             fail_msg("\"%s\" is taken for kind %d", rows[i].text, (int)special.kind);
         if (!is)
             continue;
+        struct slice value =
+            special.kind == SPECIAL_PREPARE ? special.statement : slice_of(special.value, special.value_len);
         if (!slice_is(slice_of(special.name, special.name_len), rows[i].name) ||
-            !slice_is(slice_of(special.value, special.value_len), rows[i].value))
-            fail_msg("\"%s\": name or value is wrong", rows[i].text);
+            !slice_is(value, rows[i].value) ||
+            special.local != (strncmp(rows[i].text, "set local ", 10) == 0))
+            fail_msg("\"%s\": name, value or scope is wrong", rows[i].text);
     }
 }
 
@@ -64,6 +89,10 @@ static void the_token_of_the_name_lies_in_the_text(void **state)
     assert_true(special_statement(text, true, &special));
     assert_true(slice_is(special.token, "\"a\"\"b\""));
     assert_true(slice_is(slice_of(special.name, special.name_len), "a\"b"));
+    text = slice_from("prepare U&\"d!0061ta\" uescape '!' (int) as select $1");
+    assert_true(special_statement(text, true, &special));
+    assert_true(slice_is(special.token, "U&\"d!0061ta\" uescape '!'"));
+    assert_true(slice_is(slice_of(special.name, special.name_len), "data"));
 }
 
 static void only_what_gives_back_is_a_reset(void **state)
