@@ -77,6 +77,8 @@ static void add_catalogue_names(struct session *session, struct inquiry *inquiry
 void inquiry_note(struct session *session, const struct classification *class, struct slice text)
 {
     const uint32_t flags = SETS | STATEMENT_SETS_PARSING | STATEMENT_RESETS;
+    if (!SESSION_TRACKING)
+        return;
     bool frees = (class->frees & session->pins) || (session->inquiry && class->frees);
     if (!(class->flags & flags) && !(class->pins & PIN_ASKABLE) && !frees)
         return;

@@ -188,7 +188,7 @@ bool prefix_put(struct session *session, struct server *server, const struct par
 
 bool prefix_settings(struct session *session, struct server *server)
 {
-    if (server->applied == session->settings || server->tx_status != 'I')
+    if (!SESSION_TRACKING || server->applied == session->settings || server->tx_status != 'I')
         return false;
     return prefix_change(session, server, session->settings);
 }

@@ -20,7 +20,7 @@ static bool keeps(const struct session *session, const struct server *server)
 
 static bool applies(const struct session *session, const struct server *server)
 {
-    return session->limits->pool != POOL_SESSION && server->role != ROLE_REPLICA;
+    return SESSION_TRACKING && session->limits->pool != POOL_SESSION && server->role != ROLE_REPLICA;
 }
 
 bool sequence_guard(struct session *session, struct server *server)

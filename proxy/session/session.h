@@ -29,6 +29,13 @@
 
 #include <netinet/in.h>
 
+/* Off only in a build that measures what it costs (CMakeLists.txt). */
+#ifdef ROLECALL_NO_TRACKING
+#define SESSION_TRACKING false
+#else
+#define SESSION_TRACKING true
+#endif
+
 enum session_state {
     SESSION_PROXY_HEADER, /* PROXY protocol line is awaited */
     SESSION_STARTUP,      /* the first packet is awaited */

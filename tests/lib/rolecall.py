@@ -1,5 +1,6 @@
 """rolecall under test: a configuration written from Python, the process, and what it must not do when it ends."""
 
+import json
 import os
 import re
 import shutil
@@ -48,8 +49,9 @@ class Rolecall:
     """
 
     def __init__(self, cluster, listeners=None, settings=None, cluster_settings=None, databases=None, users=None,
-                 nodes=None, start=True, ready=True, account=processes.ACCOUNT):
+                 nodes=None, start=True, ready=True, account=processes.ACCOUNT, binary=None):
         self.cluster = cluster
+        self.binary = binary or BINARY
         self.account = account
         self.directory = processes.own(tempfile.mkdtemp(prefix="rolecall-test."))
         os.chmod(self.directory, 0o755)
@@ -103,7 +105,7 @@ class Rolecall:
         env = dict(os.environ)
         env.setdefault("ASAN_OPTIONS", "detect_leaks=1:exitcode=99")
         env.setdefault("UBSAN_OPTIONS", "print_stacktrace=1:halt_on_error=0")
-        self.process = processes.start([BINARY, "run", "-c", self.config_path], self.log_path, "KILL", self.account, env)
+        self.process = processes.start([self.binary, "run", "-c", self.config_path], self.log_path, "KILL", self.account, env)
         RUNNING.append(self)
         self.wait_listening()
         if ready:
@@ -228,6 +230,18 @@ class Rolecall:
 
     def rss_kib(self):
         return processes.rss_kib(self.pid)
+
+    def admin_table(self, command):
+        """Rows of a command of the admin socket, as dictionaries."""
+        with socket.socket(socket.AF_UNIX) as s:
+            s.connect(self.admin)
+            s.settimeout(20)
+            s.sendall(f"{command}; json\n".encode())
+            s.shutdown(socket.SHUT_WR)
+            heard = b""
+            while got := s.recv(65536):
+                heard += got
+        return json.loads(heard)
 
 
 class Direct(Rolecall):
