@@ -7,6 +7,7 @@
  * another chosen; what the node itself refuses (a wrong password) is tried elsewhere once and then told to
  * the client.
  */
+#include "proxy/session/own_settings.h"
 #include "proxy/session/session.h"
 
 #include "conf/base/clock.h"
@@ -283,7 +284,7 @@ void route_request(struct session *session)
     route_unhold(session);
     if (session->lost != LOST_NONE && lost_answer(session))
         return;
-    if (special_answer(session))
+    if (own_answer(session))
         return;
     if (must_stay(session)) {
         record(session, session->tx_status != 'I' ? REASON_IN_TRANSACTION

@@ -297,10 +297,6 @@ bool session_is_relay(const struct session *session);
 
 /* special.c */
 void special_note(struct session *session, struct slice text);
-/* Sets one of rolecall's own settings, named without the prefix; "default" resets it. */
-bool special_set(struct session *session, struct slice name, struct slice value, struct error *error);
-/* Answers SHOW, SET, RESET of rolecall's own settings; true when it did. */
-bool special_answer(struct session *session);
 /* The shared statement that an EXECUTE or DEALLOCATE names, NULL when it names none. */
 struct prepared *special_prepared(struct session *session);
 /* The same text with the server's name for it, and a NUL. */

@@ -6,6 +6,7 @@
  * over. Failure: a malformed packet gets FATAL with PostgreSQL's SQLSTATE and is closed; nothing is kept of
  * it.
  */
+#include "proxy/session/own_settings.h"
 #include "proxy/session/session.h"
 
 #include "conf/base/log.h"
@@ -99,7 +100,7 @@ static bool add_setting(struct session *session, struct slice name, struct slice
     if (name.len <= prefix || strncasecmp(name.data, own, prefix) != 0)
         return (session->asked || (session->asked = calloc(1, sizeof *session->asked))) &&
                params_set(session->asked, name, value);
-    if (special_set(session, slice_of(name.data + prefix, name.len - prefix), value, &error))
+    if (own_set(session, slice_of(name.data + prefix, name.len - prefix), value, &error))
         return true;
     session_fatal(session, error.sqlstate, "%s", error.text);
     return false;
