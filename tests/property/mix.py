@@ -1,0 +1,53 @@
+"""The next step of a pair: from what is planned, owed, or drawn by weight from all kinds that fit the transaction's status."""
+
+import itertools
+
+import prepared
+import sessions
+import settings
+import statements
+import transactions
+
+SPECIAL = 6  # how much more of what pins a "special" pair has
+
+
+def _mix(profile):
+    mix = settings.MIX + statements.MIX + transactions.MIX + prepared.MIX + sessions.MIX
+    mix += [(weight * (SPECIAL if profile.kind == "special" else 1), where, make) for weight, where, make in sessions.PINNING]
+    if profile.kind == "sequences":
+        mix += sessions.SEQUENCES
+    return mix
+
+
+class Statements:
+    """Endless; next() must be followed by model.saw() before it is called again."""
+
+    def __init__(self, model):
+        self.model = model
+        self.by_status = {}
+        mix = _mix(model.profile)
+        for status in "ITE":
+            fitting = [(weight, make) for weight, where, make in mix if status in where]
+            self.by_status[status] = [make for _, make in fitting], list(itertools.accumulate(weight for weight, _ in fitting))
+
+    def next(self):
+        m = self.model
+        if not m.connected:
+            return sessions.login(m)
+        if m.quiet and m.planned:
+            m.quiet -= 1
+            return m.planned.pop(0)
+        m.quiet = 0
+        if m.planned and m.chance(0.75):
+            return m.planned.pop(0)
+        if (m.owed and m.chance(0.15)) or (m.status == "I" and m.pinned and m.chance(0.3)):
+            step = sessions.give_back(m)
+            if step:
+                return step
+        if m.status == "T" and m.steps_in_transaction > 40:
+            return transactions.commit(m)
+        while True:
+            makes, weights = self.by_status[m.status]
+            step = m.rng.choices(makes, cum_weights=weights)[0](m)
+            if step:
+                return step

@@ -1,0 +1,162 @@
+"""
+Answers, made comparable: what legitimately differs between two connections to one PostgreSQL is taken out of them.
+
+RULES is the one list of what is not compared, AVOIDED of what is never asked. Everything else must be the same, byte for
+byte: rows, names and types of columns, tags, every field of errors and notices but three, parameters, transaction status.
+"""
+
+import struct
+
+FIRST_OID = 16384  # oids below are PostgreSQL's own and the same everywhere
+
+RULES = {
+    "T": "RowDescription: the two databases were made apart, so oids of tables and of types of our own differ (that one is there is compared)",
+    "t": "ParameterDescription: oids of types of our own, as above",
+    "A": "NotificationResponse: the process id; and its place, before or after ParameterStatus, is PostgreSQL's accident",
+    "S": "ParameterStatus: its place and order within an answer; a client reads all of them before ReadyForQuery",
+    "E": "ErrorResponse: file, line and function of PostgreSQL's source (fields F, L, R)",
+    "N": "NoticeResponse: fields F, L, R, as above",
+    "K": "BackendKeyData: process id and key are rolecall's own, and only at login",
+}
+
+AVOIDED = {
+    "pg_backend_pid(), pg_stat_activity, pg_locks.pid": "another process answers",
+    "clocks, random() without setseed(), transaction ids, ctid, LSNs, oids": "differ at each call, on any connection",
+    "ORDER BY left out, EXPLAIN of tables, RETURNING of several rows": "depends on the pages' history, not on the session",
+    "pg_prepared_statements where not from_sql, their times and plan counts": "protocol-level statements have shared names (rc_...) on a server",
+    "pg_settings.source, reset_val, and rows other than setting": "rolecall puts settings in place with SET",
+    "the name of the temporary schema": "has the number of the process",
+    "sequences with CACHE above 1": "each process takes its share",
+    "the same advisory key again after a reconnect": "locks of the old process end when it does, not when its client leaves",
+    "random() after DISCARD ALL, in a session with setseed()": "the seed outlives DISCARD ALL in a process, and DISCARD ALL unpins",
+    "text of a setting inside PL/pgSQL's cached expressions ('01/02/2020'::date)": "folded at the process' first call, whoever made it",
+    "the same in a prepared statement across a change of search_path or any CREATE SCHEMA": "PostgreSQL folds it anew then, at some moment",
+    "EXECUTE of a prepared SAVEPOINT": "ends the process (FATAL XX000), by a mistake of PostgreSQL's",
+    "ALTER of a table that a prepared `select *` reads": "rolecall heals 0A000 (cached plan must not change result type) when that is safe",
+    "debug levels of client_min_messages": "show how a server works inside, and what it ran before",
+    "statement_timeout that could fire by chance": "the machine may be busy",
+    "ALTER ROLE / ALTER DATABASE ... SET, ALTER SYSTEM": "are for everybody, the neighbours too",
+}
+
+
+def messages(answer):
+    """[(kind, payload)] of whole messages."""
+    found, at, end = [], 0, len(answer)
+    while at < end:
+        (size,) = struct.unpack_from("!I", answer, at + 1)
+        found.append((chr(answer[at]), answer[at + 5 : at + 1 + size]))
+        at += 1 + size
+    return found
+
+
+def _own(oid):
+    return min(oid, FIRST_OID)
+
+
+def _columns(payload):
+    (n,) = struct.unpack_from("!H", payload)
+    columns, at = [], 2
+    for _ in range(n):
+        end = payload.index(b"\0", at)
+        table, number, of_type, *rest = struct.unpack_from("!IhIhih", payload, end + 1)
+        columns.append((payload[at:end].decode(errors="replace"), _own(table), number, _own(of_type), *rest))
+        at = end + 19
+    return tuple(columns)
+
+
+def _types(payload):
+    (n,) = struct.unpack_from("!H", payload)
+    return tuple(map(_own, struct.unpack_from(f"!{n}I", payload, 2)))
+
+
+def fields(payload):
+    return {chr(part[0]): part[1:].decode(errors="replace") for part in payload.split(b"\0") if part}
+
+
+def _fields(payload):
+    return tuple(sorted((k, v) for k, v in fields(payload).items() if k not in _dropped))
+
+
+_dropped = "FLR"
+
+
+def codes_only():
+    """From now on, errors and notices are compared by severity and SQLSTATE alone (--codes-only)."""
+    global _dropped
+    _dropped = "FLRMDHPpqWstcdn"
+
+
+NORMAL = {"T": _columns, "t": _types, "E": _fields, "N": _fields}
+
+
+def normal(answer):
+    """(messages, ParameterStatus, notifications), each as compared."""
+    rest, parameters, notifications = [], [], []
+    for kind, payload in messages(answer):
+        if kind == "S":
+            parameters.append(payload)
+        elif kind == "A":
+            notifications.append(payload[4:])
+        else:
+            made = NORMAL.get(kind)
+            rest.append((kind, made(payload) if made else payload))
+    return rest, sorted(parameters), notifications
+
+
+def same(one, other):
+    return one == other or normal(one) == normal(other)
+
+
+# What a difference is like: for counting, and for the minimiser, which must not end with another one.
+
+
+def signature(one, other):
+    """The first place at which two answers differ, without what varies from case to case."""
+    (rest1, parameters1, notified1), (rest2, parameters2, notified2) = normal(one), normal(other)
+    for a, b in zip(rest1, rest2):
+        if a != b:
+            return f"{_kind(a)} / {_kind(b)}"
+    if len(rest1) != len(rest2):
+        longer = rest1 if len(rest1) > len(rest2) else rest2
+        extra = _kind(longer[min(len(rest1), len(rest2))])
+        return f"{extra} / end" if longer is rest1 else f"end / {extra}"
+    if parameters1 != parameters2:
+        odd = set(parameters1) ^ set(parameters2)
+        return "parameter " + ", ".join(sorted({p.split(b"\0")[0].decode() for p in odd}) or ["repeated"])
+    return "notifications" if notified1 != notified2 else "same"
+
+
+def _kind(message):
+    kind, payload = message
+    if kind in "EN":
+        return f"{kind} {dict(payload).get('C')}"
+    return f"{kind} {payload.decode(errors='replace')}" if kind == "Z" else kind
+
+
+def _values(payload):
+    (n,) = struct.unpack_from("!H", payload)
+    values, at = [], 2
+    for _ in range(n):
+        (size,) = struct.unpack_from("!i", payload, at)
+        at += 4
+        values.append(None if size < 0 else payload[at : at + size])
+        at += max(size, 0)
+    return values
+
+
+def readable(answer, limit=40):
+    """Lines for a report."""
+    lines = []
+    for kind, payload in messages(answer):
+        if kind in "EN":
+            shown = " ".join(f"{k}={v!r}" for k, v in fields(payload).items() if k not in "FLR")
+        elif kind == "D":
+            shown = " ".join("NULL" if v is None else repr(v.decode(errors="replace"))[:200] for v in _values(payload))
+        elif kind == "T":
+            shown = " ".join(f"{c[0]}:{c[3]}" for c in _columns(payload))
+        else:
+            shown = payload.rstrip(b"\0").decode(errors="replace").replace("\0", "=")[:300]
+        lines.append(f"{kind} {shown}".rstrip())
+    if len(lines) > limit:
+        lines[limit // 2 : -limit // 2] = [f"[... {len(lines) - limit} more messages ...]"]
+    return lines
