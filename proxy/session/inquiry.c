@@ -387,14 +387,16 @@ bool inquiry_begin(struct session *session, struct server *server, char status)
     inquiry->depth = depth_of(session);
     inquiry->asked = inquiry->pins | (inquiry->frees & session->pins);
     inquiry->asked = (inquiry->flags & STATEMENT_SURVEY ? PIN_ASKABLE : inquiry->asked) & PIN_ASKABLE;
+    if (inquiry->flags & STATEMENT_RESETS && inquiry->depth == DEPTH_NONE && !is_undone(session) &&
+        !adopt_reset(session, server))
+        inquiry->depth = DEPTH_ALL;
     if (inquiry->depth != DEPTH_NONE || inquiry->asked) {
         inquiry->stage = STAGE_ASKING;
         if (ask(session, server))
             return true;
         inquiry->stage = STAGE_COLLECTING;
         session_pin(session, PIN_UNKNOWN);
-    } else if (inquiry->flags & STATEMENT_RESETS && !is_undone(session) && adopt_reset(session, server) &&
-               restore(session, server)) {
+    } else if (restore(session, server)) {
         return true;
     }
     inquiry_free(session);
