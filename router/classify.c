@@ -75,8 +75,9 @@ static void apply_hint(struct statement *statement, enum hint hint, struct slice
 
 static void add(struct classification *out, const struct statement *statement)
 {
-    out->flags |= statement->flags;
-    out->pins |= statement->pins;
+    out->flags |= statement->effect.flags;
+    out->pins |= statement->effect.pins;
+    out->frees |= statement->effect.frees;
     if (++out->statements == 1) {
         out->class = statement->class;
         out->reason = statement->reason;

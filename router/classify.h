@@ -115,5 +115,6 @@ void classify(
 const char *reason_name(enum reason reason);
 const char *reason_text(enum reason reason);
 const char *pin_name(enum pin pin);
+const char *statement_flag_name(enum statement_flag flag);
 
 #endif

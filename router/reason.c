@@ -56,6 +56,28 @@ const char *reason_text(enum reason reason)
     return words_of(reason)->text;
 }
 
+const char *statement_flag_name(enum statement_flag flag)
+{
+    switch (flag) {
+    case STATEMENT_BEGIN: return "begin";
+    case STATEMENT_BEGIN_READ_ONLY: return "begin_read_only";
+    case STATEMENT_COMMIT: return "commit";
+    case STATEMENT_ROLLBACK: return "rollback";
+    case STATEMENT_DDL: return "ddl";
+    case STATEMENT_MULTIPLE: return "multiple";
+    case STATEMENT_CALL: return "call";
+    case STATEMENT_RESET_ALL: return "reset_all";
+    case STATEMENT_COPY_FROM: return "copy_from";
+    case STATEMENT_ISOLATION: return "isolation";
+    case STATEMENT_SETS: return "sets";
+    case STATEMENT_SETS_ANY: return "sets_any";
+    case STATEMENT_SETS_PARSING: return "sets_parsing";
+    case STATEMENT_RESETS: return "resets";
+    case STATEMENT_SURVEY: return "survey";
+    }
+    return "unknown";
+}
+
 const char *pin_name(enum pin pin)
 {
     switch (pin) {

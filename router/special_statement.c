@@ -47,15 +47,26 @@ static bool take_own(struct tokens *tokens, struct special_statement *out)
     return take_name(tokens, out);
 }
 
+static void take_text(struct slice text, struct special_statement *out)
+{
+    out->value_len = text.len < sizeof out->value ? text.len : sizeof out->value - 1;
+    memcpy(out->value, text.data, out->value_len);
+}
+
+/* One literal or word; more of them (a list, a number with a unit) as they are written. */
 static void take_value(struct tokens *tokens, struct special_statement *out)
 {
     char storage[LEX_NAME_MAX];
-    struct slice text;
+    struct slice first = tokens->now.text, last = first, text;
     if (!literal_of(&tokens->now, tokens->lexer.standard_strings, storage, sizeof storage, &text))
-        text = tokens->now.text;
-    out->value_len = text.len < sizeof out->value ? text.len : sizeof out->value - 1;
-    memcpy(out->value, text.data, out->value_len);
+        text = first;
+    take_text(text, out);
     tokens_advance(tokens);
+    if (tokens_at_end(tokens))
+        return;
+    for (; !tokens_at_end(tokens); tokens_advance(tokens))
+        last = tokens->now.text;
+    take_text(slice_of(first.data, (size_t)(last.data + last.len - first.data)), out);
 }
 
 static enum special_kind read_set(struct tokens *tokens, struct special_statement *out)

@@ -65,6 +65,7 @@ struct topology {
     uint64_t version; /* raised with each publication */
     struct topology_node *nodes;
     size_t n_nodes;
+    uint32_t timeline;       /* the primary's; 0 = none, or not known */
     int primary;             /* index of the one node to write to, -1 when there is none */
     char *no_primary_reason; /* in words, when primary is -1 */
     uint64_t max_lag_bytes, max_lag_ms;

@@ -10,8 +10,10 @@
 
 #include "conf/base/clock.h"
 #include "router/classify.h"
+#include "router/setting.h"
 #include "router/target.h"
 
+#include <stdio.h>
 #include <string.h>
 #include <strings.h>
 
@@ -24,7 +26,10 @@ static const struct result_column explain_columns[] = {
     {"class", COLUMN_TEXT},
     {"reason", COLUMN_TEXT}, /* what the statement itself gave rise to */
     {"culprit", COLUMN_TEXT},
-    {"pins", COLUMN_TEXT},
+    {"pins", COLUMN_TEXT},     /* what it may leave in the session */
+    {"frees", COLUMN_TEXT},    /* what it may take away there */
+    {"flags", COLUMN_TEXT},    /* what it does beside */
+    {"settings", COLUMN_TEXT}, /* of the session, by their names */
     {"statements", COLUMN_NUMBER},
     {"listener", COLUMN_TEXT},
     {"cluster", COLUMN_TEXT},
@@ -175,6 +180,37 @@ static void add_node(struct result *result, const struct question *question, boo
     result_text(result, chosen ? NULL : why_none(question, read));
 }
 
+/* Words with commas between them; what does not fit is left out. */
+struct list {
+    char text[512];
+    size_t len;
+};
+
+static void add_word(void *context, struct slice word)
+{
+    struct list *list = context;
+    if (list->len + word.len + 2 > sizeof list->text)
+        return;
+    list->len += (size_t)snprintf(list->text + list->len, sizeof list->text - list->len, "%s%.*s",
+        list->len ? "," : "", (int)word.len, word.data);
+}
+
+static void add_flags(struct result *result, uint32_t flags)
+{
+    struct list list = {.len = 0};
+    for (uint32_t flag = 1; flag <= STATEMENT_SURVEY; flag <<= 1)
+        if (flags & flag)
+            add_word(&list, slice_from(statement_flag_name((enum statement_flag)flag)));
+    result_text(result, list.len ? list.text : NULL);
+}
+
+static void add_settings(struct result *result, struct slice sql)
+{
+    struct list list = {.len = 0};
+    setting_names(sql, true, &list, add_word);
+    result_text(result, list.len ? list.text : NULL);
+}
+
 bool explain_route(struct command_call *call, struct error *error)
 {
     static const char *const classes[] = {
@@ -198,6 +234,9 @@ bool explain_route(struct command_call *call, struct error *error)
     result_text(result, reason_name(class.reason));
     result_slice(result, class.culprit.len ? class.culprit : slice_of(NULL, 0));
     result_pins(result, class.pins);
+    result_pins(result, class.frees);
+    add_flags(result, class.flags);
+    add_settings(result, question.sql);
     result_number(result, class.statements);
     result_text(result, question.listener->name);
     result_text(result, question.cluster->name);

@@ -24,8 +24,9 @@ enum builtin_kind {
 
 struct builtin {
     const char *name;
-    uint8_t kind;  /* enum builtin_kind */
-    uint16_t pins; /* enum pin: what a call leaves behind in the server's session */
+    uint8_t kind;   /* enum builtin_kind */
+    uint16_t pins;  /* enum pin: what a call leaves behind in the server's session */
+    uint16_t frees; /* enum pin: what a call takes away there */
 };
 
 /* The function, procedure or aggregate of pg_catalog or information_schema; NULL when there is none of that

@@ -1,11 +1,13 @@
 /*
- * Reads the commands around transactions and the session: BEGIN to ROLLBACK, SET, DISCARD, PREPARE.
+ * Reads the commands around transactions and the session: BEGIN to ROLLBACK, SET, RESET, DISCARD,
+ * PREPARE, EXECUTE.
  *
  * Each looks at the few words that make a difference; what follows them is of no interest, and PostgreSQL
  * refuses what is wrong with it.
  */
 #include "router/sql/name.h"
 #include "router/sql/reading.h"
+#include "router/sql/set_clause.h"
 
 #include <string.h>
 #include <strings.h>
@@ -31,7 +33,7 @@ static uint32_t read_transaction_modes(struct reading *reading)
 
 void read_begin(struct reading *reading)
 {
-    reading->out->flags |= read_transaction_modes(reading);
+    reading->out->effect.flags |= read_transaction_modes(reading);
 }
 
 void read_commit(struct reading *reading)
@@ -52,52 +54,96 @@ void read_rollback(struct reading *reading)
     if (reading_word(reading) == KEYWORD_WORK || reading_word(reading) == KEYWORD_TRANSACTION)
         tokens_advance(tokens);
     if (reading_word(reading) != KEYWORD_TO)
-        reading->out->flags |= STATEMENT_ROLLBACK;
+        reading->out->effect.flags |= STATEMENT_ROLLBACK;
 }
 
-/* SET search_path TO pg_temp, ...: what is created then is temporary, without a word about it. */
-static bool puts_temporary_first(const struct reading *reading)
+/* SET search_path TO pg_temp, ...: what is created then is temporary, without a word about it. The value is
+ * at hand. */
+static bool puts_temporary_first(const struct reading *reading, const struct set_clause *clause)
 {
-    const struct tokens *tokens = reading->tokens;
-    struct token name = tokens->now;
-    struct lexer ahead = tokens->lexer;
-    struct token value = lex_next(&ahead);
+    const struct token *value = &reading->tokens->now;
     char storage[LEX_NAME_MAX];
     struct slice schema;
-    if (name.kind != TOKEN_WORD || name.text.len != strlen("search_path") ||
-        strncasecmp(name.text.data, "search_path", name.text.len) != 0)
+    if (clause->form != SET_VALUE || !slice_is(clause->name, "search_path"))
         return false;
-    if (value.kind == TOKEN_STRING)
-        return memmem(value.text.data, value.text.len, "pg_temp", 7) != NULL;
-    return (value.kind == TOKEN_WORD || value.kind == TOKEN_QUOTED || value.kind == TOKEN_UNICODE) &&
-           name_of(&value, storage, &schema) && name_is_temporary_schema(schema);
+    if (value->kind == TOKEN_STRING)
+        return memmem(value->text.data, value->text.len, "pg_temp", 7) != NULL;
+    return (value->kind == TOKEN_WORD || value->kind == TOKEN_QUOTED || value->kind == TOKEN_UNICODE) &&
+           name_of(value, storage, &schema) && name_is_temporary_schema(schema);
+}
+
+/* SET [default_]transaction_isolation = 'serializable'; the value is at hand. */
+static bool raises_isolation(const struct reading *reading, const struct set_clause *clause)
+{
+    struct slice name = clause->name, value = reading->tokens->now.text;
+    bool committed = value.len > 5 && strncasecmp(value.data + (value.data[0] == '\''), "read ", 5) == 0;
+    return clause->form == SET_VALUE && !clause->characteristics && !committed &&
+           (slice_is(name, "transaction_isolation") || slice_is(name, "default_transaction_isolation"));
+}
+
+struct setter {
+    struct effect *effect;
+    enum setting_change change;
+};
+
+static void on_name(void *context, struct slice name)
+{
+    const struct setter *setter = context;
+    effect_of_setting(setter->effect, name, setter->change);
+}
+
+static void change_setting(struct reading *reading, const struct set_clause *clause)
+{
+    struct statement *out = reading->out;
+    struct setter setter = {&out->effect, clause->local                 ? CHANGE_LOCAL
+                                          : clause->form == SET_DEFAULT ? CHANGE_DEFAULT
+                                                                        : CHANGE_SESSION};
+    if (clause->form == SET_UNTOLD)
+        effect_of_setting(&out->effect, slice_of("", 0), setter.change);
+    set_clause_names(clause, &setter, on_name);
+    if (clause->characteristics)
+        out->effect.flags |= read_transaction_modes(reading) & STATEMENT_ISOLATION;
+    if (raises_isolation(reading, clause))
+        out->effect.flags |= STATEMENT_ISOLATION;
+    if (!clause->local && puts_temporary_first(reading, clause))
+        out->effect.pins |= PIN_TEMPORARY;
 }
 
 void read_set(struct reading *reading)
 {
     struct statement *out = reading->out;
-    tokens_advance(reading->tokens);
-    if (reading_word(reading) == KEYWORD_LOCAL || reading_word(reading) == KEYWORD_CONSTRAINTS)
+    struct set_clause clause;
+    set_clause_read(reading->tokens, &clause);
+    switch (clause.form) {
+    case SET_NONE: return;
+    case SET_TRANSACTION:
+        reading_verdict(reading, STATEMENT_TRANSACTION, REASON_TRANSACTION, out->culprit);
+        out->effect.flags |= read_transaction_modes(reading) & STATEMENT_ISOLATION;
         return;
-    if (reading_word(reading) == KEYWORD_TRANSACTION) {
-        out->class = STATEMENT_TRANSACTION;
-        out->reason = REASON_TRANSACTION;
-        out->flags |= read_transaction_modes(reading) & STATEMENT_ISOLATION;
+    case SET_ALL:
+        out->effect.flags |= STATEMENT_RESETS | STATEMENT_SETS_PARSING;
+        out->effect.pins |= PIN_SETTING;
         return;
+    case SET_VALUE:
+    case SET_DEFAULT:
+    case SET_UNTOLD: change_setting(reading, &clause); return;
     }
-    out->pins |= PIN_SETTING;
-    reading_accept(reading, KEYWORD_SESSION);
-    if (reading_word(reading) == KEYWORD_CHARACTERISTICS)
-        out->flags |= read_transaction_modes(reading) & STATEMENT_ISOLATION;
-    else if (puts_temporary_first(reading))
-        out->pins |= PIN_TEMPORARY;
 }
 
+/* DISCARD ALL unloads no library and takes no seed back. */
 void read_discard(struct reading *reading)
 {
+    struct effect *effect = &reading->out->effect;
     tokens_advance(reading->tokens);
-    if (reading_word(reading) == KEYWORD_ALL)
-        reading->out->flags |= STATEMENT_RESET_ALL;
+    enum keyword word = reading_word(reading);
+    if (word == KEYWORD_ALL) {
+        effect->flags |= STATEMENT_RESET_ALL | STATEMENT_RESETS | STATEMENT_SETS_PARSING;
+        effect->frees |= PIN_ASKABLE | PIN_SEQUENCE | PIN_SETTING;
+    } else if (word == KEYWORD_TEMP || word == KEYWORD_TEMPORARY) {
+        effect->frees |= PIN_TEMPORARY;
+    } else if (word == KEYWORD_SEQUENCES) {
+        effect->frees |= PIN_SEQUENCE;
+    }
 }
 
 void read_prepare(struct reading *reading)
@@ -106,8 +152,17 @@ void read_prepare(struct reading *reading)
     tokens_advance(tokens);
     if (reading_word(reading) == KEYWORD_TRANSACTION && tokens->next.kind == TOKEN_STRING) {
         reading_verdict(reading, STATEMENT_TRANSACTION, REASON_TRANSACTION, reading->out->culprit);
-        reading->out->flags |= STATEMENT_COMMIT;
+        reading->out->effect.flags |= STATEMENT_COMMIT;
     } else {
-        reading->out->pins |= PIN_PREPARE;
+        reading->out->effect.pins |= PIN_PREPARE;
     }
+}
+
+/* EXECUTE name (arguments): the name is no function's. */
+void read_execute(struct reading *reading)
+{
+    tokens_advance(reading->tokens);
+    if (!tokens_at_end(reading->tokens))
+        tokens_advance(reading->tokens);
+    reading_calls(reading, WALK_QUERY);
 }

@@ -22,7 +22,7 @@ void read_ddl(struct reading *reading)
 {
     tokens_advance(reading->tokens);
     if (!is_no_name(reading_word(reading)))
-        reading->out->flags |= STATEMENT_DDL;
+        reading->out->effect.flags |= STATEMENT_DDL;
 }
 
 void read_create(struct reading *reading)
@@ -41,11 +41,11 @@ void read_create(struct reading *reading)
     struct findings findings;
     walk(tokens, reading->catalogue, WALK_CREATE, false, &findings);
     if (runs) /* CREATE TABLE AS runs its query */
-        out->pins |= findings.pins;
+        effect_add(&out->effect, &findings.effect);
     if (temporary || findings.temporary.data)
-        out->pins |= PIN_TEMPORARY;
+        out->effect.pins |= PIN_TEMPORARY;
     else if (names)
-        out->flags |= STATEMENT_DDL;
+        out->effect.flags |= STATEMENT_DDL;
     if (findings.error.data)
         reading_broken(reading, findings.error);
 }

@@ -27,8 +27,10 @@ static void read_query_as(struct reading *reading, enum walk_kind kind)
         enum reason reason = begins_change(first) ? REASON_WRITE : REASON_UTILITY;
         findings.sure = (struct cause){reason, findings.first.text};
     }
-    if (kind == WALK_PLAN)
-        findings.pins &= PIN_FUNCTION; /* nothing is run, but planning may call a stable function */
+    if (kind == WALK_PLAN) { /* nothing is run, but planning may call a stable function */
+        findings.effect.pins &= PIN_FUNCTION;
+        findings.effect.frees = 0;
+    }
     reading_take(reading, &findings);
 }
 
@@ -97,8 +99,17 @@ void read_explain(struct reading *reading)
         reading_rest(reading);
 }
 
-/* TO STDOUT sends to the client; a file or a program is the node's. */
-static void read_copy_target(struct reading *reading)
+/* COPY FROM: the options, then perhaps WHERE with calls in it. */
+static void read_copy_condition(struct reading *reading)
+{
+    struct tokens *tokens = reading->tokens;
+    while (!tokens_at_end(tokens) && reading_word(reading) != KEYWORD_WHERE)
+        tokens_advance(tokens);
+    reading_calls(reading, WALK_QUERY);
+}
+
+/* TO STDOUT sends to the client; a file or a program is the node's. `write`: what COPY FROM runs beside. */
+static void read_copy_target(struct reading *reading, enum name_kind write)
 {
     struct tokens *tokens = reading->tokens;
     if (reading_word(reading) == KEYWORD_FROM) {
@@ -106,15 +117,16 @@ static void read_copy_target(struct reading *reading)
         reading->out->hintable = false;
         if (tokens->next.keyword == KEYWORD_STDIN ||
             tokens->next.keyword == KEYWORD_STDOUT) /* a synonym here */
-            reading->out->flags |= STATEMENT_COPY_FROM;
+            reading->out->effect.flags |= STATEMENT_COPY_FROM;
+        effect_of_kind(&reading->out->effect, write);
+        read_copy_condition(reading);
     } else if (reading_word(reading) != KEYWORD_TO ||
                (tokens->next.keyword != KEYWORD_STDOUT && tokens->next.keyword != KEYWORD_STDIN)) {
         reading_verdict(reading, STATEMENT_WRITE, REASON_UTILITY, tokens->next.text);
         reading->out->hintable = false;
     }
     if (!reading->out->broken)
-        reading_rest(
-            reading); /* options; or the expressions of COPY FROM ... WHERE, which allow no subquery */
+        reading_rest(reading);
 }
 
 /* Behind COPY: ( query ), or a table with columns. */
@@ -122,6 +134,7 @@ void read_copy(struct reading *reading)
 {
     struct tokens *tokens = reading->tokens;
     struct findings findings;
+    enum name_kind write = NAME_UNKNOWN;
     tokens_advance(tokens);
     if (token_is(&tokens->now, '(')) {
         walk(tokens, reading->catalogue, WALK_QUERY, true, &findings);
@@ -134,6 +147,7 @@ void read_copy(struct reading *reading)
         if (!walk_relation(tokens, reading->catalogue, &findings))
             findings.sure = (struct cause){REASON_UTILITY, tokens->now.text};
         reading_take(reading, &findings);
+        write = findings.write;
         if (token_is(&tokens->now, '(')) {
             walk(tokens, reading->catalogue, WALK_QUERY, true, &findings);
             if (findings.error.data)
@@ -141,7 +155,7 @@ void read_copy(struct reading *reading)
         }
     }
     if (!reading->out->broken)
-        read_copy_target(reading);
+        read_copy_target(reading, write);
 }
 
 void read_declare(struct reading *reading)
@@ -149,7 +163,7 @@ void read_declare(struct reading *reading)
     struct tokens *tokens = reading->tokens;
     while (!tokens_at_end(tokens) && reading_word(reading) != KEYWORD_FOR) {
         if (reading_word(reading) == KEYWORD_WITH && tokens->next.keyword == KEYWORD_HOLD)
-            reading->out->pins |= PIN_CURSOR;
+            reading->out->effect.pins |= PIN_CURSOR;
         tokens_advance(tokens);
     }
     reading_accept(reading, KEYWORD_FOR);

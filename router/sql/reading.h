@@ -30,7 +30,7 @@ void reading_broken(struct reading *reading, struct slice culprit);
 /* The verdict of a walk over a query. */
 void reading_take(struct reading *reading, const struct findings *findings);
 
-/* The rest of a statement whose verdict stands: what it calls may pin the session. */
+/* The rest of a statement whose verdict stands: what it calls may change the session. */
 void reading_calls(struct reading *reading, enum walk_kind kind);
 /* The rest of a statement of which nothing is wanted. */
 void reading_rest(struct reading *reading);
@@ -45,9 +45,14 @@ void read_declare(struct reading *reading);
 void read_begin(struct reading *reading);
 void read_commit(struct reading *reading);
 void read_rollback(struct reading *reading);
-void read_set(struct reading *reading);
+void read_set(struct reading *reading); /* RESET, too */
 void read_discard(struct reading *reading);
 void read_prepare(struct reading *reading);
+void read_execute(struct reading *reading);
+
+/* routine.c */
+void read_do(struct reading *reading);
+void read_call(struct reading *reading);
 
 /* definition.c */
 void read_create(struct reading *reading);

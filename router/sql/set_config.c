@@ -4,10 +4,23 @@
 
 #include "router/sql/literal.h"
 
+#include <strings.h>
+
+/* The token behind a literal, which may be written 'name'::text: so PostgreSQL prints it. */
+static struct token behind_literal(struct lexer *ahead)
+{
+    struct token after = lex_next(ahead);
+    if (after.kind != TOKEN_TYPECAST)
+        return after;
+    struct token type = lex_next(ahead);
+    bool text = type.kind == TOKEN_WORD && type.text.len == 4 && strncasecmp(type.text.data, "text", 4) == 0;
+    return text ? lex_next(ahead) : after;
+}
+
 void set_config_open(struct set_config *call, const struct tokens *tokens, unsigned depth)
 {
     struct lexer ahead = tokens->lexer; /* behind the parenthesis */
-    struct token first = lex_next(&ahead), after = lex_next(&ahead);
+    struct token first = lex_next(&ahead), after = behind_literal(&ahead);
     char storage[SETTING_NAME_MAX];
     struct slice name;
     *call = (struct set_config){.depth = depth + 1};

@@ -2,9 +2,9 @@
  * Classes one statement; see statement.h.
  *
  * The first key word picks a row of the table: a fixed verdict, or a function that reads on (queries,
- * EXPLAIN, COPY, transaction blocks, SET, ...). What the functions called in a statement leave in the session
- * is collected by the walk for every statement that runs what it holds. Words that begin no statement of
- * PostgreSQL's are utilities for the primary, which will refuse them.
+ * EXPLAIN, COPY, transaction blocks, SET, DO ...). What the functions called in a statement leave in the
+ * session is collected by the walk for every statement that runs what it holds. Words that begin no statement
+ * of PostgreSQL's are utilities for the primary, which will refuse them.
  */
 #include "router/sql/reading.h"
 
@@ -17,7 +17,7 @@ enum rest {
 struct rule {
     enum statement_class class;
     enum reason reason;
-    uint32_t flags, pins;
+    uint32_t flags, pins, frees;
     enum rest rest;
     void (*read)(struct reading *reading); /* refines the verdict; reads as far as it likes */
 };
@@ -50,17 +50,17 @@ void reading_broken(struct reading *reading, struct slice culprit)
 void reading_take(struct reading *reading, const struct findings *findings)
 {
     struct statement *out = reading->out;
-    out->pins |= findings->pins;
-    out->flags |= findings->flags;
+    effect_add(&out->effect, &findings->effect);
     if (findings->error.data) {
         reading_broken(reading, findings->error);
         return;
     }
     const struct cause *cause = findings->sure.reason != REASON_READ ? &findings->sure : &findings->maybe;
-    out->hintable = findings->sure.reason == REASON_READ && findings->pins == 0;
+    out->hintable = findings->sure.reason == REASON_READ && findings->effect.pins == 0;
     if (cause->reason != REASON_READ)
         reading_verdict(reading, STATEMENT_WRITE, cause->reason, cause->culprit);
-    else if (findings->pins) /* a function of the read_functions list that changes the session all the same */
+    else if (findings->effect
+                 .pins) /* a function of the read_functions list that changes the session all the same */
         reading_verdict(reading, STATEMENT_WRITE, REASON_FUNCTION_SPECIAL, out->culprit);
     else
         reading_verdict(reading, STATEMENT_READ, REASON_READ, out->culprit);
@@ -70,16 +70,17 @@ void reading_calls(struct reading *reading, enum walk_kind kind)
 {
     struct findings findings;
     walk(reading->tokens, reading->catalogue, kind, false, &findings);
-    reading->out->pins |= findings.pins;
+    effect_add(&reading->out->effect, &findings.effect);
     if (findings.error.data)
         reading_broken(reading, findings.error);
 }
 
 void reading_rest(struct reading *reading)
 {
-    uint32_t pins = reading->out->pins;
-    reading_calls(reading, WALK_CREATE);
-    reading->out->pins = pins;
+    struct findings findings;
+    walk(reading->tokens, reading->catalogue, WALK_CREATE, false, &findings);
+    if (findings.error.data)
+        reading_broken(reading, findings.error);
 }
 
 #define QUERY                                                                                                \
@@ -106,9 +107,10 @@ void reading_rest(struct reading *reading)
     {                                                                                                        \
         .class = STATEMENT_TRANSACTION, .reason = REASON_TRANSACTION, __VA_ARGS__                            \
     }
-#define CALLS                                                                                                \
+#define ROUTINE(reader)                                                                                      \
     {                                                                                                        \
-        .class = STATEMENT_WRITE, .reason = REASON_WRITE, .flags = STATEMENT_CALL, .pins = PIN_FUNCTION      \
+        .class = STATEMENT_WRITE, .reason = REASON_WRITE, .flags = STATEMENT_CALL, .pins = PIN_FUNCTION,     \
+        .read = reader                                                                                       \
     }
 
 static const struct rule rules[KEYWORD_COUNT] = {
@@ -125,8 +127,8 @@ static const struct rule rules[KEYWORD_COUNT] = {
     [KEYWORD_MERGE] = CHANGE,
     [KEYWORD_TRUNCATE] = CHANGE,
     [KEYWORD_NOTIFY] = CHANGE,
-    [KEYWORD_CALL] = CALLS,
-    [KEYWORD_DO] = CALLS,
+    [KEYWORD_CALL] = ROUTINE(read_call),
+    [KEYWORD_DO] = ROUTINE(read_do),
     [KEYWORD_BEGIN] = TRANSACTION(.flags = STATEMENT_BEGIN, .read = read_begin),
     [KEYWORD_START] = TRANSACTION(.flags = STATEMENT_BEGIN, .read = read_begin),
     [KEYWORD_COMMIT] = TRANSACTION(.flags = STATEMENT_COMMIT, .read = read_commit),
@@ -137,21 +139,21 @@ static const struct rule rules[KEYWORD_COUNT] = {
     [KEYWORD_RELEASE] = TRANSACTION(.flags = 0),
     [KEYWORD_SHOW] = {.class = STATEMENT_WRITE, .reason = REASON_SHOW},
     [KEYWORD_SET] = SESSION(.read = read_set),
-    [KEYWORD_RESET] = SESSION(.pins = PIN_SETTING),
+    [KEYWORD_RESET] = SESSION(.read = read_set),
     [KEYWORD_DISCARD] = SESSION(.read = read_discard),
     [KEYWORD_LISTEN] = SESSION(.pins = PIN_LISTEN),
-    [KEYWORD_UNLISTEN] = SESSION(.pins = 0),
+    [KEYWORD_UNLISTEN] = SESSION(.frees = PIN_LISTEN),
     [KEYWORD_LOAD] = SESSION(.pins = PIN_LOAD),
     [KEYWORD_PREPARE] = SESSION(.read = read_prepare),
-    [KEYWORD_EXECUTE] = SESSION(.rest = REST_CALLS),
-    [KEYWORD_DEALLOCATE] = SESSION(.pins = 0),
+    [KEYWORD_EXECUTE] = SESSION(.read = read_execute),
+    [KEYWORD_DEALLOCATE] = SESSION(.frees = PIN_PREPARE),
     [KEYWORD_DECLARE] = SESSION(.read = read_declare),
     [KEYWORD_FETCH] = SESSION(.pins = 0),
     [KEYWORD_MOVE] = SESSION(.pins = 0),
-    [KEYWORD_CLOSE] = SESSION(.pins = 0),
+    [KEYWORD_CLOSE] = SESSION(.frees = PIN_CURSOR),
     [KEYWORD_CREATE] = DDL(.read = read_create),
     [KEYWORD_ALTER] = DDL(.read = read_ddl),
-    [KEYWORD_DROP] = DDL(.read = read_ddl),
+    [KEYWORD_DROP] = DDL(.frees = PIN_TEMPORARY, .read = read_ddl),
     [KEYWORD_IMPORT] = DDL(.flags = STATEMENT_DDL),
     [KEYWORD_GRANT] = DDL(.flags = 0),
     [KEYWORD_REVOKE] = DDL(.flags = 0),
@@ -178,8 +180,7 @@ void statement_read(struct tokens *tokens, const struct catalogue *catalogue, st
     *out = (struct statement){.class = rule.class,
         .reason = rule.reason,
         .culprit = tokens->now.text,
-        .flags = rule.flags,
-        .pins = rule.pins};
+        .effect = {rule.flags, rule.pins, rule.frees}};
     if (rule.read)
         rule.read(&reading);
     if (out->broken)

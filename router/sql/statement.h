@@ -7,6 +7,7 @@
 
 #include "router/catalogue.h"
 #include "router/classify.h"
+#include "router/sql/effect.h"
 #include "router/sql/tokens.h"
 
 #include <stdbool.h>
@@ -16,7 +17,7 @@ struct statement {
     enum statement_class class;
     enum reason reason;
     struct slice culprit;
-    uint32_t flags, pins;
+    struct effect effect;
     bool hintable; /* a read by its shape: a hint may send it to a replica though names in it are not known */
     bool broken;   /* no SQL from `culprit` on: nothing behind it can be told apart */
 };

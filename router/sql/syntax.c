@@ -72,6 +72,7 @@ static const struct clause clauses[] = {
     {KEYWORD_ZONE, {KEYWORD_TIME}}, /* AT TIME ZONE ( */
     {KEYWORD_FIRST, {KEYWORD_FETCH}},
     {KEYWORD_NEXT, {KEYWORD_FETCH}},
+    {KEYWORD_SET, {KEYWORD_UPDATE}}, /* ON CONFLICT DO UPDATE SET (, of MERGE too */
     {KEYWORD_VARYING, {KEYWORD_CHARACTER, KEYWORD_CHAR, KEYWORD_NCHAR, KEYWORD_BIT}},
     {KEYWORD_SECOND, {KEYWORD_INTERVAL}},
     {KEYWORD_JOIN, {KEYWORD_CROSS, KEYWORD_NATURAL, KEYWORD_INNER, KEYWORD_LEFT, KEYWORD_RIGHT, KEYWORD_FULL,
@@ -106,6 +107,8 @@ static bool is_clause_word(const struct walker *walker, enum keyword word)
         return before->keyword == KEYWORD_TO && ends_range(&walker->before_that);
     if (word == KEYWORD_CONFLICT) /* INSERT ... ON CONFLICT (; but JOIN ... ON conflict(a) is a call */
         return before->keyword == KEYWORD_ON && walker->findings->first.keyword == KEYWORD_INSERT;
+    if (word == KEYWORD_INSERT) /* WHEN NOT MATCHED THEN INSERT ( */
+        return before->keyword == KEYWORD_THEN && walker->findings->first.keyword == KEYWORD_MERGE;
     return word == KEYWORD_OPERATOR && is_operator_clause(walker->tokens);
 }
 

@@ -15,16 +15,32 @@ static void found(struct cause *cause, enum reason reason, struct slice culprit)
         *cause = (struct cause){reason, culprit};
 }
 
+/* set_config(), which is never run when a statement is planned. */
+static void change_setting(struct walker *walker, const struct set_config *call, enum setting_change change)
+{
+    struct slice name = call->named ? call->name : slice_of("", 0);
+    if (walker->kind != WALK_PLAN)
+        effect_of_setting(&walker->findings->effect, name, change);
+}
+
+/* It is decided at its closing parenthesis; one inside another's arguments is not told apart. */
+static void on_set_config(struct walker *walker)
+{
+    struct set_config inner;
+    bool nested = walker->setting.depth != 0;
+    set_config_open(nested ? &inner : &walker->setting, walker->tokens, walker->depth);
+    if (nested)
+        change_setting(walker, &inner, CHANGE_SESSION);
+}
+
 static void call_builtin(struct walker *walker, const struct builtin *builtin, struct slice text)
 {
     struct findings *findings = walker->findings;
-    if (!(builtin->pins & PIN_SETTING)) {
-        findings->pins |= builtin->pins;
-    } else if (walker->setting_depth == 0) { /* decided at its closing parenthesis */
-        walker->setting_depth = walker->depth + 1;
-        walker->setting_commas = 0;
+    if (builtin->pins & PIN_SETTING) {
+        on_set_config(walker);
     } else {
-        findings->pins |= PIN_SETTING;
+        findings->effect.pins |= builtin->pins;
+        findings->effect.frees |= builtin->frees;
     }
     if (builtin->kind == BUILTIN_SPECIAL)
         found(&findings->sure, REASON_FUNCTION_SPECIAL, text);
@@ -38,7 +54,7 @@ static void take_kind(
         found(&findings->maybe, reason, culprit);
     } else if (kind >= NAME_SESSION) {
         found(&findings->sure, reason, culprit);
-        findings->pins |= PIN_FUNCTION;
+        effect_of_kind(&findings->effect, kind);
     }
 }
 
@@ -51,8 +67,11 @@ static void call(struct walker *walker, struct slice name, struct slice text, bo
     if (builtin && (builtin->pins || kind >= NAME_SPECIAL))
         call_builtin(walker, builtin, text);
     take_kind(findings, kind, REASON_FUNCTION_SPECIAL, text);
-    if (kind == NAME_UNKNOWN && !syntax)
+    if (kind == NAME_UNKNOWN && !syntax) {
         found(&findings->maybe, REASON_FUNCTION_UNKNOWN, text);
+        if (walker->catalogue && (walker->kind != WALK_CREATE || walker->query))
+            effect_of_survey(&findings->effect);
+    }
 }
 
 /* A name that is neither called nor followed by a dot: a relation, a column, or row.function. */
@@ -66,6 +85,18 @@ static void mention(struct walker *walker, struct slice name, struct slice text)
     if (name.len == 11 && slice_is(name, "system_user") && walker->tokens->now.kind == TOKEN_WORD)
         found(
             &findings->maybe, REASON_FUNCTION_SPECIAL, text); /* PostgreSQL 16: called without parentheses */
+}
+
+/* What any name may be beside a function or a relation that is read: a type, a relation that is written. */
+static void look_further(struct walker *walker, struct slice name, struct slice text)
+{
+    struct findings *findings = walker->findings;
+    if (!walker->catalogue)
+        return;
+    take_kind(
+        findings, catalogue_type(walker->catalogue, walker->qualifier, name), REASON_FUNCTION_SPECIAL, text);
+    if (walker->writes)
+        effect_of_kind(&findings->effect, catalogue_write(walker->catalogue, walker->qualifier, name));
 }
 
 static void on_name(struct walker *walker)
@@ -83,6 +114,8 @@ static void on_name(struct walker *walker)
         found(&walker->findings->sure, REASON_NOT_LEXED, token->text);
         return;
     }
+    if (!token_is(next, '.') && (word == NO_KEYWORD || keyword_category(word) != CATEGORY_RESERVED))
+        look_further(walker, name, token->text);
     if (token_is(next, '.')) {
         if (name_is_temporary_schema(name)) {
             walker->findings->temporary = token->text;
@@ -98,6 +131,11 @@ static void on_name(struct walker *walker)
     walker->qualifier = name;
 }
 
+static bool is_first(const struct walker *walker)
+{
+    return walker->before.kind == TOKEN_END;
+}
+
 /* INTO of a SELECT makes a table; that of INSERT and MERGE is told by the word before. */
 static void on_into(struct walker *walker)
 {
@@ -107,15 +145,25 @@ static void on_into(struct walker *walker)
         return;
     found(&findings->sure, REASON_INTO, walker->tokens->now.text);
     if (next == KEYWORD_TEMP || next == KEYWORD_TEMPORARY || next == KEYWORD_LOCAL || next == KEYWORD_GLOBAL)
-        findings->pins |= PIN_TEMPORARY;
+        findings->effect.pins |= PIN_TEMPORARY;
     else if (next == KEYWORD_UNLOGGED)
-        findings->flags |= STATEMENT_DDL;
+        findings->effect.flags |= STATEMENT_DDL;
 }
 
-/* INSERT, UPDATE, DELETE, MERGE may also be columns' names; they are statements behind ( and behind a WITH
- * list. */
+/* What a statement writes is named behind its first word. What is only planned fires no triggers. */
+static void begin_write(struct walker *walker)
+{
+    walker->writes |= walker->kind != WALK_PLAN;
+}
+
+/* INSERT, UPDATE, DELETE, MERGE may also be columns' names; they are statements at the start, behind ( and
+ * behind a WITH list. */
 static void on_change(struct walker *walker)
 {
+    if (is_first(walker)) { /* the verdict is another's */
+        begin_write(walker);
+        return;
+    }
     bool in_list = walker_bit(walker->with_list, walker->depth);
     enum keyword before = walker->before.keyword;
     bool listed = before == KEYWORD_WITH || before == KEYWORD_RECURSIVE || token_is(&walker->before, ',');
@@ -123,6 +171,7 @@ static void on_change(struct walker *walker)
         return;
     if (in_list)
         walker_set_bit(&walker->with_list, walker->depth, false);
+    begin_write(walker);
     if (walker->kind != WALK_PLAN)
         found(&walker->findings->sure, REASON_WRITE, walker->tokens->now.text);
 }
@@ -138,7 +187,7 @@ static void on_for(struct walker *walker)
 /* WITH begins a list at the start of a query; elsewhere it is WITH ORDINALITY, WITH TIES, WITH TIME ZONE. */
 static void on_with(struct walker *walker)
 {
-    if (walker->before.kind == TOKEN_END || token_is(&walker->before, '('))
+    if (is_first(walker) || token_is(&walker->before, '('))
         walker_set_bit(&walker->with_list, walker->depth, true);
 }
 
@@ -165,6 +214,38 @@ static void on_body(struct walker *walker, enum keyword word)
     }
 }
 
+static void on_operator(struct walker *walker, struct slice symbol)
+{
+    if (walker->catalogue)
+        take_kind(walker->findings, catalogue_operator(walker->catalogue, symbol), REASON_FUNCTION_SPECIAL,
+            walker->tokens->now.text);
+}
+
+/* Key words that PostgreSQL's grammar turns into operators, which it then looks up as if they were written.
+ */
+static void on_implied_operators(struct walker *walker, enum keyword word)
+{
+    enum { NONE, MEMBER, EQUALITY, RANGE, LIKE, ILIKE, SIMILAR };
+    static const uint8_t implied[KEYWORD_COUNT] = {[KEYWORD_IN] = MEMBER,
+        [KEYWORD_CASE] = EQUALITY,
+        [KEYWORD_NULLIF] = EQUALITY,
+        [KEYWORD_DISTINCT] = EQUALITY, /* IS DISTINCT FROM */
+        [KEYWORD_USING] = EQUALITY,
+        [KEYWORD_NATURAL] = EQUALITY,
+        [KEYWORD_BETWEEN] = RANGE,
+        [KEYWORD_LIKE] = LIKE,
+        [KEYWORD_ILIKE] = ILIKE,
+        [KEYWORD_SIMILAR] = SIMILAR};
+    static const char *const symbols[][4] = {[MEMBER] = {"=", "<>"},
+        [EQUALITY] = {"="},
+        [RANGE] = {"<=", ">=", "<", ">"},
+        [LIKE] = {"~~", "!~~"},
+        [ILIKE] = {"~~*", "!~~*"},
+        [SIMILAR] = {"~", "!~"}};
+    for (size_t i = 0; implied[word] && i < 4 && symbols[implied[word]][i]; i++)
+        on_operator(walker, slice_from(symbols[implied[word]][i]));
+}
+
 static void on_keyword(struct walker *walker, enum keyword word)
 {
     bool values = word == KEYWORD_VALUES && token_is(&walker->before, ')');
@@ -178,8 +259,13 @@ static void on_keyword(struct walker *walker, enum keyword word)
         on_body(walker, word);
     if ((word == KEYWORD_FROM || word == KEYWORD_TABLE) && !walker->catalogue)
         found(&walker->findings->maybe, REASON_NO_CATALOGUE, walker->tokens->now.text);
+    on_implied_operators(walker, word);
     if (word == KEYWORD_WITH)
         on_with(walker);
+    else if (word == KEYWORD_TRUNCATE && is_first(walker))
+        begin_write(walker);
+    else if (word == KEYWORD_AS)
+        walker->query |= walker->depth == 0;
     else if (word == KEYWORD_INTO)
         on_into(walker);
     else if (word == KEYWORD_FOR)
@@ -210,12 +296,10 @@ static bool on_close(struct walker *walker)
 {
     if (walker->depth == 0)
         return false;
-    if (walker->depth == walker->setting_depth) {
-        bool local = walker->setting_commas == 2 && walker->before.keyword == KEYWORD_TRUE &&
-                     token_is(&walker->before_that, ',');
-        if (!local)
-            walker->findings->pins |= PIN_SETTING;
-        walker->setting_depth = 0;
+    if (walker->depth == walker->setting.depth) {
+        bool local = set_config_is_local(&walker->setting, &walker->before, &walker->before_that);
+        change_setting(walker, &walker->setting, local ? CHANGE_LOCAL : CHANGE_SESSION);
+        walker->setting.depth = 0;
     }
     walker->closed_opening = walker_bit(walker->openings, walker->depth);
     walker->depth--;
@@ -228,9 +312,13 @@ static bool on_character(struct walker *walker)
     switch (walker->tokens->now.character) {
     case '(': on_open(walker); return true;
     case ')': return on_close(walker);
-    case ',': walker->setting_commas += walker->depth == walker->setting_depth; return true;
+    case ',': set_config_comma(&walker->setting, walker->depth); return true;
     case ';': return walker->kind == WALK_CREATE;
-    default: return true;
+    case '.':
+    case ':':
+    case '[':
+    case ']': return true;
+    default: on_operator(walker, walker->tokens->now.text); return true;
     }
 }
 
@@ -241,6 +329,8 @@ static bool on_token(struct walker *walker)
         walker->findings->first = *token;
     if (token->kind == TOKEN_CHARACTER)
         return on_character(walker);
+    if (token->kind == TOKEN_OPERATOR)
+        on_operator(walker, slice_is(token->text, "!=") ? slice_from("<>") : token->text);
     if (!walker_is_name(token))
         return true;
     if (token->keyword != NO_KEYWORD && !token_is(&walker->before, '.'))
@@ -298,6 +388,8 @@ bool walk_relation(struct tokens *tokens, const struct catalogue *catalogue, str
             if (!catalogue)
                 found(&findings->maybe, REASON_NO_CATALOGUE, tokens->now.text);
             mention(&walker, name, tokens->now.text);
+            if (catalogue)
+                findings->write = catalogue_write(catalogue, walker.qualifier, name);
             tokens_advance(tokens);
             return true;
         }

@@ -1,24 +1,25 @@
 /*
  * Goes once over the tokens of a statement and finds what keeps it from being a read on a replica:
- * data-modifying words, row locks, INTO, functions and relations that are special or unknown, and what the
- * statement leaves in the server's session. It parses nothing: it knows where a name followed by a
- * parenthesis is no call. Pure; any thread.
+ * data-modifying words, row locks, INTO, functions, relations, operators and types that are special or
+ * unknown, and what the statement leaves in the server's session. It parses nothing: it knows where a name
+ * followed by a parenthesis is no call. Pure; any thread.
  */
 #ifndef ROLECALL_ROUTER_SQL_WALK_H
 #define ROLECALL_ROUTER_SQL_WALK_H
 
 #include "router/catalogue.h"
 #include "router/classify.h"
+#include "router/sql/effect.h"
 #include "router/sql/tokens.h"
 
 #include <stdbool.h>
 #include <stdint.h>
 
 enum walk_kind {
-    WALK_QUERY, /* a query, or any other statement of which only the pins are wanted */
+    WALK_QUERY, /* a query, or any other statement of which only the effect is wanted */
     WALK_PLAN, /* a statement that is only planned (EXPLAIN): data-modifying words and row locks do no harm */
     WALK_CREATE /* CREATE: semicolons inside BEGIN ATOMIC ... END and inside parentheses belong to the
-                   statement */
+                   statement, and only behind AS there is a query */
 };
 
 /* Why a statement is no read: the first cause of each strength. REASON_READ: there is none. */
@@ -33,7 +34,8 @@ struct findings {
     struct slice error;     /* where the text stopped being SQL; data NULL: it did not */
     struct token first;     /* the first token that is no opening parenthesis */
     struct slice temporary; /* the name of a temporary schema; data NULL: none */
-    uint32_t pins, flags;   /* enum pin, enum statement_flag */
+    enum name_kind write;   /* walk_relation(): what a write to it runs; UNKNOWN: nothing of interest */
+    struct effect effect;
 };
 
 /*

@@ -5,6 +5,7 @@
 #define ROLECALL_ROUTER_SQL_WALKER_H
 
 #include "router/sql/name.h"
+#include "router/sql/set_config.h"
 #include "router/sql/walk.h"
 
 #define WALKER_DEPTHS 64 /* deeper parentheses are walked, too, but nothing is remembered of them */
@@ -27,9 +28,9 @@ struct walker {
     struct slice qualifier;   /* the word before the last dot; len 0: none */
     char storage[2][LEX_NAME_MAX];
     unsigned turn;
-    /* set_config(name, value, is_local): its third argument decides whether it pins */
-    unsigned setting_depth; /* depth inside its parentheses; 0: not inside one */
-    unsigned setting_commas;
+    struct set_config setting; /* the call of set_config() that we are in */
+    bool writes;               /* names may be of relations that are written */
+    bool query;                /* WALK_CREATE: behind AS */
 };
 
 static inline bool walker_bit(uint64_t bits, unsigned depth)

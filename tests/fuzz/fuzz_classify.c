@@ -12,7 +12,7 @@ static void check(struct slice text, const struct catalogue *catalogue, bool sta
     classify(text, catalogue, standard_strings, &once);
     classify(text, catalogue, standard_strings, &again);
     if (once.class != again.class || once.reason != again.reason || once.flags != again.flags ||
-        once.pins != again.pins || once.statements != again.statements ||
+        once.pins != again.pins || once.frees != again.frees || once.statements != again.statements ||
         once.culprit.data != again.culprit.data || once.culprit.len != again.culprit.len)
         abort();
     if (text.len > 0 &&
@@ -28,7 +28,11 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     struct catalogue *catalogue = catalogue_new("main", "shop");
     catalogue_add_function(catalogue, "public", "f", NAME_SPECIAL);
+    catalogue_add_function(catalogue, "public", "g", NAME_SESSION);
     catalogue_add_relation(catalogue, "public", "s", NAME_SPECIAL);
+    catalogue_add_write(catalogue, "public", "w", NAME_OPAQUE);
+    catalogue_add_operator(catalogue, "@", NAME_SESSION);
+    catalogue_add_type(catalogue, "public", "t", NAME_SPECIAL);
     struct slice text = slice_of((const char *)data, size);
     check(text, catalogue, true);
     check(text, catalogue, false);

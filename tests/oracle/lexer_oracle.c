@@ -9,23 +9,28 @@
  * shows to be such a read, most is classed so; (d) flags and the number of statements agree. With --mutate, N
  * tokens of each query are replaced by a call of an unknown function, one at a time: wherever PostgreSQL
  * parses a call, the verdict must not be a read. Prints the figures; exit 1 when (a), (b) or (d) fail once or
- * (c) falls below 95 %.
+ * (c) falls below 95 %. Flags, pins, frees and the names of settings may be more than the tree says, not
+ * less.
  */
 #include "router/classify.h"
+#include "router/setting.h"
 #include "router/sql/builtins.h"
 #include "router/sql/lex.h"
+#include "router/sql/set_clause.h"
 
 #include <jansson.h>
 #include <pg_query.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 
 /* Numbers of libpg_query's tokens (pg_query.proto, enum Token). */
 enum { UIDENT = 259, USCONST = 262, SQL_COMMENT = 275, C_COMMENT = 276 };
 
 struct figures {
-    unsigned long strings, scanned, tokens, parsed, reads, oracle_reads, both, mutants, mutant_calls;
+    unsigned long strings, scanned, tokens, parsed, reads, oracle_reads, both, mutants, mutant_calls,
+        settings;
     unsigned long violations;
 };
 
@@ -258,17 +263,81 @@ static uint32_t transaction_flag(const char *kind)
     return !strcmp(kind, "TRANS_STMT_ROLLBACK") ? STATEMENT_ROLLBACK : 0;
 }
 
-/* What the tree says of a statement beside reading: flags, and pins that are certain from its kind. */
-static void expect(const json_t *statement, uint32_t *flags, uint32_t *pins)
+/* What all statements of a string must be found to leave: what is certain from their kinds. */
+struct left {
+    uint32_t flags, pins, frees;
+    char names[1024]; /* settings of the session, each with a line's end behind it */
+};
+
+static void add_name(void *context, struct slice name)
 {
+    struct left *left = context;
+    size_t len = strlen(left->names);
+    snprintf(left->names + len, sizeof left->names - len, "%.*s\n", (int)name.len, name.data);
+}
+
+/* SET and RESET. libpg_query gives the multi-word forms the names of their settings, as PostgreSQL does. */
+static void expect_setting(const json_t *body, struct left *left)
+{
+    const char *kind = json_string_value(json_object_get(body, "kind"));
+    const char *name = json_string_value(json_object_get(body, "name"));
+    bool local = json_is_true(json_object_get(body, "is_local"));
+    bool multi = !strcmp(kind, "VAR_SET_MULTI"), all = !strcmp(kind, "VAR_RESET_ALL");
+    bool characteristics = multi && !strcmp(name, "SESSION CHARACTERISTICS");
+    if (all)
+        left->flags |= STATEMENT_RESETS | STATEMENT_SETS_PARSING;
+    if (all || (multi && !characteristics) || setting_ends_with_transaction(slice_from(name)))
+        return;
+    if (!multi && setting_matters_when_parsing(slice_from(name)))
+        left->flags |= STATEMENT_SETS_PARSING;
+    if (local)
+        return;
+    bool back = !strcmp(kind, "VAR_RESET") || !strcmp(kind, "VAR_SET_DEFAULT");
+    if (!strcasecmp(name, "seed")) {
+        left->pins |= back ? 0 : PIN_FUNCTION;
+        return;
+    }
+    left->flags |= back ? STATEMENT_SETS_ANY : STATEMENT_SETS;
+    char folded[SETTING_NAME_MAX];
+    struct slice known = slice_from("default_transaction_read_only");
+    if (characteristics || setting_name_fold(slice_from(name), folded, &known))
+        add_name(left, known);
+}
+
+static void expect_discard(const char *target, struct left *left)
+{
+    if (!strcmp(target, "DISCARD_ALL")) {
+        left->flags |= STATEMENT_RESET_ALL | STATEMENT_RESETS | STATEMENT_SETS_PARSING;
+        left->frees |= PIN_ASKABLE | PIN_SEQUENCE | PIN_SETTING;
+    } else if (!strcmp(target, "DISCARD_TEMP")) {
+        left->frees |= PIN_TEMPORARY;
+    } else if (!strcmp(target, "DISCARD_SEQUENCES")) {
+        left->frees |= PIN_SEQUENCE;
+    }
+}
+
+static void expect_freed(const json_t *statement, uint32_t *frees)
+{
+    static const struct {
+        const char *kind;
+        uint32_t frees;
+    } rows[] = {{"UnlistenStmt", PIN_LISTEN}, {"ClosePortalStmt", PIN_CURSOR},
+        {"DeallocateStmt", PIN_PREPARE}, {"DropStmt", PIN_TEMPORARY}};
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++)
+        if (json_object_get(statement, rows[i].kind))
+            *frees |= rows[i].frees;
+}
+
+/* What the tree says of a statement beside reading. */
+static void expect(const json_t *statement, struct left *left)
+{
+    uint32_t *flags = &left->flags, *pins = &left->pins;
     const json_t *body;
+    expect_freed(statement, &left->frees);
     if ((body = json_object_get(statement, "TransactionStmt")))
         *flags |= transaction_flag(json_string_value(json_object_get(body, "kind")));
-    if ((body = json_object_get(statement, "VariableSetStmt"))) {
-        const char *name = json_string_value(json_object_get(body, "name"));
-        if (!json_is_true(json_object_get(body, "is_local")) && !(name && !strncmp(name, "TRANSACTION", 11)))
-            *pins |= PIN_SETTING;
-    }
+    if ((body = json_object_get(statement, "VariableSetStmt")))
+        expect_setting(body, left);
     if (json_object_get(statement, "ListenStmt"))
         *pins |= PIN_LISTEN;
     if (json_object_get(statement, "LoadStmt"))
@@ -280,9 +349,8 @@ static void expect(const json_t *statement, uint32_t *flags, uint32_t *pins)
     if ((body = json_object_get(statement, "CopyStmt")) && json_is_true(json_object_get(body, "is_from")) &&
         !json_object_get(body, "filename"))
         *flags |= STATEMENT_COPY_FROM;
-    if ((body = json_object_get(statement, "DiscardStmt")) &&
-        !strcmp(json_string_value(json_object_get(body, "target")), "DISCARD_ALL"))
-        *flags |= STATEMENT_RESET_ALL;
+    if ((body = json_object_get(statement, "DiscardStmt")))
+        expect_discard(json_string_value(json_object_get(body, "target")), left);
     if ((body = json_object_get(statement, "CreateStmt"))) {
         const char *kind =
             json_string_value(json_object_get(json_object_get(body, "relation"), "relpersistence"));
@@ -292,14 +360,13 @@ static void expect(const json_t *statement, uint32_t *flags, uint32_t *pins)
 
 #define CHECKED_FLAGS                                                                                        \
     (STATEMENT_BEGIN | STATEMENT_COMMIT | STATEMENT_ROLLBACK | STATEMENT_CALL | STATEMENT_COPY_FROM |        \
-        STATEMENT_RESET_ALL)
-#define CHECKED_PINS (PIN_SETTING | PIN_LISTEN | PIN_LOAD | PIN_PREPARE | PIN_TEMPORARY)
+        STATEMENT_RESET_ALL | STATEMENT_RESETS)
 
 /* All statements of the string by the tree. False when it is not parsed. */
 struct opinion {
     size_t statements;
     bool reads, known, call;
-    uint32_t flags, pins;
+    struct left left;
 };
 
 static bool ask(const char *text, struct opinion *opinion)
@@ -317,10 +384,24 @@ static bool ask(const char *text, struct opinion *opinion)
         opinion->reads &= reads(statement, &seen);
         opinion->known &= !seen.unknown;
         opinion->call |= seen.function;
-        expect(statement, &opinion->flags, &opinion->pins);
+        expect(statement, &opinion->left);
     }
     json_decref(tree);
     return true;
+}
+
+/* Every setting that the tree names is told; that one too many is told does no harm. */
+static void compare_names(const char *text, const struct left *theirs, struct figures *figures)
+{
+    struct left ours = {.names = "\n"};
+    char name[SETTING_NAME_MAX + 2];
+    setting_names(slice_from(text), true, &ours, add_name);
+    for (const char *at = theirs->names, *end; (end = strchr(at, '\n')); at = end + 1) {
+        snprintf(name, sizeof name, "\n%.*s", (int)(end + 1 - at), at);
+        figures->settings++;
+        if (!strstr(ours.names, name))
+            violation(figures, "a setting is not told", text);
+    }
 }
 
 static void judge(const char *text, const struct catalogue *catalogue, struct figures *figures)
@@ -333,10 +414,15 @@ static void judge(const char *text, const struct catalogue *catalogue, struct fi
     figures->parsed++;
     if (ours.statements != theirs.statements)
         violation(figures, "another number of statements", text);
-    if ((ours.flags & CHECKED_FLAGS) != theirs.flags)
+    if ((ours.flags & CHECKED_FLAGS) != (theirs.left.flags & CHECKED_FLAGS))
         violation(figures, "other flags", text);
-    if ((ours.pins & theirs.pins) != theirs.pins)
+    if ((ours.flags & theirs.left.flags) != theirs.left.flags)
+        violation(figures, "a flag is missing", text);
+    if ((ours.pins & theirs.left.pins) != theirs.left.pins)
         violation(figures, "a pin is missing", text);
+    if ((ours.frees & theirs.left.frees) != theirs.left.frees)
+        violation(figures, "what is freed is missing", text);
+    compare_names(text, &theirs.left, figures);
     bool safe = theirs.reads && theirs.known;
     figures->oracle_reads += safe;
     figures->reads += ours.class == STATEMENT_READ;
@@ -438,6 +524,7 @@ int main(int argc, char **argv)
         figures.scanned, figures.tokens, figures.parsed);
     printf("reads: by the tree %lu, classed %lu, both %lu (%.2f %%)\n", figures.oracle_reads, figures.reads,
         figures.both, share);
+    printf("settings %lu\n", figures.settings);
     printf("mutants %lu (%lu not classed as reads)\n", figures.mutants, figures.mutant_calls);
     printf("violations %lu\n", figures.violations);
     return figures.violations > 0 || figures.parsed == 0 || share < 95;

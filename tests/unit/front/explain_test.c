@@ -108,14 +108,24 @@ static void without_a_node_it_says_what_would_be_waited_for(void **state)
     front_free(front);
 }
 
-static void pins_are_named(void **state)
+static void what_a_statement_leaves_is_named(void **state)
 {
     struct front *front = front_with_catalogue();
     struct result result;
     (void)state;
-    assert_non_null(front_run(front, "explain route 'listen x; set a = 1' database shop", false, &result));
+    assert_non_null(front_run(
+        front, "explain route 'listen x; unlisten y; set App.B = 1' database shop", false, &result));
     assert_string_equal(front_cell(&result, 0, "pins"), "setting,listen");
-    assert_string_equal(front_cell(&result, 0, "statements"), "2");
+    assert_string_equal(front_cell(&result, 0, "frees"), "listen");
+    assert_string_equal(front_cell(&result, 0, "flags"), "multiple,sets");
+    assert_string_equal(front_cell(&result, 0, "settings"), "app.b");
+    assert_string_equal(front_cell(&result, 0, "statements"), "3");
+    result_fini(&result);
+    assert_non_null(front_run(front, "explain route 'select 1' database shop", false, &result));
+    assert_string_equal(front_cell(&result, 0, "pins"), "NULL");
+    assert_string_equal(front_cell(&result, 0, "frees"), "NULL");
+    assert_string_equal(front_cell(&result, 0, "flags"), "NULL");
+    assert_string_equal(front_cell(&result, 0, "settings"), "NULL");
     result_fini(&result);
     front_free(front);
 }
@@ -127,7 +137,7 @@ int main(void)
         cmocka_unit_test(a_catalogue_that_is_missing_is_asked_for),
         cmocka_unit_test(with_several_databases_known_one_must_be_named),
         cmocka_unit_test(without_a_node_it_says_what_would_be_waited_for),
-        cmocka_unit_test(pins_are_named),
+        cmocka_unit_test(what_a_statement_leaves_is_named),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
