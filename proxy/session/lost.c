@@ -8,6 +8,7 @@
  */
 #include "proxy/session/inquiry.h"
 #include "proxy/session/local.h"
+#include "proxy/session/prefix.h"
 #include "proxy/session/session.h"
 
 #include "conf/base/log.h"
@@ -244,7 +245,7 @@ void lost_server(
     bool welcome = session->request->kind == REQUEST_WELCOME;
     bool settled =
         !server->prefix_failed || strcmp(server->prefix_error.sqlstate, SQLSTATE_QUERY_CANCELED) == 0;
-    if (!settled) { /* what must precede the request cannot be put in place anywhere */
+    if (!settled && !prefix_forgives(session, &server->prefix_error)) { /* it cannot be put in place anywhere */
         session_fatal(session, server->prefix_error.sqlstate, "%s", server->prefix_error.text);
         return;
     }

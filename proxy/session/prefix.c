@@ -8,6 +8,7 @@
  * the session (session.c), since nothing may run with settings other than its own.
  */
 #include "proxy/session/prefix.h"
+#include "proxy/session/inquiry.h"
 #include "proxy/session/session.h"
 
 #include <stdlib.h>
@@ -184,6 +185,32 @@ bool prefix_put(struct session *session, struct server *server, const struct par
     for (uint32_t at = 0; params_next(values, &at, &name, &value);)
         add_call(&sql, &first, name, value);
     return !first && sql_send(&sql, server, INJECTED_PREFIX);
+}
+
+/*
+ * A setting that was made up (`ext.name`) is taken away by PostgreSQL with a warning when the extension is
+ * loaded and does not know it. On a shared connection it may be loaded already: then it is an error (42602).
+ */
+bool prefix_forgives(struct session *session, const struct error *error)
+{
+    const char *name, *value;
+    struct params left;
+    if (strcmp(error->sqlstate, "42602") != 0)
+        return false;
+    params_init(&left);
+    bool fine = params_copy(&left, &session->settings->params);
+    for (uint32_t at = 0; params_next(&session->settings->params, &at, &name, &value);) {
+        const char *found = strstr(error->text, name);
+        bool quoted = found && found > error->text && found[-1] == '"' && found[strlen(name)] == '"';
+        if (quoted && strchr(name, '.'))
+            params_remove(&left, slice_from(name));
+    }
+    bool changed = fine && left.len != session->settings->params.len;
+    const struct settings *settings = changed ? settings_get(session->all->pools.settings, &left) : NULL;
+    params_fini(&left);
+    if (settings)
+        session_set_settings(session, settings);
+    return settings != NULL;
 }
 
 bool prefix_settings(struct session *session, struct server *server)

@@ -27,6 +27,10 @@ bool sql_send(struct sql *sql, struct server *server, enum injected injected);
 
 /* Puts the session's settings in place on a server outside of a transaction; true when something was sent. */
 bool prefix_settings(struct session *session, struct server *server);
+/* Settings could not be put in place: true when the session is better off without the one that the error
+ * names.
+ */
+bool prefix_forgives(struct session *session, const struct error *error);
 /* Just these values, without a look at what is in place. */
 bool prefix_put(struct session *session, struct server *server, const struct params *values);
 /* The same for any set, and whatever the transaction's state. */
