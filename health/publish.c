@@ -47,6 +47,7 @@ static struct topology *make(const struct settings *settings, struct cluster_liv
     const struct config_cluster *cluster = settings->cluster;
     struct topology *topology = topology_new(cluster->name, cluster->n_nodes);
     topology->primary = verdict->primary;
+    topology->timeline = verdict->primary < 0 ? 0 : verdict->nodes[verdict->primary].timeline;
     topology->no_primary_reason = verdict->primary < 0 ? memory_copy(verdict->reason) : NULL;
     topology->max_lag_bytes = cluster->max_lag_bytes;
     topology->max_lag_ms = cluster->max_lag_ms;
@@ -72,8 +73,9 @@ static bool same_node(const struct topology_node *a, const struct topology_node 
 
 static bool same(const struct topology *a, const struct topology *b)
 {
-    if (a->n_nodes != b->n_nodes || a->primary != b->primary || a->max_lag_bytes != b->max_lag_bytes ||
-        a->max_lag_ms != b->max_lag_ms || !same_text(a->no_primary_reason, b->no_primary_reason))
+    if (a->n_nodes != b->n_nodes || a->primary != b->primary || a->timeline != b->timeline ||
+        a->max_lag_bytes != b->max_lag_bytes || a->max_lag_ms != b->max_lag_ms ||
+        !same_text(a->no_primary_reason, b->no_primary_reason))
         return false;
     for (size_t i = 0; i < a->n_nodes; i++) {
         if (!same_node(&a->nodes[i], &b->nodes[i]))

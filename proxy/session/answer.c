@@ -186,6 +186,7 @@ void answer_finish(struct session *session, char status)
         server->dirty = true;
     settle_epochs(session, server);
     sequence_settle(session, server);
+    own_settle(session, status);
     settle_transaction(session, status);
     if (request->error_seen && request->flush_as_sync)
         session->skip_to_sync = true;
@@ -393,6 +394,13 @@ static void on_prefix_done(void *user, struct server *server)
             give_ready(session, server, status);
         return;
     }
+    if (session->request->own_need && session->request->sent) {
+        if (server->expect.count > 0)
+            return;
+        own_on_done(session, server);
+        give_ready(session, server, server->tx_status);
+        return;
+    }
     if (server->prefix_failed) {
         struct error error = server->prefix_error;
         session_fatal(session, error.sqlstate, "%s", error.text);
@@ -406,8 +414,12 @@ static void on_prefix_done(void *user, struct server *server)
 
 static void on_inquiry(void *user, struct server *server, const struct answer *answer)
 {
+    struct session *session = user;
     (void)server;
-    inquiry_on_row(user, answer);
+    if (session->request->own_need)
+        own_on_row(session, answer);
+    else
+        inquiry_on_row(session, answer);
 }
 
 const struct server_user_events answer_events = {.on_answer = on_answer,

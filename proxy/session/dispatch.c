@@ -314,6 +314,8 @@ static bool send_all(struct session *session, struct server *server)
 {
     struct request *request = session->request;
     size_t at = 0;
+    if (request->own_need)
+        return own_send(session, server);
     request->parses_sent = request->closes_sent = 0;
     while (at < request->bytes.len) {
         struct frame frame;

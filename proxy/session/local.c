@@ -57,10 +57,12 @@ bool local_answer(struct session *session, const struct local_result *result)
         bool fine = true;
         if (frame.type == FRONTEND_PARSE) {
             write_empty(session, BACKEND_PARSE_COMPLETE);
+            request->parses_done++;
         } else if (frame.type == FRONTEND_BIND) {
             write_empty(session, BACKEND_BIND_COMPLETE);
         } else if (frame.type == FRONTEND_CLOSE) {
             write_empty(session, BACKEND_CLOSE_COMPLETE);
+            request->closes_done++;
         } else if (frame.type == FRONTEND_DESCRIBE) {
             describe(session, result, frame_body(&frame));
         } else if (frame.type == FRONTEND_EXECUTE) {

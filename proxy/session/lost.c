@@ -27,6 +27,8 @@ static void end_request(struct session *session, char status, bool failed)
     struct request *request = session->request;
     bool open_batch = request->kind == REQUEST_BATCH && (request->stream || request->flush_as_sync) &&
                       !(request->stream && request->complete);
+    request->error_seen |= failed;
+    own_settle(session, status);
     session->tx_status = status;
     if (status == 'I')
         session->tx_flags = 0;

@@ -1,126 +1,267 @@
 /*
  * rolecall's own settings; see own_settings.h.
  *
- * All well: the statement is answered here, without a server, in either protocol. A wrong name or value gets
- * the error that PostgreSQL has for it, and the session lives.
+ * All well: the statement is answered here, without a server, in either protocol. Only SHOW rolecall.token
+ * asks the primary, by a hidden query. A wrong name or value gets the error that PostgreSQL has for it; where
+ * that happens inside a transaction its server is made to fail it too.
  */
 #include "proxy/session/own_settings.h"
 
+#include "proxy/session/inquiry.h"
 #include "proxy/session/local.h"
+#include "proxy/session/lone.h"
+#include "proxy/session/own_value.h"
 #include "proxy/session/session.h"
+#include "proxy/session/token.h"
+#include "proxy/wire/reader.h"
 
-#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+
+#define VALUE_MAX 128
 
 static struct slice name_of(const struct special_statement *special)
 {
     return slice_of(special->name, special->name_len);
 }
 
-static bool parse_bytes(const char *text, uint64_t *bytes)
+enum consistency own_consistency(const struct session *session)
 {
-    static const struct {
-        const char *unit;
-        uint64_t factor;
-    } units[] = {{"", 1}, {"B", 1}, {"kB", 1024}, {"MB", 1024 * 1024}, {"GB", 1024 * 1024 * 1024}};
-    char *end;
-    errno = 0;
-    unsigned long long number = strtoull(text, &end, 10);
-    for (size_t i = 0; i < sizeof units / sizeof *units; i++)
-        if (errno == 0 && end != text && text[0] != '-' && strcmp(end, units[i].unit) == 0 &&
-            number <= UINT64_MAX / units[i].factor) {
-            *bytes = number * units[i].factor;
-            return true;
-        }
-    return false;
+    const struct config *config = session->all->pools.runtime->config;
+    return session->own.has_consistency ? session->own.consistency
+                                        : config->clusters[pool_cluster(session->pool)].consistency;
 }
 
-static bool set_route(struct session *session, struct slice value)
+bool own_token_epoch(struct session *session, const struct topology *topology, uint64_t *epoch)
 {
-    if (slice_is(value, "primary"))
-        session->route_hint = HINT_ROUTE_PRIMARY;
-    else if (slice_is(value, "replica"))
-        session->route_hint = HINT_ROUTE_REPLICA;
-    else if (slice_is(value, "default") || slice_is(value, "split"))
-        session->route_hint = HINT_ROUTE_NONE;
-    else
+    struct own_settings *own = &session->own;
+    *epoch = own->token_epoch;
+    if (!own->token_timeline)
+        return true;
+    if (!topology || topology->primary < 0)
+        return own->token_epoch != 0;
+    if (topology->timeline && topology->timeline < own->token_timeline)
         return false;
+    if (!own->token_epoch)
+        own->token_epoch = atomic_load_explicit(&topology->live->started, memory_order_relaxed) + 1;
+    *epoch = own->token_epoch;
     return true;
 }
 
-bool own_set(struct session *session, struct slice name, struct slice value, struct error *error)
+/* ---- SET and RESET ---- */
+
+bool own_begin(struct session *session, struct slice name, struct slice value, struct error *error)
 {
-    char text[LEX_NAME_MAX];
-    bool reset = slice_is(value, "default");
-    snprintf(text, sizeof text, "%.*s", (int)value.len, value.data);
-    if (slice_is(name, "route")) {
-        return set_route(session, value) ||
-               error_set(error, SQLSTATE_INVALID_PARAMETER,
-                   "rolecall.route must be primary, replica or default, not \"%s\"", text);
-    }
-    if (slice_is(name, "max_lag")) {
-        session->max_lag_bytes = 0;
-        return reset || parse_bytes(text, &session->max_lag_bytes) ||
-               error_set(error, SQLSTATE_INVALID_PARAMETER,
-                   "rolecall.max_lag must be a number of bytes, or one with kB, MB or GB, not \"%s\"", text);
-    }
-    return error_set(
-        error, "42704", "unrecognized configuration parameter \"rolecall.%.*s\"", (int)name.len, name.data);
+    if (!own_value_set(&session->own, name, value, error))
+        return false;
+    session->own_base = session->own;
+    return true;
+}
+
+/* Inside a transaction what held before it is kept. */
+static bool note_change(struct session *session)
+{
+    if (session->tx_status == 'I' || session->own_change)
+        return true;
+    if (!(session->own_change = malloc(sizeof *session->own_change)))
+        return false;
+    *session->own_change = (struct own_change){session->own, session->own};
+    return true;
 }
 
 static void set(struct session *session, const struct special_statement *special, struct local_result *result)
 {
-    bool reset = special->kind == SPECIAL_OWN_RESET;
-    struct slice value = reset ? slice_from("default") : slice_of(special->value, special->value_len);
-    if (own_set(session, name_of(special), value, &result->error))
-        result->tag = reset ? "RESET" : "SET";
+    bool reset = special->kind == SPECIAL_OWN_RESET, open = session->tx_status != 'I';
+    struct slice value = slice_of(special->value, special->value_len);
+    struct own_settings changed = session->own;
+    bool fine = reset ? own_value_reset(&changed, &session->own_base, name_of(special), &result->error)
+                      : own_value_set(&changed, name_of(special), value, &result->error);
+    if (!fine)
+        return;
+    result->tag = special->kind == SPECIAL_OWN_RESET && special->value_len == 0 ? "RESET" : "SET";
+    if (special->local && !open) {
+        session_notice(
+            session, SEVERITY_WARNING, "25P01", "SET LOCAL can only be used in transaction blocks");
+        return;
+    }
+    if (!note_change(session)) {
+        result->tag = NULL;
+        error_set(&result->error, SQLSTATE_OUT_OF_MEMORY, "out of memory");
+        return;
+    }
+    session->own = changed;
+    if (!session->own_change || special->local)
+        return;
+    if (reset)
+        own_value_reset(&session->own_change->after, &session->own_base, name_of(special), NULL);
+    else
+        own_value_set(&session->own_change->after, name_of(special), value, NULL);
 }
 
-static void show(struct session *session, const struct special_statement *special,
-    struct local_result *result, char value[64])
+static void reset_all(struct session *session)
 {
-    static const char *const routes[] = {
-        [HINT_ROUTE_NONE] = "default", [HINT_ROUTE_PRIMARY] = "primary", [HINT_ROUTE_REPLICA] = "replica"};
+    if (!note_change(session))
+        return;
+    session->own = session->own_base;
+    if (session->own_change)
+        session->own_change->after = session->own_base;
+}
+
+void own_free(struct session *session)
+{
+    free(session->own_change);
+    session->own_change = NULL;
+}
+
+void own_settle(struct session *session, char status)
+{
+    const struct request *request = session->request;
+    const uint32_t ends = STATEMENT_COMMIT | STATEMENT_ROLLBACK;
+    if (request->flags & STATEMENT_RESETS && !request->error_seen)
+        reset_all(session);
+    if (!session->own_change)
+        return;
+    bool chained = request->flags & ends && request->statements == 1 && !request->error_seen;
+    if (status != 'I' && !chained)
+        return;
+    bool undone = session->tx_status == 'E' || request->error_seen || request->flags & STATEMENT_ROLLBACK;
+    session->own = undone ? session->own_change->before : session->own_change->after;
+    own_free(session);
+}
+
+/* ---- SHOW ---- */
+
+static bool show(struct session *session, const struct special_statement *special,
+    struct local_result *result, char value[VALUE_MAX])
+{
+    static const struct {
+        const char *name, *column;
+    } rows[] = {{"node", "rolecall.node"}, {"token", "rolecall.token"}, {"route", "rolecall.route"},
+        {"max_lag", "rolecall.max_lag"}, {"consistency", "rolecall.consistency"}};
+    size_t n = sizeof rows / sizeof *rows, i = 0;
+    while (i < n && !slice_is(name_of(special), rows[i].name))
+        i++;
+    if (i == n)
+        return own_value_unknown(name_of(special), &result->error);
     result->tag = "SHOW";
+    result->column = rows[i].column;
     result->value = value;
-    if (slice_is(name_of(special), "node")) {
-        result->column = "rolecall.node";
-        snprintf(value, 64, "%s", session->last_node ? session->last_node->name : "");
-    } else if (slice_is(name_of(special), "route")) {
-        result->column = "rolecall.route";
-        snprintf(value, 64, "%s", routes[session->route_hint]);
-    } else if (slice_is(name_of(special), "max_lag")) {
-        result->column = "rolecall.max_lag";
-        snprintf(value, 64, "%llu", (unsigned long long)session->max_lag_bytes);
-    } else {
-        result->tag = NULL;
-        error_set(&result->error, "42704", "unrecognized configuration parameter \"rolecall.%.*s\"",
-            (int)special->name_len, special->name);
-    }
+    if (i == 0)
+        snprintf(value, VALUE_MAX, "%s", session->last_node ? session->last_node->name : "");
+    else if (i > 1)
+        own_value_show(&session->own, own_consistency(session), name_of(special), value, VALUE_MAX);
+    return true;
+}
+
+/* ---- answering ---- */
+
+static void finish(struct session *session, const struct local_result *result)
+{
+    char status = session->tx_status;
+    bool failed = !local_answer(session, result);
+    if (failed)
+        collect_undo(session);
+    if (status == 'I' && !(session->pins & PIN_UNKNOWN))
+        inquiry_free(session);           /* no server has heard of it: there is nothing to ask */
+    if (session->request->flush_as_sync) /* the Sync is still to come */
+        session->skip_to_sync = failed;
+    else
+        session_ready_for_query(session, status);
+    session_next(session);
+}
+
+static bool is_own(const struct special_statement *special)
+{
+    return special && (special->kind == SPECIAL_OWN_SHOW || special->kind == SPECIAL_OWN_SET ||
+                          special->kind == SPECIAL_OWN_RESET);
+}
+
+/* SHOW rolecall.token, which only the primary can answer. */
+static enum own_need ask_position(const struct session *session, struct local_result *result)
+{
+    const struct server *server = session->claim.server;
+    if (!server || server->role != ROLE_REPLICA || session->tx_status == 'I')
+        return OWN_NEEDS_POSITION;
+    *result = (struct local_result){0};
+    error_set(&result->error, "55000",
+        "rolecall.token is asked of the primary, and this transaction runs on a replica");
+    return OWN_NEEDS_FAILURE;
+}
+
+/* Does what the statement says and gives the answer, or what is needed of a server before. */
+static enum own_need perform(
+    struct session *session, bool runs, struct local_result *result, char value[VALUE_MAX])
+{
+    const struct special_statement *special = session->request->special;
+    bool shows = special->kind == SPECIAL_OWN_SHOW;
+    if (session->tx_status == 'E' && runs)
+        error_set(&result->error, SQLSTATE_IN_FAILED_TRANSACTION,
+            "current transaction is aborted, commands ignored until end of transaction block");
+    else if (shows)
+        show(session, special, result, value);
+    else if (runs)
+        set(session, special, result);
+    else
+        result->tag = "SET";
+    if (!result->tag)
+        return session->tx_status == 'T' ? OWN_NEEDS_FAILURE : OWN_NEEDS_NOTHING;
+    return shows && runs && slice_is(name_of(special), "token") ? ask_position(session, result)
+                                                                : OWN_NEEDS_NOTHING;
 }
 
 bool own_answer(struct session *session)
 {
-    const struct special_statement *special = session->request->special;
+    struct request *request = session->request;
     struct local_result result = {0};
-    char value[64];
-    if (!special || session->request->statements != 1 || session->request->stream)
+    struct slice text;
+    bool runs;
+    char value[VALUE_MAX] = "";
+    if (!is_own(request->special) || request->own_need || !lone_statement(session, &text, &runs))
         return false;
-    if (special->kind == SPECIAL_OWN_SHOW)
-        show(session, special, &result, value);
-    else if (special->kind == SPECIAL_OWN_SET || special->kind == SPECIAL_OWN_RESET)
-        set(session, special, &result);
-    else
+    request->own_need = perform(session, runs, &result, value);
+    if (request->own_need)
         return false;
-    bool failed = !local_answer(session, &result);
-    if (failed)
-        collect_undo(session);
-    if (session->request->flush_as_sync) /* the Sync is still to come */
-        session->skip_to_sync = failed;
-    else
-        session_ready_for_query(session, session->tx_status);
-    session_next(session);
+    finish(session, &result);
     return true;
+}
+
+/* ---- asking a server ---- */
+
+bool own_send(struct session *session, struct server *server)
+{
+    server->prefix_failed = false;
+    buffer_release(&session->request->withheld, &session->all->spares);
+    if (session->request->own_need == OWN_NEEDS_FAILURE)
+        return server_inject_query(server, "SELECT 1/0 AS rolecall_refused", INJECTED_PREFIX);
+    return server_inject_query(server, TOKEN_QUERY, INJECTED_INQUIRY);
+}
+
+void own_on_row(struct session *session, const struct answer *answer)
+{
+    struct request *request = session->request;
+    if (request->withheld.len + answer->len <= TOKEN_ROW_MAX)
+        buffer_append(&request->withheld, &session->all->spares, answer->bytes, answer->len);
+}
+
+void own_on_done(struct session *session, struct server *server)
+{
+    struct request *request = session->request;
+    struct local_result result = {.tag = "SHOW", .column = "rolecall.token"};
+    char value[VALUE_MAX];
+    if (request->own_need == OWN_NEEDS_FAILURE) { /* says again what is wrong */
+        result = (struct local_result){0};
+        perform(session, true, &result, value);
+    } else if (server->prefix_failed) {
+        result.tag = NULL;
+        result.error = server->prefix_error;
+    } else if (!token_of_row(request->withheld.data, request->withheld.len, value)) {
+        result.tag = NULL;
+        error_set(&result.error, SQLSTATE_INTERNAL_ERROR, "the primary did not tell its position");
+    }
+    result.value = value;
+    buffer_release(&request->withheld, &session->all->spares);
+    server->prefix_failed = false;
+    if (!local_answer(session, &result))
+        request->error_seen = true;
 }

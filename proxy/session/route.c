@@ -111,7 +111,7 @@ static bool may_read(struct session *session, enum reason *reason)
         *reason = REASON_PINNED;
         return false;
     }
-    if (session->route_hint == HINT_ROUTE_PRIMARY) {
+    if (session->own.route == OWN_ROUTE_PRIMARY) {
         *reason = REASON_HINT_PRIMARY;
         return false;
     }
@@ -120,7 +120,7 @@ static bool may_read(struct session *session, enum reason *reason)
         *reason = REASON_READ_ONLY_TRANSACTION;
         return true;
     }
-    if (session->route_hint == HINT_ROUTE_REPLICA && is_read_by_shape(request)) {
+    if (session->own.route == OWN_ROUTE_REPLICA && is_read_by_shape(request)) {
         *reason = REASON_HINT_REPLICA;
         return true;
     }
@@ -133,8 +133,22 @@ static bool may_read(struct session *session, enum reason *reason)
     return true;
 }
 
-static void ask_target(
-    struct session *session, const struct topology *topology, bool read, struct target_answer *answer)
+static void ask_consistency(struct session *session, struct target_request *wanted)
+{
+    switch (own_consistency(session)) {
+    case CONSISTENCY_SESSION:
+        wanted->write_epoch = session->write_epoch;
+        wanted->seen_epoch = session->seen_epoch;
+        break;
+    case CONSISTENCY_STRONG: wanted->want_read = false; break;
+    case CONSISTENCY_EVENTUAL: break;
+    }
+    if (session->own.route == OWN_ROUTE_ANY)
+        wanted->route = ROUTE_ANY;
+}
+
+static void ask_target(struct session *session, const struct topology *topology, bool read,
+    uint64_t token_epoch, struct target_answer *answer)
 {
     const struct config_cluster *cluster = cluster_of(session);
     struct target_request wanted = {
@@ -144,16 +158,15 @@ static void ask_target(
         .exclude = session->request->exclude,
         .fallback = cluster->fallback,
         .random = sessions_random(session->all),
-        .max_lag_bytes = session->max_lag_bytes,
+        .max_lag_bytes = session->own.max_lag_bytes,
+        .max_lag_ms = session->own.max_lag_ms,
     };
-    if (read && session_is_split(session)) {
-        if (cluster->consistency == CONSISTENCY_SESSION) {
-            wanted.write_epoch = session->write_epoch;
-            wanted.seen_epoch = session->seen_epoch;
-        } else if (cluster->consistency == CONSISTENCY_STRONG) {
-            wanted.want_read = false;
-        }
-    }
+    if (read && session_is_split(session))
+        ask_consistency(session, &wanted);
+    if (token_epoch > wanted.write_epoch)
+        wanted.write_epoch = token_epoch;
+    if (session->request->own_need)
+        wanted.route = ROUTE_PRIMARY;
     *answer = target_choose(topology, &wanted);
     if (answer->reason == REASON_CONSISTENCY)
         atomic_store_explicit(&topology->live->wanted_at_us, clock_now_us(), memory_order_relaxed);
@@ -296,9 +309,15 @@ void route_request(struct session *session)
     struct topology *topology = pool_topology(session->pool);
     enum reason reason;
     bool read = may_read(session, &reason);
+    uint64_t token_epoch;
+    bool own = session->request->kind == REQUEST_WELCOME || session->request->kind == REQUEST_RELAY;
+    if (!own_token_epoch(session, topology, &token_epoch) && !own) {
+        hold(session, "rolecall.token is of a later timeline than the primary known here");
+        return;
+    }
     struct target_answer answer = {.node = -1, .wait = true};
     if (topology) {
-        ask_target(session, topology, read, &answer);
+        ask_target(session, topology, read, token_epoch, &answer);
         if (answer.node < 0 && session->request->exclude) { /* every other node was tried: begin again */
             session->request->exclude = 0;
             hold(session, no_node_reason(topology, read));

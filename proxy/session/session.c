@@ -309,6 +309,7 @@ void session_close(struct session *session, const char *reason)
     names_clear(&session->names, all->pools.prepared);
     buffer_release(&session->unnamed, &all->spares);
     inquiry_free(session);
+    own_free(session);
     settings_replace(&session->startup, NULL);
     settings_replace(&session->settings, NULL);
     if (session->asked)

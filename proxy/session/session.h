@@ -20,6 +20,7 @@
 #include "proxy/pool/pool.h"
 #include "proxy/session/buffer.h"
 #include "proxy/session/names.h"
+#include "proxy/session/own_settings.h"
 #include "proxy/session/sessions.h"
 #include "proxy/stream/stream.h"
 #include "proxy/wire/cancel_key.h"
@@ -86,6 +87,7 @@ struct request {
     uint32_t statements;
     uint64_t shape;                    /* hash for the memory of refused shapes */
     struct special_statement *special; /* owned; NULL unless the request is one */
+    enum own_need own_need;            /* it is one of rolecall's own settings, and is sent on by own_send */
     struct name_change *changes;
     uint32_t n_changes, cap_changes;
     uint32_t n_parses, n_closes;       /* messages noted */
@@ -115,8 +117,6 @@ struct request {
     struct params before;
     char fatal_sqlstate[6]; /* the server's last word, when it was FATAL */
 };
-
-enum route_hint { HINT_ROUTE_NONE, HINT_ROUTE_PRIMARY, HINT_ROUTE_REPLICA }; /* rolecall.route */
 
 enum lost_state { LOST_NONE, LOST_PENDING, LOST_REPORTED }; /* an open transaction whose server is gone */
 
@@ -181,10 +181,10 @@ struct session {
     bool greeted;         /* of a passthrough relay: the node's key has been seen */
     bool counted;         /* among logged-in clients of its limits */
 
-    struct node_live *sticky;    /* one reference */
-    struct node_live *last_node; /* who answered last; one reference */
-    enum route_hint route_hint;
-    uint64_t max_lag_bytes; /* rolecall.max_lag; 0 = the cluster's */
+    struct node_live *sticky;          /* one reference */
+    struct node_live *last_node;       /* who answered last; one reference */
+    struct own_settings own, own_base; /* rolecall's own: in force; of the startup packet */
+    struct own_change *own_change;     /* made in the open transaction; NULL: none */
     uint64_t write_epoch, seen_epoch;
 
     uint64_t deadline_ms, state_since_ms, began_ms;

@@ -13,7 +13,7 @@ void special_note(struct session *session, struct slice text)
 {
     struct special_statement special;
     struct request *request = session->request;
-    if (request->special || !special_statement(text, !session->escape_strings, &special) || special.local)
+    if (request->special || !special_statement(text, !session->escape_strings, &special))
         return;
     if ((request->special = malloc(sizeof special)))
         *request->special = special;

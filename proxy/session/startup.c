@@ -100,7 +100,7 @@ static bool add_setting(struct session *session, struct slice name, struct slice
     if (name.len <= prefix || strncasecmp(name.data, own, prefix) != 0)
         return (session->asked || (session->asked = calloc(1, sizeof *session->asked))) &&
                params_set(session->asked, name, value);
-    if (own_set(session, slice_of(name.data + prefix, name.len - prefix), value, &error))
+    if (own_begin(session, slice_of(name.data + prefix, name.len - prefix), value, &error))
         return true;
     session_fatal(session, error.sqlstate, "%s", error.text);
     return false;

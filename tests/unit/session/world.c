@@ -72,6 +72,7 @@ static void publish(struct world *world, const enum node_role roles[WORLD_NODES]
     struct topology *topology = topology_new("main", WORLD_NODES);
     topology->version = ++world->version;
     topology->primary = -1;
+    topology->timeline = world->timeline;
     topology->live = cluster_live_ref(world->cluster_live);
     for (int i = 0; i < WORLD_NODES; i++) {
         struct topology_node *node = &topology->nodes[i];

@@ -21,6 +21,7 @@ struct world {
     struct node_live *live[WORLD_NODES];
     struct cluster_live *cluster_live;
     uint64_t version;
+    uint32_t timeline; /* of the next topology */
 };
 
 struct client {
