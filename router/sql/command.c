@@ -120,10 +120,7 @@ void read_set(struct reading *reading)
         reading_verdict(reading, STATEMENT_TRANSACTION, REASON_TRANSACTION, out->culprit);
         out->effect.flags |= read_transaction_modes(reading) & STATEMENT_ISOLATION;
         return;
-    case SET_ALL:
-        out->effect.flags |= STATEMENT_RESETS | STATEMENT_SETS_PARSING;
-        out->effect.pins |= PIN_SETTING;
-        return;
+    case SET_ALL: out->effect.flags |= STATEMENT_RESETS | STATEMENT_SETS_PARSING; return;
     case SET_VALUE:
     case SET_DEFAULT:
     case SET_UNTOLD: change_setting(reading, &clause); return;

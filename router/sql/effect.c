@@ -20,7 +20,8 @@ void effect_of_kind(struct effect *effect, enum name_kind kind)
     if (kind < NAME_SESSION)
         return;
     effect_of_survey(effect);
-    effect->pins |= PIN_FUNCTION;
+    if (kind == NAME_OPAQUE)
+        effect->pins |= PIN_FUNCTION;
 }
 
 static void of_untold_setting(struct effect *effect, enum setting_change change)
@@ -50,5 +51,4 @@ void effect_of_setting(struct effect *effect, struct slice name, enum setting_ch
     if (change == CHANGE_LOCAL)
         return;
     effect->flags |= change == CHANGE_DEFAULT ? STATEMENT_SETS_ANY : STATEMENT_SETS;
-    effect->pins |= PIN_SETTING;
 }

@@ -109,8 +109,7 @@ void reading_rest(struct reading *reading)
     }
 #define ROUTINE(reader)                                                                                      \
     {                                                                                                        \
-        .class = STATEMENT_WRITE, .reason = REASON_WRITE, .flags = STATEMENT_CALL, .pins = PIN_FUNCTION,     \
-        .read = reader                                                                                       \
+        .class = STATEMENT_WRITE, .reason = REASON_WRITE, .flags = STATEMENT_CALL, .read = reader            \
     }
 
 static const struct rule rules[KEYWORD_COUNT] = {

@@ -313,8 +313,8 @@ static void changes_are_writes(void **state)
         WRITE("delete from t", REASON_WRITE, "delete"),
         WRITE("merge into t using u on true when matched then delete", REASON_WRITE, "merge"),
         WRITE("truncate t", REASON_WRITE, "truncate"), WRITE("notify a, 'b'", REASON_WRITE, "notify"),
-        {"do $$begin end$$", 'W', REASON_WRITE, STATEMENT_CALL, PIN_FUNCTION, "do"},
-        {"call p(1)", 'W', REASON_WRITE, STATEMENT_CALL | SURVEY, PIN_FUNCTION, "call"},
+        {"do $$begin end$$", 'W', REASON_WRITE, STATEMENT_CALL, 0, "do"},
+        {"call p(1)", 'W', REASON_WRITE, STATEMENT_CALL | SURVEY, 0, "call"},
         WRITE("lock table t", REASON_UTILITY, "lock"), WRITE("vacuum t", REASON_UTILITY, "vacuum"),
         WRITE("checkpoint", REASON_UTILITY, "checkpoint"), WRITE("frobnicate", REASON_UTILITY, "frobnicate"),
         WRITE("1 + 1", REASON_UTILITY, "1"), WRITE("(insert into t values (1))", REASON_WRITE, "insert"),
@@ -389,8 +389,8 @@ static void several_statements_are_a_read_only_when_all_are(void **state)
         {"begin; insert into t values (1); commit", 'W', REASON_MULTIPLE,
             STATEMENT_MULTIPLE | STATEMENT_BEGIN | STATEMENT_COMMIT, 0, NULL},
         {"set a = 1; listen b; copy t from stdin", 'W', REASON_MULTIPLE,
-            STATEMENT_MULTIPLE | STATEMENT_COPY_FROM | STATEMENT_SETS | STATEMENT_SETS_PARSING,
-            PIN_SETTING | PIN_LISTEN, "set"},
+            STATEMENT_MULTIPLE | STATEMENT_COPY_FROM | STATEMENT_SETS | STATEMENT_SETS_PARSING, PIN_LISTEN,
+            "set"},
         {"create function f() returns int begin atomic select 1; end; select 2", 'W', REASON_MULTIPLE,
             STATEMENT_MULTIPLE | STATEMENT_DDL, 0, NULL});
     struct classification is;
@@ -430,7 +430,7 @@ static void hints_move_only_what_may_be_moved(void **state)
         WRITE(Q "with x as (delete from t returning 1) table x", REASON_WRITE, NULL),
         WRITE(Q "delete from t", REASON_WRITE, NULL), WRITE(Q "copy t to '/tmp/x'", REASON_UTILITY, NULL),
         WRITE(Q "show server_version", REASON_SHOW, NULL),
-        {Q "set a = 1", 'W', REASON_SESSION, STATEMENT_SETS | STATEMENT_SETS_PARSING, PIN_SETTING, NULL});
+        {Q "set a = 1", 'W', REASON_SESSION, STATEMENT_SETS | STATEMENT_SETS_PARSING, 0, NULL});
 #undef P
 #undef Q
 }
