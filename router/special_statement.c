@@ -159,26 +159,3 @@ bool special_statement(struct slice text, bool standard_strings, struct special_
         out->kind = SPECIAL_NONE;
     return out->kind != SPECIAL_NONE;
 }
-
-bool special_only_resets(struct slice text, bool standard_strings)
-{
-    struct tokens tokens;
-    bool resets = false;
-    tokens_init(&tokens, text, standard_strings);
-    while (tokens.now.kind != TOKEN_END && tokens.now.kind != TOKEN_ERROR) {
-        if (tokens.now.keyword == KEYWORD_SET)
-            return false;
-        resets |= tokens.now.keyword == KEYWORD_RESET;
-        while (!tokens_at_end(&tokens)) {
-            char storage[LEX_NAME_MAX];
-            struct slice name;
-            bool named = is_name(&tokens.now) && name_of(&tokens.now, storage, &name);
-            if (named && slice_is(name, "set_config"))
-                return false;
-            tokens_advance(&tokens);
-        }
-        while (token_is(&tokens.now, ';'))
-            tokens_advance(&tokens);
-    }
-    return resets && tokens.now.kind == TOKEN_END;
-}

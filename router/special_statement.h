@@ -38,10 +38,6 @@ struct special_statement {
     char value[LEX_NAME_MAX]; /* SPECIAL_OWN_SET; longer values are cut */
 };
 
-/* True when what the string changes of the session's settings is only given back: RESET, and no SET, no
- * set_config. */
-bool special_only_resets(struct slice text, bool standard_strings);
-
 /* True when it is one of them. */
 bool special_statement(struct slice text, bool standard_strings, struct special_statement *out);
 

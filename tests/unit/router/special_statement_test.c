@@ -95,25 +95,11 @@ static void the_token_of_the_name_lies_in_the_text(void **state)
     assert_true(slice_is(slice_of(special.name, special.name_len), "data"));
 }
 
-static void only_what_gives_back_is_a_reset(void **state)
-{
-    (void)state;
-    assert_true(special_only_resets(slice_from("reset all"), true));
-    assert_true(
-        special_only_resets(slice_from("select pg_advisory_unlock_all(); close all; RESET ALL;"), true));
-    assert_true(special_only_resets(slice_from("update t set a = 1; reset work_mem"), true));
-    assert_false(special_only_resets(slice_from("reset all; set work_mem = '1MB'"), true));
-    assert_false(special_only_resets(slice_from("reset all; select set_config('a', 'b', false)"), true));
-    assert_false(special_only_resets(slice_from("select 1"), true));
-    assert_false(special_only_resets(slice_from("reset all; select 'x"), true));
-}
-
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(each_string_is_what_it_says),
         cmocka_unit_test(the_token_of_the_name_lies_in_the_text),
-        cmocka_unit_test(only_what_gives_back_is_a_reset),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
