@@ -1,37 +1,38 @@
 /*
- * Reading catalogues; see catalogue_reader.h.
+ * Keeping catalogues; see catalogue_reader.h.
  *
- *     request -> due -> connect to the primary -> begin -> fingerprint -> functions, relations, dependencies
- * -> decide
- *             -> publish to all
+ *     request -> due -> connect to the primary -> fingerprint -> all the rest -> decide -> publish to all
+ *                            |  in use: every second a look, sometimes a fingerprint, seldom a reading
+ *                            |  not in use: closed
  *
  * A fingerprint that did not change ends the reading early. A request that says "changed" while a reading is
  * under way makes that reading void and starts another, since its snapshot may be older than the change;
- * after a few times it is published nevertheless. At most two connections at once, each closed after its
- * reading. What fails is tried again a second later; a database that is gone is forgotten.
+ * after a few times it is published nevertheless. At most two readings at once. A database that sessions use
+ * (they ask every half a minute) keeps its connection, on which DDL that nobody told of is looked for: see
+ * catalogue_pace.h. What fails is tried again a second later; a database that is gone is forgotten.
  */
 #include "health/catalogue_reader.h"
 
 #include "conf/base/clock.h"
 #include "conf/base/log.h"
-#include "health/catalogue_query.h"
+#include "health/catalogue_pace.h"
+#include "health/catalogue_reading.h"
 #include "health/memory.h"
-#include "health/pgconn.h"
 
 #include <assert.h>
 #include <stdio.h>
 
 #define MAX_DATABASES 256
 #define MAX_READINGS 2
+#define MAX_WATCHED                                                                                          \
+    16 /* connections that are kept; databases beyond are read like those that nobody uses                   \
+        */
 #define MAX_RESTARTS 5
 #define TICK_MS 100
-#define REFRESH_US 30000000u
 #define RETRY_US 1000000u
 #define CHANGED_GAP_US 200000u
+#define IN_USE_US 40000000u /* sessions ask again after 30 s */
 #define KEPT_FOR_US 3600000000u
-#define CONNECT_TIMEOUT_MS 5000
-#define QUERY_TIMEOUT_MS 20000
-#define FINGERPRINT_MAX 512
 
 /* Rules on their way to a catalogue, in another thread. */
 struct deciding {
@@ -43,26 +44,36 @@ struct deciding {
     struct catalogue *catalogue;
 };
 
+enum step {
+    STEP_CLOSED, /* no connection */
+    STEP_OPENING,
+    STEP_IDLE,
+    STEP_LOOKING,
+    STEP_COMPARING, /* a fingerprint outside of a reading */
+    STEP_READING,
+    STEP_DECIDING
+};
+
 struct database {
     struct catalogue_reader *reader;
     struct database *next;
     char name[MESSAGE_NAME_MAX];
-    uint64_t asked_at_us, due_at_us, begun_at_us;
-    bool wanted;       /* somebody waits for a publication */
-    bool void_reading; /* the reading under way is older than a change */
+    uint64_t asked_at_us, begun_at_us;
+    uint64_t due_at_us; /* of the next reading */
+    bool wanted;        /* somebody waits for a publication */
+    bool asked_reading; /* the reading under way is for somebody who waits, or the first */
+    bool void_reading;  /* it is older than a change */
     unsigned restarts;
-    char fingerprint[FINGERPRINT_MAX]; /* of what was published last */
-    struct catalogue *catalogue;       /* published last; one reference */
+    enum step step;
+    struct catalogue_reading *reading; /* NULL when closed */
+    struct endpoint *endpoint;         /* where it goes */
+    struct deciding *deciding;
+    uint64_t fingerprint, new_fingerprint; /* of what was published last, of what is decided; 0 = none */
+    struct catalogue *catalogue;           /* published last; one reference */
+    struct catalogue_pace pace;
+    uint64_t snapshot, written;         /* of the look before the last fingerprint */
+    uint64_t new_snapshot, new_written; /* of the last look */
     char told[ERROR_TEXT_MAX];
-    /* the reading under way */
-    bool reading;
-    struct deciding *deciding; /* its last step */
-    struct pgconn *conn;
-    struct endpoint *endpoint;
-    enum catalogue_question question;
-    int server_version;
-    char new_fingerprint[FINGERPRINT_MAX];
-    struct catalogue_rules *rules;
 };
 
 struct catalogue_reader {
@@ -72,27 +83,22 @@ struct catalogue_reader {
     struct secrets_nodes nodes;
     uv_timer_t timer;
     struct database *databases;
-    size_t n_databases, n_readings;
+    size_t n_databases;
 };
 
 static void proceed(struct catalogue_reader *reader);
 
-/* --- one reading --- */
+/* --- the connection --- */
 
-static void end_reading(struct database *database, uint64_t again_after_us)
+static void disconnect(struct database *database, uint64_t again_after_us)
 {
-    if (!database->reading)
-        return;
     if (database->deciding)
         database->deciding->database = NULL;
-    pgconn_close(database->conn);
-    catalogue_rules_free(database->rules);
-    database->reading = false;
+    catalogue_reading_close(database->reading);
     database->deciding = NULL;
-    database->conn = NULL;
+    database->reading = NULL;
     database->endpoint = NULL;
-    database->rules = NULL;
-    database->reader->n_readings--;
+    database->step = STEP_CLOSED;
     database->due_at_us = clock_now_us() + again_after_us;
 }
 
@@ -100,7 +106,7 @@ static void forget_database(struct database *database)
 {
     struct catalogue_reader *reader = database->reader;
     struct database **link = &reader->databases;
-    end_reading(database, 0);
+    disconnect(database, 0);
     while (*link != database)
         link = &(*link)->next;
     *link = database->next;
@@ -109,21 +115,49 @@ static void forget_database(struct database *database)
     free(database);
 }
 
-static void reading_failed(struct database *database, const struct error *error)
+static size_t count_connections(const struct catalogue_reader *reader)
 {
+    size_t n = 0;
+    for (const struct database *database = reader->databases; database; database = database->next)
+        n += database->reading != NULL;
+    return n;
+}
+
+static bool is_in_use(const struct database *database, uint64_t now_us)
+{
+    return now_us - database->asked_at_us < IN_USE_US;
+}
+
+/* A reading has ended. */
+static void settle(struct database *database, uint64_t again_after_us)
+{
+    uint64_t now_us = clock_now_us();
+    database->step = STEP_IDLE;
+    database->due_at_us = now_us + again_after_us;
+    if (!database->reading || !is_in_use(database, now_us) ||
+        count_connections(database->reader) > MAX_WATCHED)
+        disconnect(database, again_after_us);
+}
+
+static void on_failed(void *context, const struct error *error, bool lost)
+{
+    struct database *database = context;
     struct catalogue_reader *reader = database->reader;
     bool gone = strcmp(error->sqlstate, SQLSTATE_INVALID_DATABASE) == 0;
-    if (gone || strcmp(database->told, error->text) != 0)
+    if (!lost && (gone || strcmp(database->told, error->text) != 0))
         log_event(gone ? LOG_INFO : LOG_WARNING, "catalogue_not_read",
             "cluster=%s database=%s sqlstate=%s error=%s", reader->settings->cluster->name, database->name,
             error->sqlstate, error->text);
-    snprintf(database->told, sizeof database->told, "%s", error->text);
+    if (!lost)
+        snprintf(database->told, sizeof database->told, "%s", error->text);
     if (gone)
         forget_database(database);
     else
-        end_reading(database, RETRY_US);
+        disconnect(database, RETRY_US);
     proceed(reader);
 }
+
+/* --- deciding and publishing --- */
 
 static void send_catalogue(struct database *database)
 {
@@ -175,7 +209,7 @@ static void on_decided(uv_work_t *work, int status)
     free(deciding);
 }
 
-static void begin_deciding(struct database *database)
+static void begin_deciding(struct database *database, struct catalogue_rules *rules)
 {
     const struct settings *settings = database->reader->settings;
     struct deciding *deciding = memory_new(1, sizeof *deciding);
@@ -183,12 +217,10 @@ static void begin_deciding(struct database *database)
     deciding->database = database;
     deciding->config = config_ref(settings->config);
     deciding->cluster = settings->cluster;
-    deciding->rules = database->rules;
+    deciding->rules = rules;
     deciding->catalogue = catalogue_new(settings->cluster->name, database->name);
-    database->rules = NULL;
     database->deciding = deciding;
-    pgconn_close(database->conn);
-    database->conn = NULL;
+    database->step = STEP_DECIDING;
     int failed = uv_queue_work(database->reader->loop, &deciding->work, decide, on_decided);
     assert(failed == 0);
     (void)failed;
@@ -198,7 +230,7 @@ static void keep(struct database *database, struct catalogue *catalogue)
 {
     catalogue_unref(database->catalogue);
     database->catalogue = catalogue;
-    memcpy(database->fingerprint, database->new_fingerprint, sizeof database->fingerprint);
+    database->fingerprint = database->new_fingerprint;
     log_event(
         LOG_DEBUG, "catalogue_read", "cluster=%s database=%s", catalogue_cluster(catalogue), database->name);
 }
@@ -207,104 +239,139 @@ static void keep(struct database *database, struct catalogue *catalogue)
 static void reading_done(struct database *database, struct catalogue *catalogue)
 {
     struct catalogue_reader *reader = database->reader;
+    bool missed = database->void_reading;
     database->told[0] = '\0';
-    if (database->void_reading && database->restarts < MAX_RESTARTS) {
+    database->void_reading = false;
+    if (missed && database->restarts < MAX_RESTARTS) {
         database->restarts++;
         catalogue_unref(catalogue);
-        end_reading(database, CHANGED_GAP_US);
+        settle(database, CHANGED_GAP_US);
     } else {
-        bool missed = database->void_reading;
         database->restarts = 0;
         if (catalogue)
             keep(database, catalogue);
         if (catalogue || database->wanted)
             send_catalogue(database);
         database->wanted = missed;
-        end_reading(database, missed ? CHANGED_GAP_US : REFRESH_US);
+        settle(database, missed ? CHANGED_GAP_US : CATALOGUE_NOTICE_WITHIN_US);
     }
-    database->void_reading = false;
     proceed(reader);
 }
 
-static void on_answer(void *context, const struct pgconn_answer *answer);
-
-static void ask(struct database *database, enum catalogue_question question)
-{
-    database->question = question;
-    pgconn_query(database->conn, catalogue_question_text(question, database->server_version), NULL, 0,
-        QUERY_TIMEOUT_MS, database, on_answer);
-}
-
-/* True when nothing changed since the last publication. */
-static bool take_fingerprint(struct database *database, const struct pgconn_answer *answer)
-{
-    const char *version = pgconn_value(answer, 0, 0), *text = pgconn_value(answer, 0, 1);
-    database->server_version = version ? atoi(version) : 0;
-    snprintf(database->new_fingerprint, sizeof database->new_fingerprint, "%s", text ? text : "");
-    return database->catalogue && database->new_fingerprint[0] &&
-           strcmp(database->new_fingerprint, database->fingerprint) == 0;
-}
-
-static void on_answer(void *context, const struct pgconn_answer *answer)
+static void on_read(void *context, struct catalogue_rules *rules, uint64_t fingerprint, uint64_t cost_us)
 {
     struct database *database = context;
-    struct error too_many;
-    if (answer->outcome != PGCONN_OK) {
-        reading_failed(database, &answer->error);
-        return;
-    }
-    if (database->question == CATALOGUE_FINGERPRINT && take_fingerprint(database, answer)) {
+    catalogue_pace_read(&database->pace, clock_now_us(), cost_us, database->asked_reading || !rules);
+    database->new_fingerprint = fingerprint;
+    if (rules)
+        begin_deciding(database, rules);
+    else
         reading_done(database, NULL);
-        return;
-    }
-    if (database->question >= CATALOGUE_FUNCTIONS &&
-        !catalogue_answer_read(database->question, answer, database->rules)) {
-        error_set(&too_many, SQLSTATE_PROGRAM_LIMIT_EXCEEDED,
-            "more than %d objects: all statements go to the primary", CATALOGUE_MAX_ROWS);
-        reading_failed(database, &too_many);
-        return;
-    }
-    if (database->question + 1 == CATALOGUE_QUESTIONS)
-        begin_deciding(database);
-    else
-        ask(database, database->question + 1);
 }
 
-static void on_opened(void *context, const struct pgconn_answer *answer)
+/* --- looking for what nobody told of --- */
+
+static void on_looked(void *context, const struct catalogue_look *look)
 {
     struct database *database = context;
-    if (answer->outcome == PGCONN_OK)
-        ask(database, CATALOGUE_BEGIN);
-    else
-        reading_failed(database, &answer->error);
+    uint64_t now_us = clock_now_us();
+    catalogue_pace_looked(&database->pace, now_us);
+    database->new_snapshot = catalogue_reading_hash(look->snapshot);
+    database->new_written = catalogue_reading_hash(look->written);
+    bool written = database->new_written != database->written;
+    if (database->new_snapshot != database->snapshot &&
+        catalogue_pace_may_fingerprint(&database->pace, now_us, written)) {
+        database->step = STEP_COMPARING;
+        catalogue_reading_fingerprint(database->reading);
+        return;
+    }
+    database->step = STEP_IDLE;
+    proceed(database->reader);
 }
 
-static void begin_reading(struct database *database, struct endpoint *endpoint)
+static void on_fingerprinted(void *context, const struct catalogue_fingerprint *fingerprint)
+{
+    struct database *database = context;
+    uint64_t now_us = clock_now_us();
+    catalogue_pace_fingerprinted(&database->pace, now_us, fingerprint->cost_us);
+    database->snapshot = database->new_snapshot;
+    database->written = database->new_written;
+    database->step = STEP_IDLE;
+    if (catalogue_reading_hash(fingerprint->text) != database->fingerprint) {
+        uint64_t due_us = catalogue_pace_read_at(&database->pace, now_us);
+        if (due_us < database->due_at_us)
+            database->due_at_us = due_us;
+    }
+    proceed(database->reader);
+}
+
+static void on_opened(void *context)
+{
+    struct database *database = context;
+    database->step = STEP_READING;
+    catalogue_reading_read(database->reading, database->fingerprint);
+}
+
+static void begin_reading(struct database *database, struct endpoint *primary)
 {
     struct catalogue_reader *reader = database->reader;
-    const struct config *config = reader->settings->config;
-    const struct config_cluster *cluster = reader->settings->cluster;
-    struct pgconn_params params = {.endpoint = endpoint,
-        .user = cluster->probe_user,
-        .password = cluster->probe_password,
-        .database = database->name,
-        .options = "-c search_path= -c lock_timeout=2s -c statement_timeout=20s",
-        .tls = &cluster->tls,
-        .tcp_user_timeout_ms = config->tcp_user_timeout_ms,
-        .tcp_keepalive_ms = config->tcp_keepalive_ms,
-        .connect_timeout_ms = CONNECT_TIMEOUT_MS,
-        .context = database,
-        .opened = on_opened};
+    const struct catalogue_reading_events events = {.context = database,
+        .opened = on_opened,
+        .looked = on_looked,
+        .fingerprinted = on_fingerprinted,
+        .read = on_read,
+        .failed = on_failed};
+    if (database->endpoint != primary)
+        disconnect(database, 0);
     database->begun_at_us = clock_now_us();
-    database->endpoint = endpoint;
-    database->rules = catalogue_rules_new();
+    database->asked_reading = database->wanted || !database->catalogue;
     database->void_reading = false;
-    database->reading = true;
-    database->conn = pgconn_open(reader->loop, &params);
-    reader->n_readings++;
+    if (database->reading) {
+        on_opened(database);
+        return;
+    }
+    database->step = STEP_OPENING;
+    database->endpoint = primary;
+    database->reading =
+        catalogue_reading_open(reader->loop, reader->settings, primary, database->name, &events);
 }
 
 /* --- which database next --- */
+
+static bool is_reading(const struct database *database)
+{
+    switch (database->step) {
+    case STEP_OPENING:
+    case STEP_READING:
+    case STEP_DECIDING: return true;
+    case STEP_CLOSED:
+    case STEP_IDLE:
+    case STEP_LOOKING:
+    case STEP_COMPARING: break;
+    }
+    return false;
+}
+
+static size_t count_readings(const struct catalogue_reader *reader)
+{
+    size_t n = 0;
+    for (const struct database *database = reader->databases; database; database = database->next)
+        n += is_reading(database);
+    return n;
+}
+
+/* An open connection with nothing to read. */
+static void proceed_idle(struct database *database, const struct endpoint *primary, uint64_t now_us)
+{
+    if (database->endpoint != primary) {
+        disconnect(database, 0);
+    } else if (!is_in_use(database, now_us)) {
+        disconnect(database, CATALOGUE_NOTICE_WITHIN_US);
+    } else if (now_us >= database->pace.look_at_us) {
+        database->step = STEP_LOOKING;
+        catalogue_reading_look(database->reading);
+    }
+}
 
 static void proceed(struct catalogue_reader *reader)
 {
@@ -313,12 +380,14 @@ static void proceed(struct catalogue_reader *reader)
     struct database *next;
     for (struct database *database = reader->databases; database; database = next) {
         next = database->next;
-        if (database->reading)
+        if (database->step != STEP_CLOSED && database->step != STEP_IDLE)
             continue;
         if (now_us - database->asked_at_us > KEPT_FOR_US)
             forget_database(database);
-        else if (primary && now_us >= database->due_at_us && reader->n_readings < MAX_READINGS)
+        else if (primary && now_us >= database->due_at_us && count_readings(reader) < MAX_READINGS)
             begin_reading(database, primary);
+        else if (database->step == STEP_IDLE)
+            proceed_idle(database, primary, now_us);
     }
 }
 
@@ -346,6 +415,7 @@ static struct database *add(struct catalogue_reader *reader, const char *name)
     database->reader = reader;
     database->wanted = true;
     snprintf(database->name, sizeof database->name, "%s", name);
+    catalogue_pace_init(&database->pace, clock_now_us());
     database->next = reader->databases;
     reader->databases = database;
     reader->n_databases++;
@@ -371,13 +441,15 @@ void catalogue_reader_request(struct catalogue_reader *reader, const char *name,
     database->asked_at_us = now_us;
     if (!changed && database->catalogue && !database->wanted) {
         send_catalogue(database);
-        return;
+        if (database->step == STEP_CLOSED) /* nobody used it, and nothing was looked for */
+            bring_forward(database, now_us);
+    } else {
+        database->wanted = true;
+        if (!is_reading(database))
+            bring_forward(database, now_us);
+        else if (changed)
+            database->void_reading = true;
     }
-    database->wanted = true;
-    if (changed && database->reading)
-        database->void_reading = true;
-    if (!database->reading)
-        bring_forward(database, now_us);
     proceed(reader);
 }
 
@@ -389,9 +461,8 @@ void catalogue_reader_nodes_changed(struct catalogue_reader *reader)
 void catalogue_reader_settings_changed(struct catalogue_reader *reader)
 {
     for (struct database *database = reader->databases; database; database = database->next) {
-        end_reading(database, 0);
-        database->fingerprint[0] = '\0';
-        database->due_at_us = 0;
+        disconnect(database, 0);
+        database->fingerprint = 0;
     }
     proceed(reader);
 }
@@ -400,7 +471,7 @@ void catalogue_reader_forget_endpoint(struct catalogue_reader *reader, const str
 {
     for (struct database *database = reader->databases; database; database = database->next) {
         if (database->endpoint == endpoint)
-            end_reading(database, RETRY_US);
+            disconnect(database, RETRY_US);
     }
 }
 

@@ -1,7 +1,8 @@
 /*
- * Keeps the catalogues of the databases that are used with split routing: reads them from the primary when
- * asked, again when DDL was seen, and every 30 s for as long as somebody asked within the last hour. One per
- * cluster, owned by its watch; control thread only.
+ * Keeps the catalogues of the databases that are used: reads them from the primary when asked, and again when
+ * DDL was seen. DDL that nobody tells of is looked for, on a connection per database, about every second
+ * while sessions ask, and every 30 s for an hour afterwards. One per cluster, owned by its watch; control
+ * thread only.
  */
 #ifndef ROLECALL_HEALTH_CATALOGUE_READER_H
 #define ROLECALL_HEALTH_CATALOGUE_READER_H

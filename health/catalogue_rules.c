@@ -1,59 +1,41 @@
 /*
  * Deciding which names are special; see catalogue_rules.h.
  *
- * Objects are nodes of a graph, "stands on" is an edge. Everything begins harmless but what is special by
- * itself or changes the session; then both spread against the edges until nothing changes. Edges of views,
- * policies, aggregates and partitions come from the catalogue by oid; edges of function bodies come from
- * their text by name, a namesake in any schema counting when no schema is written. What is not known is
- * special; what may do anything changes the session, too.
+ * Objects, edges and the spreading are catalogue_graph's. Edges of views, policies, triggers, casts ... come
+ * from the catalogue by oid; those of function bodies come from their text by name, a namesake in any schema
+ * counting when no schema is written. What is not known is special; what may do anything changes the session,
+ * too.
+ *
+ * Settings with a dot that texts set are collected up to a bound; whatever sets more is opaque.
  */
 #include "health/catalogue_rules.h"
 
+#include "health/catalogue_extension.h"
 #include "health/memory.h"
 #include "router/classify.h"
 #include "router/sql/builtins.h"
 #include "router/sql/function_text.h"
 
 #include <assert.h>
+#include <string.h>
 
-struct object {
-    bool is_function, forced;
-    enum name_kind kind; /* never UNKNOWN */
+/* PostgreSQL gives its own objects lower ones. */
+#define FIRST_OWN_OID 16384
+
+struct rule_text {
+    enum rule_class class;
     uint32_t oid;
-    char *schema, *name, *text;
-    size_t first_user; /* head of its list in `edges`, SIZE_MAX = none */
-};
-
-/* `user` stands on the object whose list this is in. */
-struct edge {
-    size_t user, next;
-};
-
-struct dependency {
-    bool from_function, to_function;
-    uint32_t from, to;
-    enum name_kind to_kind; /* if `to` is none of ours */
+    char *text;
 };
 
 struct catalogue_rules {
-    struct object *objects;
-    size_t n_objects, objects_size;
-    struct dependency *dependencies;
-    size_t n_dependencies, dependencies_size;
-    struct edge *edges;
-    size_t n_edges, edges_size;
-    size_t *by_name; /* indexes into objects; made when deciding */
-    size_t *worklist, n_work;
-    bool decided;
+    struct catalogue_graph graph;
+    struct rule_text *texts;
+    size_t n_texts, texts_size;
+    char *settings[CATALOGUE_MAX_SETTINGS];
+    size_t n_settings;
+    bool asks_sequences, decided;
 };
-
-static void *grow(void *array, size_t n, size_t *size, size_t item)
-{
-    if (n < *size)
-        return array;
-    *size = *size ? *size * 2 : 64;
-    return memory_resize(array, *size, item);
-}
 
 struct catalogue_rules *catalogue_rules_new(void)
 {
@@ -64,102 +46,157 @@ void catalogue_rules_free(struct catalogue_rules *rules)
 {
     if (!rules)
         return;
-    for (size_t i = 0; i < rules->n_objects; i++) {
-        free(rules->objects[i].schema);
-        free(rules->objects[i].name);
-        free(rules->objects[i].text);
-    }
-    free(rules->objects);
-    free(rules->dependencies);
-    free(rules->edges);
-    free(rules->by_name);
-    free(rules->worklist);
+    catalogue_graph_fini(&rules->graph);
+    for (size_t i = 0; i < rules->n_texts; i++)
+        free(rules->texts[i].text);
+    free(rules->texts);
+    for (size_t i = 0; i < rules->n_settings; i++)
+        free(rules->settings[i]);
     free(rules);
 }
 
-static void raise_to(struct object *object, enum name_kind kind)
+/* --- PostgreSQL's own --- */
+
+/* Of its functions; what set_config() does is told by the text that calls it. To take something away changes
+ * the session, too. */
+static enum name_kind shipped_function(const char *name)
 {
-    if (kind > object->kind)
-        object->kind = kind;
+    const struct builtin *builtin = builtin_find(slice_from(name));
+    unsigned pins = builtin ? builtin->pins & ~(unsigned)(PIN_SETTING | PIN_SEQUENCE) : 0;
+    if (pins & ~(unsigned)PIN_ASKABLE)
+        return NAME_OPAQUE;
+    return pins || (builtin && builtin->frees) ? NAME_SESSION : builtin_function(slice_from(name));
 }
 
-/* Of PostgreSQL's own functions; set_config() is left to those who see its arguments, and currval() and
- * lastval() leave nothing behind. */
-static enum name_kind shipped_function(struct slice name)
+static bool shipped_asks_sequences(const char *name)
 {
-    const struct builtin *builtin = builtin_find(name);
-    if (builtin && (builtin->pins & ~(unsigned)(PIN_SETTING | PIN_SEQUENCE)))
-        return NAME_SESSION;
-    return builtin_function(name);
+    const struct builtin *builtin = builtin_find(slice_from(name));
+    return builtin && (builtin->pins & PIN_SEQUENCE);
 }
 
-static struct object *add(
-    struct catalogue_rules *rules, bool is_function, uint32_t oid, const char *schema, const char *name)
+/* The names that SQL has for types beside those of pg_type. */
+static const char *const type_names[][2] = {{"bool", "boolean"}, {"bpchar", "char"}, {"bpchar", "character"},
+    {"float4", "real"}, {"float8", "double"}, {"float8", "float"}, {"int2", "smallint"}, {"int4", "int"},
+    {"int4", "integer"}, {"int8", "bigint"}, {"numeric", "dec"}, {"numeric", "decimal"},
+    {"timestamptz", "timestamp"}, {"timetz", "time"}, {"varbit", "bit"}, {"varchar", "char"},
+    {"varchar", "character"}};
+#define N_TYPE_NAMES (sizeof type_names / sizeof *type_names)
+
+/* --- adding --- */
+
+/* Of a function whose text is not read. */
+static enum name_kind kind_unread(const struct rule_function *function)
+{
+    enum name_kind listed = catalogue_extension(function->extension, function->name);
+    enum name_kind shipped = NAME_UNKNOWN;
+    if (listed >= NAME_SESSION)
+        return listed;
+    if (function->language == RULE_LANGUAGE_INTERNAL && function->text)
+        shipped = shipped_function(function->text);
+    if (shipped == NAME_HARMLESS && function->volatility == RULE_VOLATILE)
+        return NAME_SPECIAL;
+    if (shipped != NAME_UNKNOWN)
+        return shipped;
+    if (function->suspicious)
+        return NAME_OPAQUE;
+    return function->volatility == RULE_VOLATILE && listed == NAME_UNKNOWN ? NAME_SESSION : NAME_SPECIAL;
+}
+
+static enum name_kind kind_by_itself(const struct rule_function *function)
+{
+    if (function->aggregate)
+        return NAME_HARMLESS;
+    if (function->language != RULE_LANGUAGE_TEXT)
+        return kind_unread(function);
+    if (!function->text)
+        return function->suspicious ? NAME_OPAQUE : NAME_SESSION;
+    return function->volatility == RULE_VOLATILE ? NAME_SPECIAL : NAME_HARMLESS;
+}
+
+/* Immutable is a promise to answer alike everywhere, and of code that nobody can read the best we have; a
+ * stable one of an extension that we know depends on tables and settings, which are alike, too. */
+static bool is_quiet(const struct rule_function *function, enum name_kind kind)
+{
+    bool promises = function->volatility == RULE_IMMUTABLE ||
+                    (function->volatility == RULE_STABLE &&
+                        catalogue_extension(function->extension, function->name) == NAME_HARMLESS);
+    return kind == NAME_SPECIAL && promises && function->language != RULE_LANGUAGE_TEXT &&
+           !(function->language == RULE_LANGUAGE_INTERNAL && function->text &&
+               shipped_function(function->text) != NAME_UNKNOWN);
+}
+
+void catalogue_rules_function(struct catalogue_rules *rules, const struct rule_function *function)
 {
     assert(!rules->decided);
-    rules->objects = grow(rules->objects, rules->n_objects, &rules->objects_size, sizeof *rules->objects);
-    struct object *object = &rules->objects[rules->n_objects++];
-    *object = (struct object){.is_function = is_function,
-        .kind = NAME_HARMLESS,
-        .oid = oid,
-        .schema = memory_copy(schema),
-        .name = memory_copy(name),
-        .first_user = SIZE_MAX};
-    return object;
-}
-
-void catalogue_rules_function(struct catalogue_rules *rules, uint32_t oid, const char *schema,
-    const char *name, enum rule_body body, const char *text)
-{
-    struct object *object = add(rules, true, oid, schema, name);
-    switch (body) {
-    case RULE_BODY_SESSION: object->kind = NAME_SESSION; break;
-    case RULE_BODY_SPECIAL:
-        object->kind = NAME_SPECIAL;
-        object->text = memory_copy(text);
-        break;
-    case RULE_BODY_TEXT:
-        object->text = memory_copy(text);
-        object->kind = text ? NAME_HARMLESS : NAME_SPECIAL;
-        break;
-    case RULE_BODY_BUILTIN:
-        if (builtin_function(slice_from(text)) != NAME_HARMLESS)
-            object->kind = NAME_SPECIAL;
-        break;
-    case RULE_BODY_DEPENDENT: break;
-    }
+    struct graph_object *object =
+        catalogue_graph_add(&rules->graph, RULE_FUNCTION, function->oid, function->schema, function->name);
+    object->kind = kind_by_itself(function);
+    object->quiet = is_quiet(function, object->kind);
+    object->hidden = function->hidden;
+    object->writes = function->volatility == RULE_VOLATILE;
+    bool read = function->language == RULE_LANGUAGE_TEXT && function->text && !function->aggregate;
+    if (read)
+        catalogue_rules_text(rules, RULE_FUNCTION, function->oid, function->text);
+    rules->asks_sequences |= function->asks_sequences;
+    if (read)
+        rules->asks_sequences |=
+            strcasestr(function->text, "currval") != NULL || strcasestr(function->text, "lastval") != NULL;
 }
 
 void catalogue_rules_relation(
     struct catalogue_rules *rules, uint32_t oid, const char *schema, const char *name, bool special)
 {
-    raise_to(add(rules, false, oid, schema, name), special ? NAME_SPECIAL : NAME_HARMLESS);
+    struct graph_object *object = catalogue_graph_add(&rules->graph, RULE_RELATION, oid, schema, name);
+    catalogue_graph_raise(object, special ? NAME_SPECIAL : NAME_HARMLESS);
+}
+
+void catalogue_rules_operator(struct catalogue_rules *rules, uint32_t oid, const char *symbol)
+{
+    catalogue_graph_add(&rules->graph, RULE_OPERATOR, oid, "", symbol);
+}
+
+void catalogue_rules_type(struct catalogue_rules *rules, uint32_t oid, const char *schema, const char *name)
+{
+    catalogue_graph_add(&rules->graph, RULE_TYPE, oid, schema, name);
 }
 
 /* Of what may be none of ours. */
 static enum name_kind kind_by_name(const struct rule_object *object)
 {
-    struct slice name = slice_from(object->name);
-    if (!object->is_function)
-        return builtin_relation(name);
-    const struct builtin *builtin = builtin_find(name);
-    if (builtin && builtin->pins & PIN_SETTING) /* the arguments are not seen */
-        return NAME_SESSION;
-    enum name_kind kind = shipped_function(name);
-    return kind == NAME_UNKNOWN ? NAME_SPECIAL : kind;
+    enum name_kind kind;
+    switch (object->class) {
+    case RULE_FUNCTION: kind = shipped_function(object->name); return kind ? kind : NAME_SPECIAL;
+    case RULE_RELATION: return builtin_relation(slice_from(object->name));
+    case RULE_WRITE:
+    case RULE_OPERATOR:
+    case RULE_TYPE:
+    case RULE_VALUE:
+    case RULE_DDL: break;
+    }
+    return NAME_UNKNOWN; /* PostgreSQL's own, or nothing is known to go wrong with it */
 }
 
 void catalogue_rules_depends(
     struct catalogue_rules *rules, const struct rule_object *from, const struct rule_object *to)
 {
-    enum name_kind kind = kind_by_name(to);
-    rules->dependencies = grow(
-        rules->dependencies, rules->n_dependencies, &rules->dependencies_size, sizeof *rules->dependencies);
-    rules->dependencies[rules->n_dependencies++] =
-        (struct dependency){from->is_function, to->is_function, from->oid, to->oid, kind};
+    assert(!rules->decided);
+    if (to->class == RULE_FUNCTION && to->oid < FIRST_OWN_OID && shipped_asks_sequences(to->name))
+        rules->asks_sequences = true;
+    catalogue_graph_depends(&rules->graph, from->class, from->oid, to->class, to->oid, kind_by_name(to));
 }
 
-static bool is_named(const struct object *object, const char *name)
+void catalogue_rules_text(
+    struct catalogue_rules *rules, enum rule_class class, uint32_t oid, const char *text)
+{
+    if (rules->n_texts == rules->texts_size) {
+        rules->texts_size = rules->texts_size ? rules->texts_size * 2 : 64;
+        rules->texts = memory_resize(rules->texts, rules->texts_size, sizeof *rules->texts);
+    }
+    rules->texts[rules->n_texts++] = (struct rule_text){class, oid, memory_copy(text)};
+    catalogue_graph_need(&rules->graph, class, oid);
+}
+
+static bool is_named(const struct graph_object *object, const char *name)
 {
     size_t schema_len = strlen(object->schema);
     if (strcmp(object->name, name) == 0)
@@ -170,189 +207,180 @@ static bool is_named(const struct object *object, const char *name)
 
 void catalogue_rules_override(struct catalogue_rules *rules, const char *name, enum name_kind kind)
 {
-    for (size_t i = 0; i < rules->n_objects; i++) {
-        struct object *object = &rules->objects[i];
-        if (!object->is_function || !is_named(object, name))
+    for (size_t i = 0; i < rules->graph.n_objects; i++) {
+        struct graph_object *object = &rules->graph.objects[i];
+        if (object->class != RULE_FUNCTION || !is_named(object, name))
             continue;
         object->forced = true;
         object->kind = kind;
     }
 }
 
-/* --- lookups --- */
-
-static int compare_oid(const void *a, const void *b)
-{
-    const struct object *one = a, *other = b;
-    if (one->is_function != other->is_function)
-        return one->is_function ? 1 : -1;
-    return one->oid < other->oid ? -1 : one->oid > other->oid;
-}
-
-static struct object *find_oid(struct catalogue_rules *rules, bool is_function, uint32_t oid)
-{
-    struct object key = {.is_function = is_function, .oid = oid};
-    if (rules->n_objects == 0)
-        return NULL;
-    return bsearch(&key, rules->objects, rules->n_objects, sizeof key, compare_oid);
-}
-
-static int compare_name(const void *a, const void *b, void *context)
-{
-    const struct object *objects = context;
-    return strcmp(objects[*(const size_t *)a].name, objects[*(const size_t *)b].name);
-}
-
-/* The first place in by_name whose name is not smaller. */
-static size_t first_named(const struct catalogue_rules *rules, const char *name)
-{
-    size_t low = 0, high = rules->n_objects;
-    while (low < high) {
-        size_t middle = low + (high - low) / 2;
-        if (strcmp(rules->objects[rules->by_name[middle]].name, name) < 0)
-            low = middle + 1;
-        else
-            high = middle;
-    }
-    return low;
-}
-
-static void add_edge(struct catalogue_rules *rules, struct object *used, struct object *user)
-{
-    rules->edges = grow(rules->edges, rules->n_edges, &rules->edges_size, sizeof *rules->edges);
-    rules->edges[rules->n_edges] = (struct edge){(size_t)(user - rules->objects), used->first_user};
-    used->first_user = rules->n_edges++;
-}
-
-/* --- the text of functions --- */
+/* --- reading texts --- */
 
 struct reading {
     struct catalogue_rules *rules;
-    struct object *object;
+    struct graph_object *object;
 };
 
-/* Edges to all objects of that kind and name; returns whether there is any. */
-static bool refer(struct reading *reading, const char *schema, const char *name, bool is_function)
+static void refer(struct reading *reading, enum rule_class class, const char *schema, const char *name)
 {
-    struct catalogue_rules *rules = reading->rules;
-    bool any = false;
-    for (size_t i = first_named(rules, name); i < rules->n_objects; i++) {
-        struct object *object = &rules->objects[rules->by_name[i]];
-        if (strcmp(object->name, name) != 0)
-            break;
-        if (object->is_function != is_function || (schema[0] && strcmp(object->schema, schema) != 0))
-            continue;
-        add_edge(rules, object, reading->object);
-        any = true;
+    catalogue_graph_refer(&reading->rules->graph, reading->object, class, schema, name);
+}
+
+/* A name that is written may be a relation's, or a type's. */
+static void refer_to_any(struct reading *reading, const char *schema, const char *name)
+{
+    refer(reading, RULE_RELATION, schema, name);
+    refer(reading, RULE_TYPE, schema, name);
+    if (reading->object->writes)
+        refer(reading, RULE_WRITE, schema, name);
+    for (size_t i = 0; i < N_TYPE_NAMES; i++) {
+        if (strcmp(type_names[i][1], name) == 0)
+            refer(reading, RULE_TYPE, "pg_catalog", type_names[i][0]);
     }
-    return any;
 }
 
 static void on_call(void *context, const char *schema, const char *name, bool may_be_syntax)
 {
     struct reading *reading = context;
-    bool ours = refer(reading, schema, name, true);
+    bool ours = catalogue_graph_refer(&reading->rules->graph, reading->object, RULE_FUNCTION, schema, name);
     enum name_kind shipped = NAME_UNKNOWN;
-    if (!schema[0] || strcmp(schema, "pg_catalog") == 0 || strcmp(schema, "information_schema") == 0)
-        shipped = shipped_function(slice_from(name));
+    refer(reading, RULE_TYPE, schema, name); /* float8(x) */
+    if (reading->object->writes)
+        refer(reading, RULE_WRITE, schema, name); /* INSERT INTO t (a) */
+    if (!schema[0] || strcmp(schema, "pg_catalog") == 0 || strcmp(schema, "information_schema") == 0) {
+        shipped = shipped_function(name);
+        reading->rules->asks_sequences |= shipped_asks_sequences(name);
+    }
     if (shipped == NAME_UNKNOWN && !ours && !may_be_syntax)
         shipped = NAME_SPECIAL;
-    raise_to(reading->object, shipped);
+    catalogue_graph_raise(reading->object, shipped);
 }
 
 static void on_name(void *context, const char *schema, const char *name)
 {
     struct reading *reading = context;
-    refer(reading, schema, name, false);
-    raise_to(reading->object, builtin_relation(slice_from(name)));
+    refer_to_any(reading, schema, name);
+    catalogue_graph_raise(reading->object, builtin_relation(slice_from(name)));
+}
+
+static void on_operator(void *context, const char *symbol)
+{
+    refer(context, RULE_OPERATOR, "", symbol);
 }
 
 static void on_session(void *context)
 {
     struct reading *reading = context;
-    raise_to(reading->object, NAME_SESSION);
+    catalogue_graph_raise(reading->object, NAME_SESSION);
 }
 
-static void read_text(struct catalogue_rules *rules, struct object *object)
+static void on_opaque(void *context)
 {
-    struct reading reading = {rules, object};
+    struct reading *reading = context;
+    catalogue_graph_raise(reading->object, NAME_OPAQUE);
+}
+
+static bool add_setting(struct catalogue_rules *rules, const char *name)
+{
+    for (size_t i = 0; i < rules->n_settings; i++) {
+        if (strcmp(rules->settings[i], name) == 0)
+            return true;
+    }
+    if (rules->n_settings == CATALOGUE_MAX_SETTINGS || strlen(name) > CATALOGUE_SETTING_MAX_BYTES)
+        return false;
+    rules->settings[rules->n_settings++] = memory_copy(name);
+    return true;
+}
+
+static void on_setting(void *context, const char *name)
+{
+    struct reading *reading = context;
+    if (!add_setting(reading->rules, name))
+        on_opaque(reading);
+}
+
+static void read_text(struct catalogue_rules *rules, const struct rule_text *text)
+{
+    struct reading reading = {rules, catalogue_graph_find(&rules->graph, text->class, text->oid)};
     const struct function_text_events events = {.context = &reading,
         .call = on_call,
         .name = on_name,
+        .operate = on_operator,
         .session = on_session,
-        .unreadable = on_session};
-    if (object->text && !object->forced)
-        function_text_read(slice_from(object->text), &events);
-}
-
-/* --- deciding --- */
-
-static void index_names(struct catalogue_rules *rules)
-{
-    rules->by_name = memory_new(rules->n_objects, sizeof *rules->by_name);
-    for (size_t i = 0; i < rules->n_objects; i++)
-        rules->by_name[i] = i;
-    qsort_r(rules->by_name, rules->n_objects, sizeof *rules->by_name, compare_name, rules->objects);
-}
-
-static void link_dependencies(struct catalogue_rules *rules)
-{
-    for (size_t i = 0; i < rules->n_dependencies; i++) {
-        const struct dependency *dependency = &rules->dependencies[i];
-        struct object *from = find_oid(rules, dependency->from_function, dependency->from);
-        struct object *to = find_oid(rules, dependency->to_function, dependency->to);
-        if (!from || from->forced)
-            continue;
-        if (to)
-            add_edge(rules, to, from);
-        else
-            raise_to(from, dependency->to_kind);
-    }
-}
-
-/* Whoever stands on what is of at least that kind is so itself. */
-static void spread(struct catalogue_rules *rules, enum name_kind kind)
-{
-    for (size_t i = 0; i < rules->n_objects; i++) {
-        if (rules->objects[i].kind >= kind)
-            rules->worklist[rules->n_work++] = i;
-    }
-    while (rules->n_work > 0) {
-        size_t next = rules->objects[rules->worklist[--rules->n_work]].first_user;
-        for (; next != SIZE_MAX; next = rules->edges[next].next) {
-            struct object *user = &rules->objects[rules->edges[next].user];
-            if (user->kind >= kind || user->forced)
-                continue;
-            user->kind = kind;
-            rules->worklist[rules->n_work++] = rules->edges[next].user;
-        }
-    }
+        .unreadable = on_session,
+        .opaque = on_opaque,
+        .setting = on_setting};
+    if (reading.object && !reading.object->forced)
+        function_text_read(slice_from(text->text), &events);
 }
 
 void catalogue_rules_decide(struct catalogue_rules *rules)
 {
     assert(!rules->decided);
     rules->decided = true;
-    if (rules->n_objects == 0)
+    catalogue_graph_index(&rules->graph);
+    for (size_t i = 0; i < rules->n_texts; i++)
+        read_text(rules, &rules->texts[i]);
+    catalogue_graph_spread(&rules->graph);
+}
+
+/* --- telling --- */
+
+static void fill_type(const struct graph_object *type, struct catalogue *catalogue)
+{
+    catalogue_add_type(catalogue, type->schema, type->name, type->kind);
+    if (strcmp(type->schema, "pg_catalog") != 0)
         return;
-    qsort(rules->objects, rules->n_objects, sizeof *rules->objects, compare_oid);
-    index_names(rules);
-    link_dependencies(rules);
-    for (size_t i = 0; i < rules->n_objects; i++)
-        read_text(rules, &rules->objects[i]);
-    rules->worklist = memory_new(rules->n_objects, sizeof *rules->worklist);
-    spread(rules, NAME_SESSION);
-    spread(rules, NAME_SPECIAL);
+    for (size_t i = 0; i < N_TYPE_NAMES; i++) {
+        if (strcmp(type_names[i][0], type->name) == 0)
+            catalogue_add_type(catalogue, "pg_catalog", type_names[i][1], type->kind);
+    }
+}
+
+static void fill_object(const struct graph_object *object, struct catalogue *catalogue)
+{
+    bool special = object->kind >= NAME_SPECIAL;
+    switch (object->class) {
+    case RULE_FUNCTION:
+        if (!object->hidden)
+            catalogue_add_function(catalogue, object->schema, object->name, object->kind);
+        return;
+    case RULE_RELATION:
+        if (special)
+            catalogue_add_relation(catalogue, object->schema, object->name, object->kind);
+        return;
+    case RULE_WRITE:
+        if (object->kind >= NAME_SESSION)
+            catalogue_add_write(catalogue, object->schema, object->name, object->kind);
+        return;
+    case RULE_OPERATOR:
+        if (special)
+            catalogue_add_operator(catalogue, object->name, object->kind);
+        return;
+    case RULE_TYPE:
+        if (special)
+            fill_type(object, catalogue);
+        return;
+    case RULE_DDL:
+        if (object->kind >= NAME_SESSION)
+            catalogue_set_ddl(catalogue, object->kind);
+        return;
+    case RULE_VALUE: return;
+    }
 }
 
 void catalogue_rules_fill(const struct catalogue_rules *rules, struct catalogue *catalogue)
 {
     assert(rules->decided);
-    for (size_t i = 0; i < rules->n_objects; i++) {
-        const struct object *object = &rules->objects[i];
-        if (object->is_function)
-            catalogue_add_function(catalogue, object->schema, object->name, object->kind);
-        else if (object->kind >= NAME_SPECIAL)
-            catalogue_add_relation(catalogue, object->schema, object->name, object->kind);
+    for (size_t i = 0; i < rules->graph.n_indexed; i++)
+        fill_object(&rules->graph.objects[i], catalogue);
+    for (size_t i = 0; i < rules->n_settings; i++) {
+        bool added = catalogue_add_setting(catalogue, rules->settings[i]);
+        assert(added);
+        (void)added;
     }
+    if (rules->asks_sequences)
+        catalogue_set_reads_sequences(catalogue);
 }

@@ -33,6 +33,7 @@ struct catalogue {
     char *cluster, *database;
     struct entry *entries;
     size_t size, used; /* size is a power of two, at most half of it used */
+    enum name_kind ddl;
     bool reads_sequences;
     char **settings;
     size_t n_settings;
@@ -217,6 +218,12 @@ void catalogue_add_operator(struct catalogue *catalogue, const char *symbol, enu
         entry->found = kind;
 }
 
+void catalogue_set_ddl(struct catalogue *catalogue, enum name_kind kind)
+{
+    if (kind > catalogue->ddl)
+        catalogue->ddl = kind;
+}
+
 void catalogue_set_reads_sequences(struct catalogue *catalogue)
 {
     catalogue->reads_sequences = true;
@@ -332,6 +339,11 @@ enum name_kind catalogue_operator(const struct catalogue *catalogue, struct slic
 {
     const struct entry *entry = find(catalogue, OBJECT_OPERATOR, slice_of("", 0), symbol);
     return entry ? entry->found : NAME_UNKNOWN;
+}
+
+enum name_kind catalogue_ddl(const struct catalogue *catalogue)
+{
+    return catalogue ? catalogue->ddl : NAME_UNKNOWN;
 }
 
 bool catalogue_reads_sequences(const struct catalogue *catalogue)

@@ -45,6 +45,8 @@ void catalogue_add_write(
 void catalogue_add_operator(struct catalogue *catalogue, const char *symbol, enum name_kind kind);
 void catalogue_add_type(
     struct catalogue *catalogue, const char *schema, const char *name, enum name_kind kind);
+/* What any DDL runs (event triggers), when that may change the session: NAME_SESSION or NAME_OPAQUE. */
+void catalogue_set_ddl(struct catalogue *catalogue, enum name_kind kind);
 /* A default, trigger, rule, view or function asks for currval or lastval. */
 void catalogue_set_reads_sequences(struct catalogue *catalogue);
 /* A setting with a dot in its name (`app.tenant`) that some function sets; those are not in pg_settings.
@@ -69,6 +71,7 @@ enum name_kind catalogue_relation(const struct catalogue *catalogue, struct slic
 enum name_kind catalogue_write(const struct catalogue *catalogue, struct slice schema, struct slice name);
 enum name_kind catalogue_operator(const struct catalogue *catalogue, struct slice symbol);
 enum name_kind catalogue_type(const struct catalogue *catalogue, struct slice schema, struct slice name);
+enum name_kind catalogue_ddl(const struct catalogue *catalogue);   /* NAME_UNKNOWN: it changes no session */
 bool catalogue_reads_sequences(const struct catalogue *catalogue); /* NULL: false */
 /* How many; *names is borrowed, as long as the catalogue. NULL: none. */
 size_t catalogue_settings(const struct catalogue *catalogue, const char *const **names);

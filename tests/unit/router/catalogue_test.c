@@ -236,6 +236,18 @@ static void settings_are_kept_once_and_bounded(void **state)
     catalogue_unref(catalogue);
 }
 
+static void what_ddl_runs_is_said_once_for_the_database(void **state)
+{
+    (void)state;
+    struct catalogue *catalogue = catalogue_new("main", "shop");
+    assert_int_equal(catalogue_ddl(catalogue), NAME_UNKNOWN);
+    assert_int_equal(catalogue_ddl(NULL), NAME_UNKNOWN);
+    catalogue_set_ddl(catalogue, NAME_OPAQUE);
+    catalogue_set_ddl(catalogue, NAME_SESSION);
+    assert_int_equal(catalogue_ddl(catalogue), NAME_OPAQUE);
+    catalogue_unref(catalogue);
+}
+
 static void reading_sequences_is_said_once_for_the_database(void **state)
 {
     (void)state;
@@ -295,6 +307,7 @@ int main(void)
         cmocka_unit_test(writes_and_types_are_found_by_schema_or_in_any),
         cmocka_unit_test(of_operators_with_one_symbol_the_worst_counts),
         cmocka_unit_test(settings_are_kept_once_and_bounded),
+        cmocka_unit_test(what_ddl_runs_is_said_once_for_the_database),
         cmocka_unit_test(reading_sequences_is_said_once_for_the_database),
         cmocka_unit_test(many_names_are_all_found_again),
         cmocka_unit_test(it_lives_until_the_last_reference),
