@@ -15,11 +15,11 @@
 
 #include "conf/base/clock.h"
 #include "conf/base/log.h"
+#include "health/catalogue_deciding.h"
 #include "health/catalogue_pace.h"
 #include "health/catalogue_reading.h"
 #include "health/memory.h"
 
-#include <assert.h>
 #include <stdio.h>
 
 #define MAX_DATABASES 256
@@ -33,16 +33,6 @@
 #define CHANGED_GAP_US 200000u
 #define IN_USE_US 40000000u /* sessions ask again after 30 s */
 #define KEPT_FOR_US 3600000000u
-
-/* Rules on their way to a catalogue, in another thread. */
-struct deciding {
-    uv_work_t work;
-    struct database *database; /* NULL: nobody wants it any more */
-    struct config *config;     /* one reference: its lists are applied */
-    const struct config_cluster *cluster;
-    struct catalogue_rules *rules;
-    struct catalogue *catalogue;
-};
 
 enum step {
     STEP_CLOSED, /* no connection */
@@ -67,7 +57,7 @@ struct database {
     enum step step;
     struct catalogue_reading *reading; /* NULL when closed */
     struct endpoint *endpoint;         /* where it goes */
-    struct deciding *deciding;
+    struct catalogue_deciding *deciding;
     uint64_t fingerprint, new_fingerprint; /* of what was published last, of what is decided; 0 = none */
     struct catalogue *catalogue;           /* published last; one reference */
     struct catalogue_pace pace;
@@ -92,8 +82,7 @@ static void proceed(struct catalogue_reader *reader);
 
 static void disconnect(struct database *database, uint64_t again_after_us)
 {
-    if (database->deciding)
-        database->deciding->database = NULL;
+    catalogue_deciding_drop(database->deciding);
     catalogue_reading_close(database->reading);
     database->deciding = NULL;
     database->reading = NULL;
@@ -165,67 +154,6 @@ static void send_catalogue(struct database *database)
     subscribers_send_catalogue(database->reader->subscribers, database->catalogue);
 }
 
-static void apply_lists(
-    const struct config_cluster *cluster, struct catalogue_rules *rules, struct catalogue *out)
-{
-    for (char **name = cluster->read_functions; name && *name; name++) {
-        if (rules)
-            catalogue_rules_override(rules, *name, NAME_HARMLESS);
-        else
-            catalogue_override_function(out, *name, NAME_HARMLESS);
-    }
-    for (char **name = cluster->write_functions; name && *name; name++) {
-        if (rules)
-            catalogue_rules_override(rules, *name, NAME_SPECIAL);
-        else
-            catalogue_override_function(out, *name, NAME_SPECIAL);
-    }
-}
-
-static void decide(uv_work_t *work)
-{
-    struct deciding *deciding = work->data;
-    apply_lists(deciding->cluster, deciding->rules, NULL);
-    catalogue_rules_decide(deciding->rules);
-    catalogue_rules_fill(deciding->rules, deciding->catalogue);
-    apply_lists(deciding->cluster, NULL, deciding->catalogue);
-}
-
-static void reading_done(struct database *database, struct catalogue *catalogue);
-
-static void on_decided(uv_work_t *work, int status)
-{
-    struct deciding *deciding = work->data;
-    struct database *database = deciding->database;
-    (void)status; /* nobody cancels it */
-    catalogue_rules_free(deciding->rules);
-    config_unref(deciding->config);
-    if (database) {
-        database->deciding = NULL;
-        reading_done(database, deciding->catalogue);
-    } else {
-        catalogue_unref(deciding->catalogue);
-    }
-    free(deciding);
-}
-
-static void begin_deciding(struct database *database, struct catalogue_rules *rules)
-{
-    const struct settings *settings = database->reader->settings;
-    struct deciding *deciding = memory_new(1, sizeof *deciding);
-    deciding->work.data = deciding;
-    deciding->database = database;
-    deciding->config = config_ref(settings->config);
-    deciding->cluster = settings->cluster;
-    deciding->rules = rules;
-    deciding->catalogue = catalogue_new(settings->cluster->name, database->name);
-    database->deciding = deciding;
-    database->step = STEP_DECIDING;
-    int failed = uv_queue_work(database->reader->loop, &deciding->work, decide, on_decided);
-    assert(failed == 0);
-    (void)failed;
-}
-
 static void keep(struct database *database, struct catalogue *catalogue)
 {
     catalogue_unref(database->catalogue);
@@ -258,15 +186,25 @@ static void reading_done(struct database *database, struct catalogue *catalogue)
     proceed(reader);
 }
 
+static void on_decided(void *context, struct catalogue *catalogue)
+{
+    struct database *database = context;
+    database->deciding = NULL;
+    reading_done(database, catalogue);
+}
+
 static void on_read(void *context, struct catalogue_rules *rules, uint64_t fingerprint, uint64_t cost_us)
 {
     struct database *database = context;
     catalogue_pace_read(&database->pace, clock_now_us(), cost_us, database->asked_reading || !rules);
     database->new_fingerprint = fingerprint;
-    if (rules)
-        begin_deciding(database, rules);
-    else
+    if (!rules) {
         reading_done(database, NULL);
+        return;
+    }
+    database->step = STEP_DECIDING;
+    database->deciding = catalogue_deciding_begin(
+        database->reader->loop, database->reader->settings, database->name, rules, database, on_decided);
 }
 
 /* --- looking for what nobody told of --- */

@@ -353,12 +353,12 @@ static void each_kind_of_object_is_classed(void **state)
     struct stage stage;
     begin(&stage, lists);
     watcher_ask_catalogue(&stage.watcher, "shop", false); /* before a primary is known: it waits */
-    watcher_until(&stage.watcher, 3000, "catalogue", catalogues_at_least, 1);
+    watcher_until(&stage.watcher, 10000, "catalogue", catalogues_at_least, 1);
     assert_string_equal(catalogue_cluster(stage.watcher.catalogue), "main");
     assert_string_equal(catalogue_database(stage.watcher.catalogue), "shop");
     check(stage.watcher.catalogue);
     watcher_ask_catalogue(&stage.watcher, "shop", false); /* a second asker gets what is there, at once */
-    watcher_until(&stage.watcher, 300, "again", catalogues_at_least, 2);
+    watcher_until(&stage.watcher, 10000, "again", catalogues_at_least, 2);
     check(stage.watcher.catalogue);
     end(&stage);
 }
@@ -369,19 +369,79 @@ static void a_change_is_read_at_once_and_what_did_not_change_is_sent_again(void 
     struct stage stage;
     begin(&stage, "");
     watcher_ask_catalogue(&stage.watcher, "shop", false);
-    watcher_until(&stage.watcher, 3000, "catalogue", catalogues_at_least, 1);
+    watcher_until(&stage.watcher, 10000, "catalogue", catalogues_at_least, 1);
     postgres_sql(&stage.postgres, 0, "shop",
         "CREATE FUNCTION fresh() RETURNS int LANGUAGE sql IMMUTABLE AS 'SELECT 1'; DROP VIEW over_view;"
         "CREATE OR REPLACE VIEW good AS SELECT a, now() FROM fast");
     watcher_ask_catalogue(&stage.watcher, "shop", true);
-    watcher_until(&stage.watcher, 1500, "changed", catalogues_at_least, 2);
+    watcher_until(&stage.watcher, 10000, "changed", catalogues_at_least, 2);
     const struct catalogue *catalogue = stage.watcher.catalogue;
     assert_int_equal(catalogue_function(catalogue, slice_of("", 0), slice_from("fresh")), NAME_HARMLESS);
     assert_int_equal(catalogue_relation(catalogue, slice_of("", 0), slice_from("over_view")), NAME_UNKNOWN);
     assert_int_equal(catalogue_relation(catalogue, slice_of("", 0), slice_from("good")), NAME_SPECIAL);
     watcher_ask_catalogue(
         &stage.watcher, "shop", true); /* DDL that changed nothing: whoever waits must hear of it */
-    watcher_until(&stage.watcher, 1500, "the same again", catalogues_at_least, 3);
+    watcher_until(&stage.watcher, 10000, "the same again", catalogues_at_least, 3);
+    end(&stage);
+}
+
+/* Reads anew and waits for it. */
+static const struct catalogue *after(struct stage *stage, const char *sql)
+{
+    postgres_sql(&stage->postgres, 0, "shop", sql);
+    watcher_ask_catalogue(&stage->watcher, "shop", true);
+    watcher_until(&stage->watcher, 10000, "changed", catalogues_at_least, (int)stage->watcher.catalogues + 1);
+    return stage->watcher.catalogue;
+}
+
+static const char *const asking[][2] = {
+    {"ALTER TABLE plain ALTER a SET DEFAULT currval('seq')", "ALTER TABLE plain ALTER a DROP DEFAULT"},
+    {"CREATE VIEW asks AS SELECT lastval()", "DROP VIEW asks"},
+    {"CREATE RULE asks AS ON DELETE TO plain DO ALSO SELECT currval('seq')", "DROP RULE asks ON plain"},
+    {"CREATE FUNCTION asks() RETURNS bigint LANGUAGE plpgsql AS"
+     " $$BEGIN EXECUTE 'select LASTVAL()'; RETURN 1; END$$",
+        "DROP FUNCTION asks()"},
+    {"CREATE FUNCTION asks() RETURNS bigint LANGUAGE sql RETURN currval('seq')", "DROP FUNCTION asks()"},
+    {"CREATE FUNCTION asks() RETURNS trigger LANGUAGE plpgsql AS"
+     " $$BEGIN NEW.a := currval('seq'); RETURN NEW; END$$",
+        "DROP FUNCTION asks()"},
+    {"ALTER TABLE plain ADD CHECK (a <> lastval())", "ALTER TABLE plain DROP CONSTRAINT plain_a_check"},
+    {"DO $$BEGIN EXECUTE format('CREATE FUNCTION asks() RETURNS bigint LANGUAGE sql AS %L',"
+     " 'SELECT lastval() --' || repeat('x', 70000)); END$$",
+        "DROP FUNCTION asks()"},
+};
+
+static void whoever_asks_for_a_sequence_of_the_session_is_found(void **state)
+{
+    (void)state;
+    struct stage stage;
+    begin(&stage, "");
+    watcher_ask_catalogue(&stage.watcher, "shop", false);
+    watcher_until(&stage.watcher, 10000, "catalogue", catalogues_at_least, 1);
+    for (size_t i = 0; i < COUNT(asking); i++) {
+        if (!catalogue_reads_sequences(after(&stage, asking[i][0])))
+            fail_msg("not found: %s", asking[i][0]);
+        if (catalogue_reads_sequences(after(&stage, asking[i][1])))
+            fail_msg("still there after %s", asking[i][1]);
+    }
+    end(&stage);
+}
+
+static void an_event_trigger_counts_while_it_is_enabled(void **state)
+{
+    (void)state;
+    struct stage stage;
+    begin(&stage, "");
+    watcher_ask_catalogue(&stage.watcher, "shop", false);
+    watcher_until(&stage.watcher, 10000, "catalogue", catalogues_at_least, 1);
+    assert_int_equal(
+        catalogue_ddl(after(&stage, "CREATE FUNCTION on_ddl() RETURNS event_trigger LANGUAGE plpgsql AS"
+                                    " $$BEGIN PERFORM pg_advisory_lock(1); END$$")),
+        NAME_UNKNOWN);
+    assert_int_equal(
+        catalogue_ddl(after(&stage, "CREATE EVENT TRIGGER e ON ddl_command_end EXECUTE FUNCTION on_ddl()")),
+        NAME_SESSION);
+    assert_int_equal(catalogue_ddl(after(&stage, "ALTER EVENT TRIGGER e DISABLE")), NAME_UNKNOWN);
     end(&stage);
 }
 
@@ -391,11 +451,12 @@ static void many_changes_at_once_are_read_few_times(void **state)
     struct stage stage;
     begin(&stage, "");
     watcher_ask_catalogue(&stage.watcher, "shop", false);
-    watcher_until(&stage.watcher, 3000, "catalogue", catalogues_at_least, 1);
+    watcher_until(&stage.watcher, 10000, "catalogue", catalogues_at_least, 1);
     for (int i = 0; i < 200; i++)
         watcher_ask_catalogue(&stage.watcher, "shop", true);
-    watcher_run(&stage.watcher, 1500);
-    assert_true(stage.watcher.catalogues >= 2 && stage.watcher.catalogues <= 4);
+    watcher_until(&stage.watcher, 10000, "changed", catalogues_at_least, 2);
+    watcher_run(&stage.watcher, 1000);
+    assert_true(stage.watcher.catalogues <= 5);
     end(&stage);
 }
 
@@ -408,7 +469,7 @@ static void a_database_that_is_not_there_gives_nothing_and_harms_nothing(void **
     watcher_run(&stage.watcher, 500);
     assert_int_equal(stage.watcher.catalogues, 0);
     watcher_ask_catalogue(&stage.watcher, "shop", false);
-    watcher_until(&stage.watcher, 3000, "catalogue", catalogues_at_least, 1);
+    watcher_until(&stage.watcher, 10000, "catalogue", catalogues_at_least, 1);
     end(&stage);
 }
 
@@ -418,11 +479,11 @@ static void a_list_that_changes_on_reload_is_applied(void **state)
     struct stage stage;
     begin(&stage, "");
     watcher_ask_catalogue(&stage.watcher, "shop", false);
-    watcher_until(&stage.watcher, 3000, "catalogue", catalogues_at_least, 1);
+    watcher_until(&stage.watcher, 10000, "catalogue", catalogues_at_least, 1);
     assert_int_equal(catalogue_function(stage.watcher.catalogue, slice_of("", 0), slice_from("calls_listed")),
         NAME_SPECIAL);
     watcher_reload(&stage.watcher, watcher_config(&stage.postgres, lists));
-    watcher_until(&stage.watcher, 3000, "catalogue", catalogues_at_least, 2);
+    watcher_until(&stage.watcher, 10000, "catalogue", catalogues_at_least, 2);
     check(stage.watcher.catalogue);
     end(&stage);
 }
@@ -432,6 +493,8 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(each_kind_of_object_is_classed),
         cmocka_unit_test(a_change_is_read_at_once_and_what_did_not_change_is_sent_again),
+        cmocka_unit_test(whoever_asks_for_a_sequence_of_the_session_is_found),
+        cmocka_unit_test(an_event_trigger_counts_while_it_is_enabled),
         cmocka_unit_test(many_changes_at_once_are_read_few_times),
         cmocka_unit_test(a_database_that_is_not_there_gives_nothing_and_harms_nothing),
         cmocka_unit_test(a_list_that_changes_on_reload_is_applied),
