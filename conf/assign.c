@@ -47,7 +47,7 @@ static void list_owners(const char *key, char *out, size_t size)
         if (!schema_find(kind, key, &is_file) || used >= size)
             continue;
         used += (size_t)snprintf(out + used, size - used, "%s[%s%s]", used ? " or " : "",
-            section_kind_name(kind), kind == SECTION_ROLECALL ? "" : " NAME");
+            section_kind_name(kind), section_kind_is_single(kind) ? "" : " NAME");
     }
 }
 

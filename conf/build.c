@@ -88,7 +88,8 @@ static bool unknown_kind(const struct build *build, const struct document_sectio
         nearest_offer(&nearest, source->kind, section_kind_name((enum section_kind)kind));
     if (!nearest.word)
         return fail_header(build, source, "unknown section [%.64s]", source->kind);
-    if (strcmp(nearest.word, "rolecall") == 0)
+    enum section_kind found;
+    if (section_kind_find(nearest.word, &found) && section_kind_is_single(found))
         return fail_header(
             build, source, "unknown section [%.64s]; did you mean [%s]?", source->kind, nearest.word);
     return fail_header(
@@ -112,7 +113,7 @@ static bool is_good_name(enum section_kind kind, const char *name)
 static bool check_header(const struct build *build, const struct document_section *source,
     enum section_kind kind, const char *kind_name)
 {
-    if (kind == SECTION_ROLECALL)
+    if (section_kind_is_single(kind))
         return !source->name || fail_header(build, source, "[%s] takes no name", kind_name);
     if (!source->name)
         return fail_header(build, source, "[%s] needs a name: [%s NAME]", kind_name, kind_name);
@@ -211,6 +212,10 @@ static bool place_section(const struct build *build, struct build_section *secti
         struct config_user *user = &config->users[config->n_users++];
         return name_object(build, section, user, &user->name);
     }
+    case SECTION_HTTP:
+        config->http.on = true;
+        section->object = &config->http;
+        return true;
     case SECTION_NODE: return true; /* after all clusters */
     }
     return true;

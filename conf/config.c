@@ -45,6 +45,7 @@ static void config_free(struct config *config)
     }
     for (size_t i = 0; i < config->n_users; i++)
         free(config->users[i].name);
+    fini_values(SECTION_HTTP, &config->http);
     free(config->clusters);
     free(config->listeners);
     free(config->databases);

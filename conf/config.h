@@ -115,6 +115,16 @@ struct config_user {
     uint32_t limits_set; /* private bits of schema.c: which members the section set */
 };
 
+/* The HTTP door; there is none without the section. */
+struct config_http {
+    bool on;
+    char *address;         /* "host:port", "[v6]:port", "*:port" */
+    struct config_tls tls; /* its certificate; no cert_file: plain HTTP */
+    char *user, *password; /* of basic authentication; NULL = none is asked for */
+    uint32_t max_connections;
+    uint64_t timeout_ms; /* for sending a request, for taking the answer, and between two */
+};
+
 struct config {
     char *path;
     /* [rolecall] */
@@ -144,6 +154,7 @@ struct config {
     size_t n_databases;
     struct config_user *users;
     size_t n_users;
+    struct config_http http;
 
     _Atomic uint32_t refs; /* private */
 };

@@ -69,7 +69,9 @@ static bool section_at(const struct config *config, size_t index, struct side *s
         side->limits_set = user->limits_set;
         return true;
     }
-    return false;
+    index -= config->n_users;
+    *side = (struct side){.config = config, .kind = SECTION_HTTP, .object = (void *)&config->http};
+    return index == 0 && config->http.on;
 }
 
 static bool find_section(const struct config *config, const struct side *like, struct side *found)

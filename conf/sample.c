@@ -78,6 +78,7 @@ static const char *example_name(enum section_kind kind)
     case SECTION_LISTENER: return "main";
     case SECTION_DATABASE: return "*";
     case SECTION_USER: return "app";
+    case SECTION_HTTP: return NULL;
     }
     return NULL;
 }

@@ -25,6 +25,7 @@
 #define LISTENER SECTION_BIT(SECTION_LISTENER)
 #define DATABASE SECTION_BIT(SECTION_DATABASE)
 #define USER SECTION_BIT(SECTION_USER)
+#define HTTP SECTION_BIT(SECTION_HTTP)
 #define LIMITED (ROLECALL | DATABASE | USER)
 
 #define IN_CONFIG(member) .offset = offsetof(struct config, member)
@@ -32,6 +33,7 @@
 #define IN_NODE(member) .offset = offsetof(struct config_node, member)
 #define IN_LISTENER(member) .offset = offsetof(struct config_listener, member)
 #define IN_DATABASE(member) .offset = offsetof(struct config_database, member)
+#define IN_HTTP(member) .offset = offsetof(struct config_http, member)
 #define IN_TLS(member) .part = PART_TLS, .offset = offsetof(struct config_tls, member)
 #define IN_LIMITS(bit, member)                                                                               \
     .part = PART_LIMITS, .limit = 1u << (bit), .offset = offsetof(struct limits, member)
@@ -197,8 +199,20 @@ static const struct schema_key keys[] = {
         .help = "What is asked of clients; verify-ca and verify-full ask for a certificate."},
     {"tls_ca_file", CLUSTER | LISTENER, VALUE_PATH, IN_TLS(ca_file),
         .help = "Certificates of the authorities that the peer's certificate must come from."},
-    {"tls_cert_file", CLUSTER | LISTENER, VALUE_PATH, IN_TLS(cert_file), .help = "Own certificate (chain)."},
-    {"tls_key_file", CLUSTER | LISTENER, VALUE_PATH, IN_TLS(key_file), .help = "Its private key."},
+    {"address", HTTP, VALUE_STRING, IN_HTTP(address), .value = "127.0.0.1:8404", .not_empty = true,
+        .help =
+            "host:port, [IPv6]:port, or *:port for all; several rolecalls on one machine need a port each."},
+    {"tls_cert_file", CLUSTER | LISTENER | HTTP, VALUE_PATH, IN_TLS(cert_file),
+        .help = "Own certificate (chain)."},
+    {"tls_key_file", CLUSTER | LISTENER | HTTP, VALUE_PATH, IN_TLS(key_file), .help = "Its private key."},
+    {"user", HTTP, VALUE_STRING, IN_HTTP(user),
+        .help = "Who may look (HTTP basic authentication); everybody who can connect when not set. /healthz, "
+                "/readyz, /primary and /replica are open to all."},
+    {"password", HTTP, VALUE_SECRET, IN_HTTP(password), .help = "The password of user."},
+    {"max_connections", HTTP, VALUE_UINT, IN_HTTP(max_connections), .value = "64", .min = 1, .max = 10000,
+        .help = "Connections at once; further ones wait until one is idle or ends."},
+    {"timeout", HTTP, VALUE_DURATION, IN_HTTP(timeout_ms), .value = "10s", .min = 100, .max = HOUR,
+        .help = "For sending a request, for taking the answer, and between two requests."},
     {"proxy_protocol", LISTENER, VALUE_BOOL, IN_LISTENER(proxy_protocol), .value = "off",
         .help = "Every connection begins with a PROXY protocol header (version 1 or 2)."},
     {"max_clients", LISTENER, VALUE_UINT, IN_LISTENER(max_clients), .value = "0", .min = 1, .max = 1000000,
@@ -263,6 +277,9 @@ static const struct {
     [SECTION_DATABASE] = {"database",
         "Optional: aliases and limits of a database, by the name that clients use; * is any other."},
     [SECTION_USER] = {"user", "Optional: limits of a user, by the name that clients use."},
+    [SECTION_HTTP] = {"http",
+        "Optional: the HTTP door with statistics, metrics and health checks. It is open when this section is "
+        "there."},
 };
 
 const struct schema_key *schema_keys(size_t *n)
@@ -308,9 +325,18 @@ struct limits *schema_limits(enum section_kind kind, void *object)
     case SECTION_USER: return &((struct config_user *)object)->limits;
     case SECTION_CLUSTER:
     case SECTION_NODE:
-    case SECTION_LISTENER: return NULL;
+    case SECTION_LISTENER:
+    case SECTION_HTTP: return NULL;
     }
     return NULL;
+}
+
+static struct config_tls *tls_of(enum section_kind kind, void *object)
+{
+    if (kind == SECTION_CLUSTER)
+        return &((struct config_cluster *)object)->tls;
+    return kind == SECTION_HTTP ? &((struct config_http *)object)->tls
+                                : &((struct config_listener *)object)->tls;
 }
 
 void *schema_place(const struct schema_key *key, enum section_kind kind, void *object)
@@ -321,8 +347,7 @@ void *schema_place(const struct schema_key *key, enum section_kind kind, void *o
     if (key->part == PART_LIMITS)
         base = schema_limits(kind, object);
     if (key->part == PART_TLS)
-        base = kind == SECTION_CLUSTER ? (void *)&((struct config_cluster *)object)->tls
-                                       : (void *)&((struct config_listener *)object)->tls;
+        base = tls_of(kind, object);
     return (char *)base + key->offset;
 }
 
@@ -334,6 +359,11 @@ const char *section_kind_name(enum section_kind kind)
 const char *section_kind_help(enum section_kind kind)
 {
     return kinds[kind].help;
+}
+
+bool section_kind_is_single(enum section_kind kind)
+{
+    return kind == SECTION_ROLECALL || kind == SECTION_HTTP;
 }
 
 bool section_kind_find(const char *name, enum section_kind *kind)

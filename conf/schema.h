@@ -18,9 +18,10 @@ enum section_kind {
     SECTION_NODE,
     SECTION_LISTENER,
     SECTION_DATABASE,
-    SECTION_USER
+    SECTION_USER,
+    SECTION_HTTP
 };
-#define SECTION_KINDS 6
+#define SECTION_KINDS 7
 #define SECTION_BIT(kind) (1u << (kind))
 
 /* What a key's value is, and so what lies at its offset. */
@@ -86,6 +87,8 @@ struct limits *schema_limits(enum section_kind kind, void *object);
 
 /* "cluster" and so on. */
 const char *section_kind_name(enum section_kind kind);
+/* There is one section of the kind at most, and it takes no name. */
+bool section_kind_is_single(enum section_kind kind);
 bool section_kind_find(const char *name, enum section_kind *kind);
 /* What an operator should know of a section, for the sample. */
 const char *section_kind_help(enum section_kind kind);

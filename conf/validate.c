@@ -243,6 +243,39 @@ static bool check_user(const struct build *build, const struct build_section *se
     return check_pool_sizes(build, section) && check_relay(build, section, NULL);
 }
 
+/* Listeners are checked among themselves: this one may collide with any of them. */
+static bool check_http_address(const struct build *build, const struct build_section *section)
+{
+    const struct config_http *http = section->object;
+    struct address address, other;
+    const char *why;
+    if (!address_parse(http->address, &address, &why))
+        return build_fail(build, section, "address", "bad address \"%.64s\": %s", http->address, why);
+    if (address.is_unix)
+        return build_fail(build, section, "address", "HTTP is served over TCP: host:port");
+    for (size_t i = 0; i < build->config->n_listeners; i++) {
+        const struct config_listener *listener = &build->config->listeners[i];
+        if (address_parse(listener->address, &other, &why) && address_collides(&address, &other))
+            return build_fail(build, section, "address", "address %.64s collides with %.64s of [listener %s]",
+                http->address, listener->address, listener->name);
+    }
+    return true;
+}
+
+static bool check_http(const struct build *build, const struct build_section *section)
+{
+    const struct config_http *http = section->object;
+    if (!check_http_address(build, section) || !check_own_certificate(build, section, &http->tls))
+        return false;
+    if (http->user && !http->password)
+        return build_fail(build, section, "user", "user needs password or password_file");
+    if (http->password && !http->user)
+        return build_fail(build, section, "password", "password needs user");
+    if (http->user && strchr(http->user, ':'))
+        return build_fail(build, section, "user", "HTTP allows no colon in the name of a user");
+    return true;
+}
+
 static const rule rules[SECTION_KINDS] = {
     [SECTION_ROLECALL] = check_rolecall,
     [SECTION_CLUSTER] = check_cluster,
@@ -250,6 +283,7 @@ static const rule rules[SECTION_KINDS] = {
     [SECTION_LISTENER] = check_listener,
     [SECTION_DATABASE] = check_database,
     [SECTION_USER] = check_user,
+    [SECTION_HTTP] = check_http,
 };
 
 bool build_validate(const struct build *build)

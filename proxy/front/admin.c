@@ -186,6 +186,11 @@ struct admin_view *admin_view(struct admin *admin)
     return &admin->view;
 }
 
+struct surveys *admin_surveys(struct admin *admin)
+{
+    return &admin->surveys;
+}
+
 /* ---- the end ---- */
 
 void admin_close(struct admin *admin)

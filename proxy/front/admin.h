@@ -14,6 +14,7 @@
 #define ROLECALL_FRONT_ADMIN_H
 
 #include "conf/base/error.h"
+#include "proxy/front/admin_survey.h"
 #include "proxy/front/admin_view.h"
 #include "router/message.h"
 
@@ -46,5 +47,7 @@ void admin_free(struct admin *admin);
 
 /* What it shows, for other doors. */
 struct admin_view *admin_view(struct admin *admin);
+/* How it asks the workers, for other doors: what they answer comes by way of admin_on_message. */
+struct surveys *admin_surveys(struct admin *admin);
 
 #endif

@@ -86,5 +86,7 @@ bool show_config(struct command_call *call, struct error *error)
         add_section(
             result, &(struct section){SECTION_USER, user->name, (void *)user, NULL, user->limits_set});
     }
+    if (config->http.on)
+        add_section(result, &(struct section){SECTION_HTTP, NULL, (void *)&config->http, NULL, 0});
     return true;
 }

@@ -10,6 +10,7 @@
 
 #include "conf/base/log.h"
 #include "proxy/front/admin.h"
+#include "proxy/front/http.h"
 #include "proxy/front/privilege.h"
 #include "proxy/worker/listener.h"
 #include "proxy/worker/worker.h"
@@ -37,6 +38,7 @@ struct program {
     uv_signal_t signals[3];
     uv_timer_t deadline;
     struct admin *admin;
+    struct http *http;
     _Atomic uint32_t clients;
     bool stopping, forced;
 };
@@ -78,6 +80,7 @@ static void begin_stop(struct program *program, int signum)
     program->stopping = true;
     log_event(LOG_INFO, "stopping", "signal=%d clients=%u", signum, program->clients);
     close_listeners(program);
+    http_drain(program->http);
     post_stop(program);
     uint64_t wait = program->config->shutdown_timeout_ms;
     uv_timer_start(&program->deadline, on_deadline, wait ? wait : 1, 0);
@@ -123,6 +126,7 @@ static bool reload(struct program *program, struct error *error)
     program->runtime = runtime;
     publish_runtime(program);
     admin_set_config(program->admin, config);
+    http_reload(program->http);
     for (size_t i = 0; i < program->n_listeners; i++)
         listener_set_config(program->listeners[i], config);
     log_event(LOG_INFO, "reloaded", "file=%s", program->path);
@@ -168,6 +172,7 @@ static const struct admin_actions admin_actions = {
 static void close_handles(struct program *program)
 {
     mailbox_close(&program->mailbox);
+    http_close(program->http);
     admin_close(program->admin);
     for (size_t i = 0; i < sizeof program->signals / sizeof *program->signals; i++)
         uv_close((uv_handle_t *)&program->signals[i], NULL);
@@ -219,6 +224,14 @@ static bool open_admin(struct program *program, struct error *error)
         .context = program};
     program->admin = admin_open(&host, error);
     return program->admin != NULL;
+}
+
+static bool open_http(struct program *program, struct error *error)
+{
+    const struct http_host host = {
+        .loop = &program->loop, .view = admin_view(program->admin), .surveys = admin_surveys(program->admin)};
+    program->http = http_open(&host, error);
+    return program->http != NULL;
 }
 
 static bool make_workers(struct program *program, struct error *error)
@@ -280,7 +293,8 @@ static bool start(struct program *program, struct error *error)
     if (!program->config->user && geteuid() == 0)
         log_event(LOG_WARNING, "running_as_root", "advice=%s", "set user in [rolecall]");
     return make_workers(program, error) && open_listeners(program, error) && open_admin(program, error) &&
-           privilege_drop(program->config->user, error) && start_threads(program, error);
+           open_http(program, error) && privilege_drop(program->config->user, error) &&
+           start_threads(program, error);
 }
 
 static void finish(struct program *program)
@@ -291,6 +305,7 @@ static void finish(struct program *program)
     for (uint32_t i = 0; i < program->n_workers; i++)
         worker_fini(&program->workers[i]);
     mailbox_fini(&program->mailbox);
+    http_free(program->http);
     admin_free(program->admin);
     int left = uv_loop_close(&program->loop);
     assert(left == 0);

@@ -91,8 +91,7 @@ static int bind_tcp(const struct addrinfo *info, uint32_t backlog)
     return -1;
 }
 
-static int open_tcp(
-    const struct config_listener *listener, const struct address *address, struct error *error)
+int listener_bind_tcp(const char *text, const struct address *address, uint32_t backlog, struct error *error)
 {
     char port[8];
     bool any = strcmp(address->host, "*") == 0;
@@ -100,17 +99,17 @@ static int open_tcp(
     snprintf(port, sizeof port, "%u", address->port);
     int code = getaddrinfo(any ? NULL : address->host, port, &hints, &found);
     if (code != 0) {
-        error_set(error, SQLSTATE_CONFIG_FILE_ERROR, "%s: %s", listener->address, gai_strerror(code));
+        error_set(error, SQLSTATE_CONFIG_FILE_ERROR, "%s: %s", text, gai_strerror(code));
         return -1;
     }
     int fd = -1;
     for (int pass = 0; pass < 2 && fd < 0; pass++) /* "*": IPv6 with IPv4 in it, or IPv4 alone */
         for (struct addrinfo *info = found; info && fd < 0; info = info->ai_next)
             if (!any || (info->ai_family == AF_INET6) == (pass == 0))
-                fd = bind_tcp(info, listener->backlog);
+                fd = bind_tcp(info, backlog);
     freeaddrinfo(found);
     if (fd < 0)
-        error_set(error, SQLSTATE_CONFIG_FILE_ERROR, "%s: %s", listener->address, strerror(errno));
+        error_set(error, SQLSTATE_CONFIG_FILE_ERROR, "%s: %s", text, strerror(errno));
     return fd;
 }
 
@@ -193,9 +192,10 @@ struct listener *listener_open(uv_loop_t *loop, struct config *config, size_t in
         error_set(error, SQLSTATE_CONFIG_FILE_ERROR, "[listener %s] address: %s", settings->name, why);
         goto fail;
     }
-    listener->fd = listener->address.is_unix ? listener_bind_unix(listener->address.path,
-                                                   settings->unix_socket_mode, settings->backlog, error)
-                                             : open_tcp(settings, &listener->address, error);
+    listener->fd =
+        listener->address.is_unix
+            ? listener_bind_unix(listener->address.path, settings->unix_socket_mode, settings->backlog, error)
+            : listener_bind_tcp(settings->address, &listener->address, settings->backlog, error);
     if (listener->fd < 0)
         goto fail;
     listener->config = config_ref(config);

@@ -25,5 +25,7 @@ void listener_close(struct listener *listener);
 /* A listening, non-blocking Unix socket with these permissions; a file left by a process that is gone is
    removed. -1 fills the error. */
 int listener_bind_unix(const char *path, uint32_t mode, uint32_t backlog, struct error *error);
+/* The same with a TCP address, which `text` names in errors. Blocking when it has a host name. */
+int listener_bind_tcp(const char *text, const struct address *address, uint32_t backlog, struct error *error);
 
 #endif

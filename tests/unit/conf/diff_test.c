@@ -82,6 +82,17 @@ static void sections_that_come_and_go_are_told_once(void **context)
         TWO "[listener l]\naddress = *:1\ncluster = a\n", "cluster b: (added) *\nnode y: (added)\n");
 }
 
+static void the_http_door_may_come_and_go(void **context)
+{
+    (void)context;
+    check(GOOD, GOOD "[http]\n", "http: (added)\n");
+    check(GOOD "[http]\nuser = a\npassword = b\n", GOOD, "http: (removed)\n");
+    check(GOOD "[http]\n",
+        GOOD
+        "[http]\naddress = [::1]:8404\ntimeout = 1s\ntls_cert_file = /dev/null\ntls_key_file = /dev/null\n",
+        "http: address\nhttp: tls_cert_file\nhttp: tls_key_file\nhttp: timeout\n");
+}
+
 static void limits_are_told_where_they_are_set(void **context)
 {
     (void)context;
@@ -114,6 +125,7 @@ int main(void)
         cmocka_unit_test(each_kind_of_value_is_compared),
         cmocka_unit_test(text_lists_and_secrets_are_compared_by_content),
         cmocka_unit_test(sections_that_come_and_go_are_told_once),
+        cmocka_unit_test(the_http_door_may_come_and_go),
         cmocka_unit_test(limits_are_told_where_they_are_set),
         cmocka_unit_test(the_order_of_sections_does_not_matter),
         cmocka_unit_test(a_listener_that_changes_its_cluster_is_told),

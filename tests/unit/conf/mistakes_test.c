@@ -48,6 +48,8 @@ static void syntax_is_checked_line_by_line(void **context)
         {"[pgbouncer]\n", ":1: unknown section [pgbouncer]"},
         {"[]\n", ":1: unknown section []"},
         {"[rolecall main]\n", ":1: [rolecall] takes no name"},
+        {"[htp]\n", ":1: unknown section [htp]; did you mean [http]?"},
+        {"[http a]\n", ":1: [http] takes no name"},
         {"[cluster]\n", ":1: [cluster] needs a name: [cluster NAME]"},
         {"[cluster  ]\n", ":1: [cluster] needs a name: [cluster NAME]"},
         {"[cluster a b]\n", ":1: the name of a cluster has 1 to 63 of the characters a-z A-Z 0-9 _ . -"},
@@ -106,7 +108,7 @@ static void an_unknown_key_names_the_nearest_or_its_section(void **context)
         {GOOD "= 1\n", ":6: [listener l] unknown key \"\""},
         {GOOD "Route = split\n", ":6: [listener l] unknown key \"Route\"; did you mean \"route\"?"},
         {GOOD "[user u]\npassword = x\n",
-            ":7: [user u] unknown key \"password\"; it belongs in [database NAME]"},
+            ":7: [user u] unknown key \"password\"; it belongs in [database NAME] or [http]"},
         {GOOD "[database d]\npasword = x\n",
             ":7: [database d] unknown key \"pasword\"; did you mean \"password\"?"},
     };
@@ -374,6 +376,27 @@ static void a_file_that_cannot_be_read_is_named(void **context)
     assert_string_equal(error.text, "/dev/zero: not a regular file");
 }
 
+static void the_http_door_is_checked(void **context)
+{
+    (void)context;
+    static const struct mistake mistakes[] = {
+        {GOOD "[http]\naddress = 8404\n", ":7: [http] bad address \"8404\": expected host:port, "
+                                          "[IPv6]:port, *:port or unix:/path"},
+        {GOOD "[http]\naddress = unix:/run/x\n", ":7: [http] HTTP is served over TCP: host:port"},
+        {GOOD "[http]\naddress = 127.0.0.1:6432\n",
+            ":7: [http] address 127.0.0.1:6432 collides with *:6432 of [listener l]"},
+        {GOOD "[http]\nuser = me\n", ":7: [http] user needs password or password_file"},
+        {GOOD "[http]\npassword = x\n", ":7: [http] password needs user"},
+        {GOOD "[http]\nuser = a:b\npassword = x\n", ":7: [http] HTTP allows no colon in the name of a user"},
+        {GOOD "[http]\ntls_cert_file = /dev/null\n", ":7: [http] tls_cert_file needs tls_key_file"},
+        {GOOD "[http]\nmax_connections = 0\n",
+            ":7: [http] bad value \"0\" for max_connections: expected a whole number, 1 to 10000"},
+        {GOOD "[http]\ntls = require\n",
+            ":7: [http] unknown key \"tls\"; it belongs in [cluster NAME] or [listener NAME]"},
+    };
+    CHECK(mistakes);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -391,6 +414,7 @@ int main(void)
         cmocka_unit_test(a_huge_text_is_refused),
         cmocka_unit_test(too_many_sections_or_nodes_are_refused),
         cmocka_unit_test(a_file_that_cannot_be_read_is_named),
+        cmocka_unit_test(the_http_door_is_checked),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -63,7 +63,8 @@ static void the_sample_is_a_configuration_with_nothing_but_defaults(void **conte
     char *text = write_sample();
     struct config *sample = load(text);
     struct config *plain =
-        load("[cluster main]\n[node node1]\nhost = 127.0.0.1\n[listener main]\naddress = 127.0.0.1:6432\n");
+        load("[cluster main]\n[node node1]\nhost = 127.0.0.1\n[listener main]\naddress = 127.0.0.1:6432\n"
+             "[http]\n");
     struct changes changes = {0};
     config_diff(plain, sample, &changes, note);
     assert_string_equal(changes.text, "");

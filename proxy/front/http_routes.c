@@ -1,0 +1,54 @@
+/* The table of what the HTTP door can be asked for; see http_routes.h. "/" tells it. */
+#include "proxy/front/http_routes.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+
+static unsigned answer_index(const struct http_asked *asked, struct output *body);
+
+/* clang-format off: a row is read as a table */
+static const struct http_route routes[] = {
+    {"/", HTTP_TYPE_TEXT, NULL, .open = true, .answer = answer_index, .help = "this list"},
+    {"/healthz", HTTP_TYPE_TEXT, NULL, .open = true, .answer = http_answer_healthz,
+        .help = "200 while the process lives"},
+    {"/readyz", HTTP_TYPE_TEXT, NULL, .open = true, .answer = http_answer_readyz,
+        .help = "200 when some listener can serve, else 503"},
+    {"/primary", HTTP_TYPE_TEXT, NULL, .open = true, .answer = http_answer_primary,
+        .help = "200 when there is a primary to send to, else 503; ?cluster=NAME"},
+    {"/replica", HTTP_TYPE_TEXT, NULL, .open = true, .answer = http_answer_replica,
+        .help = "200 when there is a fit replica to send to, else 503; ?cluster=NAME"},
+};
+/* clang-format on */
+
+#define N_ROUTES (sizeof routes / sizeof *routes)
+_Static_assert(N_ROUTES <= HTTP_ROUTES_MAX, "raise HTTP_ROUTES_MAX");
+
+const struct http_route *http_routes(size_t *n)
+{
+    *n = N_ROUTES;
+    return routes;
+}
+
+void http_print(struct output *body, const char *format, ...)
+{
+    va_list args, again;
+    va_start(args, format);
+    va_copy(again, args);
+    int len = vsnprintf(NULL, 0, format, args);
+    va_end(args);
+    char *room = len > 0 ? output_reserve(body, (size_t)len + 1) : NULL;
+    if (room) {
+        vsnprintf(room, (size_t)len + 1, format, again);
+        output_commit(body, (size_t)len);
+    }
+    va_end(again);
+}
+
+static unsigned answer_index(const struct http_asked *asked, struct output *body)
+{
+    (void)asked;
+    http_print(body, "rolecall %s\n\n", ROLECALL_VERSION);
+    for (size_t i = 0; i < N_ROUTES; i++)
+        http_print(body, "%-12s %s\n", routes[i].path, routes[i].help);
+    return 200;
+}

@@ -1,0 +1,439 @@
+"""The HTTP door: health checks, statistics, metrics; who may ask, and what bad requests do to it (nothing)."""
+
+import base64
+import contextlib
+import http.client
+import os
+import random
+import re
+import socket
+import ssl
+import struct
+import time
+
+import pytest
+
+from lib import processes
+from lib.certificates import Authority
+from lib.processes import wait_until
+
+pytestmark = pytest.mark.proxy
+
+LISTENERS = {
+    "primary": dict(route="primary", pool="transaction"),
+    "split": dict(route="split", pool="transaction"),
+    "replica": dict(route="replica", pool="transaction"),
+}
+HEALTH = ["/healthz", "/readyz", "/primary", "/replica"]
+
+
+def with_door(cluster, keys=None, start=True, **options):
+    """A rolecall with an HTTP door; r.http is its port."""
+    from conftest import Endpoint
+
+    r = Endpoint(cluster, options.pop("listeners", LISTENERS), start=False, **options)
+    r.http = processes.free_port()
+    r.sections["http"] = {"address": f"127.0.0.1:{r.http}", **(keys or {})}
+    r.write_config()
+    if start:
+        r.start()
+    return r
+
+
+@pytest.fixture(scope="module")
+def door(cluster):
+    r = with_door(cluster)
+    yield r
+    r.stop()
+
+
+@pytest.fixture
+def open_door():
+    made = []
+
+    def start(*args, **options):
+        made.append(with_door(*args, **options))
+        return made[-1]
+
+    yield start
+    for each in made:
+        each.stop()
+
+
+@pytest.fixture(autouse=True)
+def it_lives(request):
+    yield
+    if "door" in request.fixturenames:
+        request.getfixturevalue("door").must_live()
+
+
+class Answer:
+    def __init__(self, response):
+        self.status = response.status
+        self.headers = response.headers
+        self.body = response.read()
+        self.text = self.body.decode()
+
+
+def ask(r, path, method="GET", headers=None, port=None, context=None):
+    kind = http.client.HTTPSConnection if context else http.client.HTTPConnection
+    options = {"context": context} if context else {}
+    connection = kind("127.0.0.1", port or r.http, timeout=20, **options)
+    try:
+        connection.request(method, path, headers=headers or {})
+        return Answer(connection.getresponse())
+    finally:
+        connection.close()
+
+
+def raw(r, data, timeout=20):
+    """Everything that is answered until the door closes the connection."""
+    with socket.create_connection(("127.0.0.1", r.http), timeout=timeout) as s:
+        heard = b""
+        try:
+            s.sendall(data)
+            while got := s.recv(65536):
+                heard += got
+        except ConnectionError:
+            pass
+        return heard
+
+
+def basic(user, password):
+    return {"Authorization": "Basic " + base64.b64encode(f"{user}:{password}".encode()).decode()}
+
+
+def status_is(r, path, status):
+    return lambda: ask(r, path).status == status
+
+
+# ---- health ----
+
+
+def test_a_healthy_cluster_answers_200_everywhere(door):
+    for path in HEALTH:
+        answer = ask(door, path)
+        assert answer.status == 200, (path, answer.text)
+    assert ask(door, "/healthz").text == "ok\n"
+    assert ask(door, "/primary").text == "main: node1 is primary\n"
+    assert "is a fit replica" in ask(door, "/replica").text
+
+
+def test_the_list_of_what_can_be_asked_names_every_path(door):
+    answer = ask(door, "/")
+    for path in HEALTH:
+        assert path in answer.text
+
+
+@pytest.mark.parametrize("path", HEALTH)
+def test_head_and_options_tell_the_status_as_get_does(door, path):
+    for method in ("HEAD", "OPTIONS"):
+        answer = ask(door, path, method)
+        assert (answer.status, answer.body) == (200, b"")
+    assert ask(door, path, "OPTIONS").headers["Allow"] == "GET, HEAD, OPTIONS"
+
+
+def test_haproxys_check_over_http_1_0_is_answered(door):
+    heard = raw(door, b"OPTIONS /primary HTTP/1.0\r\n\r\n")
+    assert heard.split(b"\r\n")[0].split(b" ", 1)[1] == b"200 OK", heard
+
+
+def test_a_cluster_is_named_and_an_unknown_one_is_not_found(door):
+    assert ask(door, "/primary?cluster=main").status == 200
+    for path in ("/primary?cluster=other", "/replica?cluster=other", "/primary?cluster="):
+        answer = ask(door, path)
+        assert answer.status == 404 and "main" in answer.text
+
+
+def test_with_two_clusters_the_question_must_name_one(cluster, open_door):
+    r = open_door(cluster, start=False)
+    r.sections["cluster spare"] = {"probe_interval": "100ms"}
+    r.sections["node lost"] = {"host": "127.0.0.1", "port": processes.free_port(), "cluster": "spare"}
+    for name in list(r.sections):
+        if name.startswith("node ") and name != "node lost":
+            r.sections[name]["cluster"] = "main"
+    r.write_config()
+    r.start()
+    answer = ask(r, "/primary")
+    assert answer.status == 400 and "main spare" in answer.text
+    assert ask(r, "/primary?cluster=main").status == 200
+    answer = ask(r, "/primary?cluster=spare")
+    assert answer.status == 503 and "spare: no primary: " in answer.text
+    assert ask(r, "/readyz").status == 200
+
+
+def test_health_follows_the_nodes(own_cluster, open_door):
+    r = open_door(own_cluster, cluster_settings={"hold_timeout": "1s"})
+    for node in own_cluster.replicas:
+        node.stop()
+    wait_until(status_is(r, "/replica", 503), 20, "no replica is fit")
+    assert "node2 is" in ask(r, "/replica").text
+    assert ask(r, "/primary").status == ask(r, "/readyz").status == 200
+    own_cluster.replicas[0].start()
+    wait_until(status_is(r, "/replica", 200), 30, "a replica is fit again")
+    own_cluster.primary.kill()
+    wait_until(status_is(r, "/primary", 503), 20, "the primary is gone")
+    answer = ask(r, "/primary")
+    assert answer.text.startswith("main: no primary: ") and len(answer.text) > 20
+    assert ask(r, "/healthz").status == 200
+    assert ask(r, "/primary", "HEAD").status == ask(r, "/primary", "OPTIONS").status == 503
+    own_cluster.replicas[0].promote()
+    wait_until(status_is(r, "/primary", 200), 30, "the promoted one is primary")
+    assert "node2 is primary" in ask(r, "/primary").text
+
+
+def test_without_any_node_it_is_not_ready_and_says_why(own_cluster, open_door):
+    r = open_door(own_cluster)
+    for node in own_cluster.nodes:
+        node.stop("immediate")
+    wait_until(status_is(r, "/readyz", 503), 20, "not ready")
+    text = ask(r, "/readyz").text
+    assert text.startswith("not ready\n")
+    for listener in LISTENERS:
+        assert f"listener {listener} cannot serve: cluster main: " in text
+    assert ask(r, "/healthz").status == 200
+
+
+def test_while_it_stops_load_balancers_are_sent_away(cluster, open_door):
+    r = open_door(cluster, settings={"shutdown_timeout": "30s"})
+    with r.connect("primary", autocommit=False) as connection:
+        connection.execute("select 1")
+        r.process.terminate()
+        wait_until(status_is(r, "/readyz", 503), 10, "it says that it stops")
+        assert "stopping" in ask(r, "/readyz").text
+        assert ask(r, "/primary").status == ask(r, "/replica").status == 503
+        assert ask(r, "/healthz").status == 200
+        connection.rollback()
+
+
+# ---- headers, methods, bodies ----
+
+
+def test_every_answer_has_the_headers_that_keep_browsers_careful(door):
+    for path in ["/", "/nothing", *HEALTH]:
+        headers = ask(door, path).headers
+        assert headers["Cache-Control"] == "no-store"
+        assert headers["X-Content-Type-Options"] == "nosniff"
+        assert "default-src 'none'" in headers["Content-Security-Policy"]
+        assert headers["Content-Type"] == "text/plain; charset=utf-8"
+
+
+def test_connections_are_kept_for_the_next_request(door):
+    connection = http.client.HTTPConnection("127.0.0.1", door.http, timeout=20)
+    local = None
+    for path in HEALTH * 3:
+        connection.request("GET", path)
+        assert Answer(connection.getresponse()).status == 200
+        local = local or connection.sock.getsockname()
+        assert connection.sock.getsockname() == local
+    connection.close()
+
+
+def test_pipelined_requests_are_answered_in_order(door):
+    heard = raw(door, b"".join(b"GET %s HTTP/1.1\r\nHost: x\r\n\r\n" % path for path in (b"/healthz", b"/nothing", b"/primary"))
+                + b"GET / HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n")
+    assert heard.startswith(b"HTTP/1.1 200 OK\r\n")
+    assert heard.count(b"HTTP/1.1 404 ") == 1  # which ends the connection
+    assert heard.count(b"HTTP/1.1 ") == 2
+
+
+@pytest.mark.parametrize("method", ["POST", "PUT", "DELETE", "PATCH", "TRACE", "CONNECT", "BREW"])
+def test_other_methods_are_refused(door, method):
+    answer = ask(door, "/primary", method)
+    assert answer.status == 405
+    assert answer.headers["Allow"] == "GET, HEAD, OPTIONS"
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        b"Content-Length: 44\r\n\r\n",
+        b"Transfer-Encoding: chunked\r\n\r\n2c\r\n",
+        b"Content-Length: 0\r\nTransfer-Encoding: chunked\r\n\r\n2c\r\n",
+        b"Transfer-Encoding: chunked\r\nContent-Length: 44\r\n\r\n2c\r\n",
+        b"Content-Length: 44\r\nContent-Length: 0\r\n\r\n",
+        b"Transfer-Encoding: identity\r\n\r\n",
+        b"Content-Length: +44\r\n\r\n",
+    ],
+)
+def test_what_follows_a_request_with_a_body_is_never_taken_for_a_request(door, body):
+    inner = b"GET /smuggled HTTP/1.1\r\nHost: x\r\n\r\n" + b" " * 9
+    heard = raw(door, b"GET /primary HTTP/1.1\r\nHost: x\r\n" + body + inner + b"0\r\n\r\n")
+    statuses = re.findall(rb"HTTP/1.1 (\d+)", heard)  # libmicrohttpd 0.9.75 says the head of its own 400 twice
+    assert statuses and set(statuses) <= {b"400", b"413"}, heard
+
+
+def test_a_request_that_is_too_large_is_refused_and_costs_little(door):
+    for data in (b"GET /" + b"x" * 100_000, b"GET / HTTP/1.1\r\nHost: x\r\n" + b"X-Long: " + b"y" * 100_000,
+                 b"GET / HTTP/1.1\r\nHost: x\r\n" + b"".join(b"X-%d: y\r\n" % i for i in range(10_000))):
+        heard = raw(door, data + b" HTTP/1.1\r\n\r\n")
+        assert not heard or heard.split(b" ")[1] in (b"414", b"431", b"413", b"400"), heard[:200]
+    assert ask(door, "/healthz").status == 200
+
+
+# ---- bad clients ----
+
+
+def garbage(rng):
+    """One thing that no client should send."""
+    kinds = [
+        lambda: rng.randbytes(rng.randrange(1, 400)),
+        lambda: b"\0" * rng.randrange(1, 300),
+        lambda: b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03" + rng.randbytes(100),
+        lambda: struct.pack("!II", 8, 80877103),
+        lambda: rng.choice([b"GET", b"FOO", b"get", b"G\0T"]) + b" " + rng.randbytes(30).replace(b"\n", b"") + b" HTTP/1.1\r\n\r\n",
+        lambda: b"GET /%" + rng.randbytes(2).hex().encode() + b"%zz%00?a=%&cluster=%00%ff&&&= HTTP/1.1\r\nHost: x\r\n\r\n",
+        lambda: b"GET / HTTP/%d.%d\r\nHost: x\r\n\r\n" % (rng.randrange(20), rng.randrange(20)),
+        lambda: b"GET / HTTP/1.1\r\n" + rng.randbytes(60) + b"\r\n\r\n",
+        lambda: b"GET / HTTP/1.1\r\nHost : x\r\n folded: y\r\n\r\n",
+        lambda: b"GET / HTTP/1.1\nHost: x\n\n",
+        lambda: b"GET /primary HTTP/1.1\r\nContent-Length: " + rng.choice([b"-1", b"99999999999999999999", b"x", b"0x10"]) + b"\r\n\r\n",
+        lambda: b"\r\n" * rng.randrange(1, 50),
+        lambda: b"OPTIONS * HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n",
+        lambda: b"GET http://evil/../../etc/passwd HTTP/1.1\r\nHost: x\r\n\r\n",
+        lambda: b"GET /primary HTTP/1.1\r\nHost: x\r\nAuthorization: Basic " + rng.randbytes(40) + b"\r\n\r\n",
+    ]
+    return rng.choice(kinds)()
+
+
+def all_heard(r, pieces):
+    """Says them at the same time, each on a connection of its own, and hears what each is answered."""
+    sockets = [socket.create_connection(("127.0.0.1", r.http), timeout=20) for _ in pieces]
+    for s, piece in zip(sockets, pieces):
+        with contextlib.suppress(ConnectionError):
+            s.sendall(piece)
+            s.shutdown(socket.SHUT_WR)
+    for s in sockets:
+        heard = b""
+        with s, contextlib.suppress(ConnectionError):
+            while got := s.recv(65536):
+                heard += got
+        yield heard
+
+
+def test_a_thousand_pieces_of_garbage_harm_nobody(door):
+    rng = random.Random(8404)
+    before = len(os.listdir(f"/proc/{door.pid}/fd"))
+    answered = 0
+    for _ in range(25):
+        for heard in all_heard(door, [garbage(rng) for _ in range(40)]):
+            if heard:
+                assert heard.startswith(b"HTTP/1."), heard[:100]
+                status = int(heard.split(b" ")[1])
+                assert 200 <= status < 300 or 400 <= status < 506, heard[:200]
+                answered += 1
+        assert ask(door, "/readyz").status == 200
+        assert door.value("primary", "select 1") == 1
+    assert answered > 300
+    wait_until(lambda: len(os.listdir(f"/proc/{door.pid}/fd")) <= before + 2, 20, "no descriptor is left behind")
+    assert ask(door, "/primary").status == 200
+
+
+def test_slow_clients_are_closed(cluster, open_door):
+    r = open_door(cluster, {"timeout": "500ms"})
+    silent = socket.create_connection(("127.0.0.1", r.http), timeout=20)
+    half = socket.create_connection(("127.0.0.1", r.http), timeout=20)
+    half.sendall(b"GET /healthz HTTP/1.1\r\nHost:")
+    dripping = socket.create_connection(("127.0.0.1", r.http), timeout=20)
+
+    def dripped():
+        try:
+            dripping.sendall(b"X")
+            return False
+        except OSError:
+            return True
+
+    wait_until(dripped, 20, "one that sends a byte now and then is closed", 0.1)
+    for each in (silent, half):
+        assert each.recv(1000).split(b" ")[:1] in ([b""], [b"HTTP/1.1"])
+        each.close()
+    dripping.close()
+    assert ask(r, "/healthz").status == 200
+
+
+def test_at_the_limit_idle_connections_give_way(cluster, open_door):
+    r = open_door(cluster, {"max_connections": 4, "timeout": "60s"})
+    idle = []
+    for _ in range(12):
+        s = socket.create_connection(("127.0.0.1", r.http), timeout=20)
+        s.sendall(b"GET /healthz HTTP/1.1\r\nHost: x\r\n\r\n")
+        idle.append(s)
+        assert s.recv(1000).startswith(b"HTTP/1.1 200")
+    assert ask(r, "/primary").status == 200
+    for s in idle:
+        s.close()
+
+
+# ---- login, TLS, reload ----
+
+
+def test_with_a_user_only_health_is_open(cluster, open_door):
+    r = open_door(cluster, {"user": "ops", "password": "hush hush"})
+    for path in HEALTH:
+        assert ask(r, path).status == 200
+
+
+def test_the_door_speaks_tls(cluster, open_door):
+    authority = Authority(cluster.directory)
+    cert, key = authority.issue("localhost")
+    r = open_door(cluster, {"tls_cert_file": cert, "tls_key_file": key})
+    context = ssl.create_default_context(cafile=authority.ca)
+    context.check_hostname = False
+    for path in HEALTH:
+        assert ask(r, path, context=context).status == 200
+    heard = raw(r, b"GET /healthz HTTP/1.1\r\nHost: x\r\n\r\n")
+    assert not heard.startswith(b"HTTP/1.1 200")
+    old = ssl.create_default_context(cafile=authority.ca)
+    old.check_hostname = False
+    old.minimum_version = ssl.TLSVersion.MINIMUM_SUPPORTED
+    old.maximum_version = ssl.TLSVersion.TLSv1_1
+    with pytest.raises((ssl.SSLError, ConnectionError)):
+        ask(r, "/healthz", context=old)
+    assert ask(r, "/healthz", context=context).status == 200
+
+
+def test_a_reload_opens_moves_and_shuts_the_door(cluster, make):
+    r = make(cluster, LISTENERS)
+    r.http, other = processes.free_port(), processes.free_port()
+
+    def answers(port):
+        try:
+            return ask(r, "/healthz", port=port).status == 200
+        except OSError:
+            return False
+
+    assert not answers(r.http)
+    r.sections["http"] = {"address": f"127.0.0.1:{r.http}"}
+    r.reload()
+    wait_until(lambda: answers(r.http), 10, "the door is open")
+    r.sections["http"]["address"] = f"127.0.0.1:{other}"
+    r.reload()
+    wait_until(lambda: answers(other), 10, "the door has moved")
+    assert not answers(r.http)
+    r.sections["http"]["max_connections"] = 3
+    r.reload()
+    wait_until(lambda: "key=max_connections" in r.log() and answers(other), 10, "the same address, another limit")
+    taken = socket.create_server(("127.0.0.1", 0))
+    r.sections["http"]["address"] = "127.0.0.1:%d" % taken.getsockname()[1]
+    r.reload()
+    wait_until(lambda: "http_reload_failed" in r.log(), 10, "the log says that the address is taken")
+    assert answers(other)
+    taken.close()
+    del r.sections["http"]
+    r.reload()
+    wait_until(lambda: not answers(other), 10, "the door is shut")
+
+
+def test_an_address_that_is_taken_ends_the_start_with_a_reason(cluster):
+    from conftest import Endpoint
+
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        r = Endpoint(cluster, LISTENERS, start=False)
+        r.sections["http"] = {"address": "127.0.0.1:%d" % taken.getsockname()[1]}
+        r.write_config()
+        try:
+            done = processes.run([r.binary, "run", "-c", r.config_path], account=r.account, check=False, timeout=30)
+            assert done.returncode == 1
+            assert "Address already in use" in done.stdout and str(taken.getsockname()[1]) in done.stdout
+        finally:
+            r.abandon()
