@@ -93,7 +93,9 @@ void read_explain(struct reading *reading)
     }
     reading_verdict(
         reading, STATEMENT_WRITE, begins_change(reading_word(reading)) ? REASON_WRITE : REASON_UTILITY, word);
-    if (analyze)
+    if (analyze && reading_word(reading) == KEYWORD_EXECUTE)
+        read_execute(reading);
+    else if (analyze)
         reading_calls(reading, WALK_QUERY);
     else
         reading_rest(reading);

@@ -36,6 +36,17 @@ static void on_call(void *context, const char *schema_text, const char *name_tex
         effect_of_survey(program->effect);
 }
 
+static bool is_definition(const char *word)
+{
+    static const char *const words[] = {"create", "alter", "drop", "comment", "grant", "revoke", "security",
+        "import", "reassign", "refresh", "into"};
+    for (size_t i = 0; i < sizeof words / sizeof *words; i++) {
+        if (strcmp(word, words[i]) == 0)
+            return true;
+    }
+    return false;
+}
+
 static void on_name(void *context, const char *schema_text, const char *name_text)
 {
     struct program *program = context;
@@ -46,6 +57,9 @@ static void on_name(void *context, const char *schema_text, const char *name_tex
     effect_of_kind(program->effect, catalogue_relation(catalogue, schema, name));
     effect_of_kind(program->effect, catalogue_write(catalogue, schema, name));
     effect_of_kind(program->effect, catalogue_type(catalogue, schema, name));
+    enum name_kind ddl = catalogue_ddl(catalogue);
+    if (ddl != NAME_UNKNOWN && schema.len == 0 && is_definition(name_text))
+        effect_of_kind(program->effect, ddl);
     if (schema.len > 0) /* row.function */
         effect_of_kind(program->effect, catalogue_own_function(catalogue, name));
 }

@@ -180,6 +180,8 @@ void statement_read(struct tokens *tokens, const struct catalogue *catalogue, st
         .reason = rule.reason,
         .culprit = tokens->now.text,
         .effect = {rule.flags, rule.pins, rule.frees}};
+    if (rule.reason == REASON_DDL && catalogue)
+        effect_of_kind(&out->effect, catalogue_ddl(catalogue));
     if (rule.read)
         rule.read(&reading);
     if (out->broken)

@@ -105,10 +105,11 @@ static bool is_clause_word(const struct walker *walker, enum keyword word)
                before->keyword == KEYWORD_NULL;
     if (word == KEYWORD_SECOND) /* interval '1' day to second(3) */
         return before->keyword == KEYWORD_TO && ends_range(&walker->before_that);
+    enum keyword first = walker->findings->first.keyword;
     if (word == KEYWORD_CONFLICT) /* INSERT ... ON CONFLICT (; but JOIN ... ON conflict(a) is a call */
-        return before->keyword == KEYWORD_ON && walker->findings->first.keyword == KEYWORD_INSERT;
+        return before->keyword == KEYWORD_ON && (first == KEYWORD_INSERT || walker->writes);
     if (word == KEYWORD_INSERT) /* WHEN NOT MATCHED THEN INSERT ( */
-        return before->keyword == KEYWORD_THEN && walker->findings->first.keyword == KEYWORD_MERGE;
+        return before->keyword == KEYWORD_THEN && (first == KEYWORD_MERGE || walker->writes);
     return word == KEYWORD_OPERATOR && is_operator_clause(walker->tokens);
 }
 
@@ -121,6 +122,8 @@ bool walker_is_syntax(const struct walker *walker, enum keyword word)
         return true; /* AS t(a, b), CAST(x AS numeric(10)), AS MATERIALIZED (, INSERT INTO t(a) */
     if (walker_bit(walker->with_list, walker->depth))
         return true; /* WITH x(a) AS, NOT MATERIALIZED (: no expression stands in the list itself */
+    if (before->keyword == KEYWORD_EXECUTE && walker->kind == WALK_CREATE)
+        return true; /* CREATE TABLE AS EXECUTE name ( */
     if (is_literal(before))
         return true; /* no expression begins right behind another */
     if (is_plain_name(before) || before->keyword == KEYWORD_ORDINALITY)

@@ -144,6 +144,8 @@ static void on_into(struct walker *walker)
     if (before == KEYWORD_INSERT || before == KEYWORD_MERGE)
         return;
     found(&findings->sure, REASON_INTO, walker->tokens->now.text);
+    if (walker->catalogue && walker->kind != WALK_PLAN)
+        effect_of_kind(&findings->effect, catalogue_ddl(walker->catalogue));
     if (next == KEYWORD_TEMP || next == KEYWORD_TEMPORARY || next == KEYWORD_LOCAL || next == KEYWORD_GLOBAL)
         findings->effect.pins |= PIN_TEMPORARY;
     else if (next == KEYWORD_UNLOGGED)

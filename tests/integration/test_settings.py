@@ -64,7 +64,7 @@ def test_they_may_be_given_at_login(rolecall, cluster):
         rolecall.connect("split", options="-c rolecall.route=nowhere")
 
 
-def test_giving_back_what_was_not_changed_pins_nobody(make, cluster):
+def test_settings_pin_nobody_and_what_cannot_be_carried_does(make, cluster):
     """A session that is pinned keeps the only connection; one that is not shares it."""
     r = make(cluster, {"primary": dict(route="primary", pool="transaction")},
              settings={"pool_size": 1, "query_wait_timeout": "500ms"})
@@ -75,6 +75,9 @@ def test_giving_back_what_was_not_changed_pins_nobody(make, cluster):
         assert shown(a, "timezone") == "Asia/Tokyo"
         assert b.execute("select 1").fetchone()[0] == 1
         a.execute("set work_mem = '9MB'")
+        assert b.execute("select 1").fetchone()[0] == 1
+        assert shown(a, "work_mem") == "9MB" and shown(b, "work_mem") != "9MB"
+        a.execute("listen x")
         with pytest.raises(psycopg.Error):
             b.execute("select 1")
         a.execute("discard all")

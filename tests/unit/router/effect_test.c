@@ -249,6 +249,12 @@ static void functions_that_nothing_is_known_of_are_asked_about(void **state)
         NOTHING("update t as x set (a, b) = (1, 2) from u v (c) where true returning (a)"),
         NOTHING("merge into t using (select 1) u (a) on (true) when not matched then insert (a) values (1) "
                 "when matched then update set (a) = row(2)"),
+        NOTHING("with x as (select 1) insert into t values (1) on conflict (a) do update set (a) = row(2)"),
+        NOTHING("with x as (insert into t values (1) on conflict (a) do nothing returning 1) table x"),
+        NOTHING(
+            "with x as (select 1) merge into t using x on true when not matched then insert (a) values (1)"),
+        NOTHING("create table t as execute p(1)"), NOTHING("explain analyze execute p(1)"),
+        ASKED("explain analyze execute p(unheard_of(1))"),
         NOTHING("delete from t using u where (a) = (select 1)"));
 }
 
@@ -288,6 +294,22 @@ static void operators_and_types_lead_to_functions(void **state)
         ASKED("update t set a = b::odd"), ASKED("explain select a === b from t"),
         NOTHING("select a @ b from t"), NOTHING("select '===', 'odd'"), NOTHING("select 'x'::app.odd"),
         NOTHING("create view v as select a === b from t"));
+}
+
+static void ddl_runs_event_triggers(void **state)
+{
+    struct catalogue *triggers = catalogue_new("main", "shop");
+    static const struct effect_case cases[] = {ASKED("create table t (a int)"),
+        ASKED("alter table t add b int"), {"drop table t", SURVEY, 0, PIN_TEMPORARY},
+        ASKED("grant select on t to u"), ASKED("comment on table t is 'x'"),
+        ASKED("refresh materialized view m"), ASKED("select 1 into t"),
+        ASKED("do $$ begin create table t (a int); end $$"), ASKED("do $$ begin DROP TABLE t; end $$"),
+        NOTHING("do $$ begin update t set a = 1; end $$"), NOTHING("explain select 1 into t"),
+        NOTHING("insert into t values (1)"), NOTHING("select 1")};
+    (void)state;
+    catalogue_set_ddl(triggers, NAME_SESSION);
+    check_with(cases, sizeof cases / sizeof *cases, triggers);
+    catalogue_unref(triggers);
 }
 
 static void the_program_of_a_do_tells_what_it_leaves(void **state)
@@ -372,6 +394,7 @@ int main(void)
         cmocka_unit_test(without_a_catalogue_no_function_is_known_to_be_unknown),
         cmocka_unit_test(writes_run_what_hangs_on_the_relation),
         cmocka_unit_test(operators_and_types_lead_to_functions),
+        cmocka_unit_test(ddl_runs_event_triggers),
         cmocka_unit_test(the_program_of_a_do_tells_what_it_leaves),
         cmocka_unit_test(backslashes_in_a_program_are_not_understood_without_standard_strings),
         cmocka_unit_test(a_program_too_long_to_be_decoded_may_do_anything),
