@@ -1,18 +1,22 @@
 """
-The test of the test: a pooler that carries nothing from one connection to the next, so that everything leaks.
+The test of the test: answers that are not the same, and a pooler that carries nothing from one connection to the next.
 
-pgbouncer in transaction mode gives a connection to the next session as it is. The run against it must find differences,
-among them rows, errors and settings that are the neighbours'.
+An answer is changed in each way that must be noticed, and in each that must not. And pgbouncer in transaction mode gives
+a connection to the next session as it is: the run against it must find differences, among them rows, errors and settings
+that are the neighbours'.
 """
 
 import os
 import shutil
+import struct
 import tempfile
 
 import psycopg
 
+import normal
 import world
 from lib import processes
+from lib import wire as lib_wire
 from lib.cluster import SUPERUSER, SUPERUSER_PASSWORD
 from lib.processes import wait_until
 
@@ -63,6 +67,41 @@ class Pooler:
         shutil.rmtree(self.directory, ignore_errors=True)
 
 
+# One answer, and what is changed in it.
+
+message = lib_wire.message
+COLUMN = struct.Struct("!IhIhih").pack
+
+
+def _answer(column=b"a", table=16400, of_type=23, row=b"1", tag=b"SELECT 1", code=b"42P01", notice=b"00000", line=b"99", parameter=b"UTC", status=b"I", pid=7, channel=b"ch"):
+    described = struct.pack("!H", 1) + column + b"\0" + COLUMN(table, 1, of_type, 4, -1, 0)
+    return b"".join([
+        message("T", described), message("D", struct.pack("!Hi", 1, len(row)) + row), message("N", b"SNOTICE\0C" + notice + b"\0Mm\0L" + line + b"\0\0"), message("C", tag + b"\0"),
+        message("E", b"SERROR\0C" + code + b"\0Mm\0L" + line + b"\0\0"), message("S", b"TimeZone\0" + parameter + b"\0"), message("A", struct.pack("!I", pid) + channel + b"\0\0"),
+        message("Z", status),
+    ])  # fmt: skip
+
+
+NOTICED = [
+    dict(column=b"b"), dict(of_type=25), dict(table=0), dict(row=b"2"), dict(row=b""), dict(tag=b"SELECT 2"), dict(code=b"42P02"), dict(notice=b"01000"), dict(parameter=b"GMT"),
+    dict(status=b"T"), dict(status=b"E"), dict(channel=b"other"),
+]  # fmt: skip
+NOT_NOTICED = [dict(table=16500), dict(line=b"100"), dict(pid=8)]
+
+
+def tampered():
+    """What the comparison wrongly takes for the same, or for different."""
+    plain = _answer()
+    wrong = [f"{change} is not noticed" for change in NOTICED if normal.same(plain, _answer(**change))]
+    wrong += [f"{change} is taken for a difference" for change in NOT_NOTICED if not normal.same(plain, _answer(**change))]
+    parts = normal.messages(plain)
+    for left_out in range(len(parts)):
+        fewer = b"".join(message(kind, payload) for i, (kind, payload) in enumerate(parts) if i != left_out)
+        if normal.same(plain, fewer) or normal.same(fewer, plain):
+            wrong.append(f"a missing {parts[left_out][0]} is not noticed")
+    return wrong
+
+
 # What must have been found at least once, by signature or in the pooled answer.
 WANTED = {
     "a neighbour's setting or row": lambda d: b"NEIGHBOUR" in d.answers[1] or b"EVIL" in d.answers[1],
@@ -73,6 +112,9 @@ WANTED = {
 
 
 def judge(run):
+    wrong = tampered()
+    for what in wrong:
+        print(f"FAILED: {what}")
     answered = [d for d in run.differences if all(isinstance(answer, bytes) for answer in d.answers)]
     print(f"{len(run.differences)} differences in {sum(run.shared.steps)} statements")
     missing = [what for what, found in WANTED.items() if not any(map(found, answered))]
@@ -82,4 +124,4 @@ def judge(run):
             print(f"found: {what}, e.g. [{example.signature}] at {example.steps[-1]!r}"[:250])
     for what in missing:
         print(f"FAILED: the run through a pooler that leaks did not find {what}")
-    return 1 if missing else 0
+    return 1 if missing or wrong else 0

@@ -22,10 +22,10 @@ def _mix(profile):
 class Statements:
     """Endless; next() must be followed by model.saw() before it is called again."""
 
-    def __init__(self, model):
+    def __init__(self, model, without=()):
         self.model = model
         self.by_status = {}
-        mix = _mix(model.profile)
+        mix = [row for row in _mix(model.profile) if row[2].__name__ not in without]
         for status in "ITE":
             fitting = [(weight, make) for weight, where, make in mix if status in where]
             self.by_status[status] = [make for _, make in fitting], list(itertools.accumulate(weight for weight, _ in fitting))

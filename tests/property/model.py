@@ -32,12 +32,14 @@ class Profile:
 
 
 class Model:
-    def __init__(self, seed, pair, plain_logins=False):
+    def __init__(self, seed, pair, plain_logins=False, crossing=True):
         self.rng = random.Random(f"{seed}/{pair}")
         self.pair = pair
         self.profile = Profile(pair)
         self.a, self.b = world.schemas(pair)
         self.plain_logins = plain_logins  # without startup parameters
+        self.sql_names = SQL_PREPARED if crossing else [name for name in SQL_PREPARED if name not in PREPARED]
+        self.crossing = crossing  # statements of one kind are used as the other kind
         self.logins = 0
         self.connected = False
         self.keys = 0
@@ -123,7 +125,7 @@ class Model:
 
 
 FILLERS = [
-    "select 1", "select 1", "show timezone", "show search_path", "select current_setting('app.tenant', true)", "select current_user",
+    "select 1", "select 1", "show timezone", "show search_path", "select nullif(current_setting('app.tenant', true), '')", "select current_user",
     "select v from {a}.t where id = {n}", "select 1 as one, 'two' as two", "select count(*) from {b}.u", "select lib.tell()", "values (1), (2)",
     "set app.last = 'filler {n}'", "set local app.last = 'local filler {n}'", "select {n} / ({n} % 4)", "select date '2020-03-04'", "",
 ]  # fmt: skip

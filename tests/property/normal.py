@@ -5,6 +5,7 @@ RULES is the one list of what is not compared, AVOIDED of what is never asked. E
 byte: rows, names and types of columns, tags, every field of errors and notices but three, parameters, transaction status.
 """
 
+import difflib
 import struct
 
 FIRST_OID = 16384  # oids below are PostgreSQL's own and the same everywhere
@@ -28,6 +29,9 @@ AVOIDED = {
     "the name of the temporary schema": "has the number of the process",
     "sequences with CACHE above 1": "each process takes its share",
     "the same advisory key again after a reconnect": "locks of the old process end when it does, not when its client leaves",
+    "current_setting('app.x', true) of what is not set": "NULL, or '' where the process has known the name before: PostgreSQL forgets no name",
+    "DROP of pg_temp.x in a session without temporary tables": "schema or table does not exist, by whether the process ever had one",
+    "plpgsql.* settings": "exist once the process has run PL/pgSQL, whoever did",
     "random() after DISCARD ALL, in a session with setseed()": "the seed outlives DISCARD ALL in a process, and DISCARD ALL unpins",
     "text of a setting inside PL/pgSQL's cached expressions ('01/02/2020'::date)": "folded at the process' first call, whoever made it",
     "the same in a prepared statement across a change of search_path or any CREATE SCHEMA": "PostgreSQL folds it anew then, at some moment",
@@ -144,7 +148,13 @@ def _values(payload):
     return values
 
 
-def readable(answer, limit=40):
+def readable_difference(one, other):
+    """Of two long answers, what only one has."""
+    lines, others = readable(one, 100000), readable(other, 100000)
+    return [line for line in difflib.unified_diff(lines, others, "direct", "pooled", "", "", 1)]
+
+
+def readable(answer, limit=30):
     """Lines for a report."""
     lines = []
     for kind, payload in messages(answer):

@@ -36,7 +36,9 @@ class Difference:
 
     def report(self, last=30):
         lines = [f"--- difference: seed {self.seed} pair {self.pair} round {self.round} step {len(self.steps)} [{self.signature}] at \"{self.steps[-1].label}\""]
-        lines += [f"    {step!r}" for step in self.steps[-last:]]
+        lines += [f"    {step!r}" for step in (self.steps[-last:] if last else self.steps[-1:])]
+        if all(isinstance(answer, bytes) and len(normal.messages(answer)) > 30 for answer in self.answers):
+            return "\n".join(lines + [f"    {line}" for line in normal.readable_difference(*self.answers)])
         for label, answer, why in zip(self.labels, self.answers, self.ended):
             lines.append(f"  {label} answered:" + (f" ({why})" if why else ""))
             lines += [f"    {line}" for line in (normal.readable(answer) if isinstance(answer, bytes) else [answer])]
@@ -65,8 +67,9 @@ class Round:
 
     def __init__(self, options, pair, number, endpoints):
         self.options, self.pair, self.number = options, pair, number
-        self.model = model.Model(f"{options.seed}/{number}", pair, plain_logins=options.plain_logins)
-        self.statements = mix.Statements(self.model)
+        self.model = model.Model(f"{options.seed}/{number}", pair, plain_logins=options.plain_logins,
+                                 crossing="crossed" not in options.without)
+        self.statements = mix.Statements(self.model, options.without)
         self.sides = make_sides(endpoints, self.model.profile, options.timeout)
         self.steps = []
         self.errors = 0

@@ -24,12 +24,12 @@ VALUES = {
 
 # (SQL, kinds of its parameters)
 TEXTS = [
-    ("select $1::int + 1", ["int4"]), ("select $1::text || coalesce(current_setting('app.tenant', true), '-')", ["text"]), ("select v, ts from t where id = $1", ["int4"]),
+    ("select $1::int + 1", ["int4"]), ("select $1::text || coalesce(nullif(current_setting('app.tenant', true), ''), '-')", ["text"]), ("select v, ts from t where id = $1", ["int4"]),
     ("select v from {a}.t where id = $1", ["int4"]), ("select d, ts, i, f, b, n from {a}.t where id = $1", ["int4"]), ("select id, v from {b}.t where id <= $1 order by id", ["int4"]),
     ("select $1::timestamptz", ["timestamptz"]), ("select $1::date, $2::float8, $3::bytea, $4::bool", ["date", "float8", "bytea", "bool"]), ("select $1 is null", ["text"]),
     ("insert into {a}.u values ($1, $2, null) on conflict (id) do update set v = excluded.v returning id, v", ["int4", "text"]), ("delete from {a}.u where id = $1 + 20", ["int4"]),
     ("update {a}.t set n = n + $1 where id = $2 returning n", ["numeric", "int4"]), ("select set_config('app.tenant', $1, false)", ["text"]),
-    ("select set_config($1, $2, $3)", ["name", "value", "local"]), ("select current_setting($1, true)", ["name"]), ("select lib.set_session($1, $2)", ["name", "value"]),
+    ("select set_config($1, $2, $3)", ["name", "value", "local"]), ("select nullif(current_setting($1, true), '')", ["name"]), ("select lib.set_session($1, $2)", ["name", "value"]),
     ("show timezone", []), ("set timezone to 'Asia/Tokyo'", []), ("set app.tenant = 'prepared'", []), ("reset app.tenant", []), ("begin", []), ("commit", []), ("rollback", []),
     ("select f()", []), ("select lib.tell()", []), ("values ($1::int), (2)", ["int4"]), ("select generate_series(1, $1::int)", ["int4"]), ("select", []), ("", []),
     ("-- nothing", []), ("select i from generate_series(1, 9) i", []), ("select id, v from t where id < $1 order by id", ["int4"]), ("explain (costs off) select 1", []),
@@ -168,7 +168,7 @@ def portal_more(m):
 # SQL's own.
 
 SQL_TEXTS = [
-    ("(int) as select $1 + 1", ["1", "2 + 2", "'x'", "null"]), ("(text) as select $1 || coalesce(current_setting('app.tenant', true), '-')", ["'a'", "current_user"]),
+    ("(int) as select $1 + 1", ["1", "2 + 2", "'x'", "null"]), ("(text) as select $1 || coalesce(nullif(current_setting('app.tenant', true), ''), '-')", ["'a'", "current_user"]),
     ("as select v from t where id = 3", []), ("(int) as select v, ts from {a}.t where id = $1", ["4", "5"]), ("as select f()", []), ("as select v from {a}.v order by id", []),
     ("(int, text) as insert into {a}.u values ($1, $2, null) on conflict (id) do update set v = excluded.v returning v", ["21, 'sql'", "22, 'x'", "1"]),
     ("(text) as select set_config('app.tenant', $1, false)", ["'by execute'"]), ("as values (1), (2)", []), ("as select lib.tell()", []), ("(int) as delete from {a}.u where id = $1 + 20", ["1"]),
@@ -177,14 +177,14 @@ SQL_TEXTS = [
 
 
 def sql_prepare(m):
-    name = m.pick(model.SQL_PREPARED)
+    name = m.pick(m.sql_names)
     sql, arguments = m.pick(SQL_TEXTS)
     m.sql_prepared[name] = arguments
     return m.say("prepare", f"prepare {name} {sql.format(a=m.a, b=m.b)}")
 
 
 def sql_execute(m):
-    name = m.some(m.sql_prepared, model.SQL_PREPARED + model.PREPARED[1:])
+    name = m.some(m.sql_prepared, m.sql_names + (model.PREPARED[1:] if m.crossing else []))
     arguments = m.sql_prepared.get(name, [])
     given = f"({m.pick(arguments)})" if arguments else m.pick(["", "", "", "(1)"])
     how = m.pick(["execute {x}"] * 8 + ["EXECUTE /* c */ {x}", "create temp table from_execute on commit drop as execute {x}"])
@@ -193,7 +193,7 @@ def sql_execute(m):
 
 def sql_prepare_replaced(m):
     """Given back and prepared anew, in one string or one after the other."""
-    name = m.some(m.sql_prepared, model.SQL_PREPARED)
+    name = m.some(m.sql_prepared, m.sql_names)
     sql, arguments = m.pick(SQL_TEXTS)
     m.sql_prepared[name] = arguments
     first, then = f"deallocate {name}", f"prepare {name} {sql.format(a=m.a, b=m.b)}"
@@ -214,7 +214,7 @@ def deallocate(m):
         m.sql_prepared.clear()
         return m.say("deallocate", m.pick(["deallocate all", "deallocate prepare all", "DEALLOCATE ALL"]))
     both = {**m.sql_prepared, **{k: v for k, v in m.protocol.items() if k}}
-    name = m.some(both, model.SQL_PREPARED)
+    name = m.some(both, m.sql_names)
     m.sql_prepared.pop(name, None)
     m.protocol.pop(name, None)
     return m.say("deallocate", m.pick(["deallocate {x}", "deallocate prepare {x}"]).format(x=name))
@@ -227,7 +227,7 @@ def crossed(m):
         kinds = m.protocol.get(name, [])
         given = f"({', '.join(m.pick(['1', 'null', chr(39) + 'x' + chr(39)]) for _ in kinds)})" if kinds else ""
         return m.say("protocol by execute", f"execute {name}{given}")
-    name = m.some(m.sql_prepared, model.SQL_PREPARED).strip('"')
+    name = m.some(m.sql_prepared, m.sql_names).strip('"')
     arguments = m.sql_prepared.get(name) or m.sql_prepared.get(f'"{name}"') or []
     values = [None] * (arguments[0].count(",") + 1) if arguments else []
     return Step("sql by bind", ("bind", "", name, tuple(values)), *executed(m), ("sync",))

@@ -52,8 +52,6 @@ SETTINGS = {
     "App.Mixed_Case": ["'M'", "'m'"],
     '"app"."quoted"': ["'q'"],
     "app.deep": ["'d'"],
-    "plpgsql.variable_conflict": ["error", "use_column", "'x'"],
-    "plpgsql.extra_warnings": ["'none'", "'shadowed_variables'"],
     "two.many.dots": ["'1'"],
     "app.2bad": ["'1'"],
 }  # fmt: skip
@@ -75,15 +73,15 @@ SHOWING = [
     "select xml '<a>1</a>', xmlelement(name a, decode('61', 'hex'))", "select xml 'no document'", "select to_tsvector('the running cats')",
     "select 'caf\u00e9', length('caf\u00e9')", "select chr(233)", "select chr(8364) || chr(12354)", "select * from lib.session", "select lib.tell()",
     "select current_setting('transaction_isolation'), current_setting('transaction_read_only')", "show transaction_isolation",
-    "explain (costs off) select * from (values (1), (2)) a (x) join (values (1), (2)) b (x) using (x) order by x", "show all",
+    "explain (costs off) select * from (values (1), (2)) a (x) join (values (1), (2)) b (x) using (x) order by x",
     "select ts, d, i, n, f, b from {a}.t where id = 4", "select d, ts from {b}.v order by id", "select {a}.f(), {b}.f()", "select {a}.reads_path(1)",
-    "select length(current_setting('app.long', true)), md5(current_setting('app.long', true))", "select now() = statement_timestamp()",
+    "select length(nullif(current_setting('app.long', true), '')), md5(nullif(current_setting('app.long', true), ''))", "select now() = statement_timestamp()",
     "select name, setting from pg_settings where name ~ 'style|zone|path|mem|timeout|encoding|digits' order by name",
     "select pg_is_in_recovery(), current_setting('in_hot_standby')", "show is_superuser", "show session authorization", "show role", "show server_version",
-    "select has_table_privilege('{a}.u', 'insert')", "select current_setting('app.stamp', true), current_setting('app.compared', true)",
-    "select current_setting('app.view', true), current_setting('app.owner', true), current_setting('app.deep', true)",
+    "select has_table_privilege('{a}.u', 'insert')", "select nullif(current_setting('app.stamp', true), ''), nullif(current_setting('app.compared', true), '')",
+    "select nullif(current_setting('app.view', true), ''), nullif(current_setting('app.owner', true), ''), nullif(current_setting('app.deep', true), '')",
 ]  # fmt: skip
-EVERYTHING = "select name, setting from pg_settings order by name"  # whatever leaks is in it
+EVERYTHING = "select name, setting from pg_settings where name not like 'plpgsql.%' order by name"  # whatever leaks is in it
 
 
 def path(m):
@@ -187,6 +185,8 @@ def discard_all(m):
 
 def show(m):
     n = name(m)
+    if "." in n:
+        return m.say("show", f"select nullif(current_setting('{n}', true), '')")
     return m.say("show", m.pick(["show {n}", "show {n}", "select current_setting('{n}', true)", "select current_setting('{n}')"]).format(n=n))
 
 
@@ -195,7 +195,8 @@ def showing(m):
 
 
 def everything(m):
-    return Step("all settings", ("query", EVERYTHING))
+    # PL/pgSQL's own settings are there once it has been used.
+    return Step("all settings", ("query", m.pick([EVERYTHING, "do $$ begin end $$; show all"])))
 
 
 MIX = [

@@ -111,20 +111,20 @@ def copy_in(m):
 def copy_out(m):
     return m.say("copy out", m.pick([
         "copy (select id, v, d, ts, f, b from {a}.t order by id) to stdout", "copy (select 1, 'x', null) to stdout (format csv, header)", "copy (select ts from {b}.t where id = 1) to stdout binary",
-        "copy (select current_setting('app.tenant', true), current_user) to stdout", "copy {a}.no_such to stdout", "copy (select 1/0) to stdout", "copy (select f()) to stdout",
+        "copy (select nullif(current_setting('app.tenant', true), ''), current_user) to stdout", "copy {a}.no_such to stdout", "copy (select 1/0) to stdout", "copy (select f()) to stdout",
         "copy (select repeat('y', 1000) from generate_series(1, 100)) to stdout", "copy (delete from {b}.scratch returning 1) to stdout", "copy (select 1) to stdout encoding 'LATIN1'",
     ]).format(a=m.a, b=m.b))  # fmt: skip
 
 
 DDL = [
     "create table {b}.made (a int)", "drop table if exists {b}.made", "create table {b}.made as select 1 as a", "alter table {b}.scratch add column if not exists extra int",
-    "create or replace view {b}.made_view as select current_setting('app.tenant', true) as tenant", "create index if not exists made_index on {b}.scratch (id)", "drop index if exists {b}.made_index",
+    "create or replace view {b}.made_view as select nullif(current_setting('app.tenant', true), '') as tenant", "create index if not exists made_index on {b}.scratch (id)", "drop index if exists {b}.made_index",
     "create or replace function {b}.made() returns text language plpgsql as $f$ begin perform set_config('app.last', 'made {n}', false); return 'made'; end $f$",
     "create or replace function {b}.made() returns text stable language sql as $f$ select 'made stable {n}' $f$", "comment on table {b}.scratch is 'c'", "analyze {b}.scratch",
     "create unlogged table if not exists {b}.made (a int)", "grant select on {b}.scratch to reader", "revoke select on {b}.scratch from reader", "vacuum {b}.scratch",
     "alter function {b}.made() rename to made_otherwise", "alter function {b}.made_otherwise() rename to made",
 ]  # fmt: skip
-AFTER_DDL = ["select {b}.made()", "select made()", "select * from {b}.made_view", "select count(*) from {b}.made", "select {b}.made_otherwise()", "select current_setting('app.last', true)"]
+AFTER_DDL = ["select {b}.made()", "select made()", "select * from {b}.made_view", "select count(*) from {b}.made", "select {b}.made_otherwise()", "select nullif(current_setting('app.last', true), '')"]
 
 
 def ddl(m):

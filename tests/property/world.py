@@ -15,6 +15,7 @@ CLERK, CLERK_PASSWORD = "clerk", "clerk-secret"
 PASSWORDS = {USER: PASSWORD, BOSS: BOSS_PASSWORD, CLERK: CLERK_PASSWORD}
 
 CLUSTER_SETTINGS = """
+max_connections = 300
 autovacuum = off
 log_connections = off
 log_disconnections = off
@@ -41,9 +42,9 @@ grant usage on schema lib to public;
 
 create function lib.add(a int, b int) returns int immutable language sql as 'select a + b';
 create function lib.double(a int) returns int stable language plpgsql as $$ begin return 2 * a; end $$;
-create function lib.setting(name text) returns text stable language sql as 'select current_setting(name, true)';
+create function lib.setting(name text) returns text stable language sql as 'select nullif(current_setting(name, true), '''')';
 create function lib.tell() returns text stable language plpgsql as
-  $$ begin return current_setting('app.tenant', true) || '/' || current_setting('app.last', true); end $$;
+  $$ begin return coalesce(current_setting('app.tenant', true), '') || '/' || coalesce(current_setting('app.last', true), ''); end $$;
 create function lib.who() returns text stable language sql as 'select current_user::text || ''/'' || session_user::text';
 create function lib.path() returns text stable language sql as 'select array_to_string(current_schemas(false), '','')';
 
@@ -68,7 +69,7 @@ create function lib.swallow(value text, fail bool) returns text language plpgsql
          if fail then raise division_by_zero; end if;
        exception when division_by_zero then raise notice 'swallowed %', value;
        end;
-       return current_setting('app.last', true);
+       return nullif(current_setting('app.last', true), '');
      end $$;
 create function lib.as_owner() returns text security definer language plpgsql as
   $$ begin perform set_config('app.owner', current_user, false); return current_user; end $$;
@@ -123,9 +124,10 @@ create operator lib.=== (leftarg = int, rightarg = int, function = lib.loud_equa
 create function lib.small(a int) returns bool language plpgsql as
   $$ begin perform set_config('app.checked', a || '', false); return a < 100; end $$;
 create domain lib.small_int as int check (lib.small(value));
-create view lib.session as select current_setting('app.tenant', true) as tenant, current_setting('app.last', true) as last,
+create view lib.session as select nullif(current_setting('app.tenant', true), '') as tenant, nullif(current_setting('app.last', true), '') as last,
   current_user::text as who, current_setting('work_mem') as work_mem;
 create view lib.setter as select set_config('app.view', 'seen', false) as v;
+grant select on lib.session, lib.setter to public;
 
 create schema evil;
 grant usage on schema evil to public;
@@ -148,7 +150,7 @@ create function lib.current(name text) returns bigint language plpgsql as $$ beg
 # tables of all processes too, and a pair's are only emptied.
 TEMPORARY = """
 set allow_system_table_mods = on;
-do $$ begin for i in 1..130 loop execute format('create schema pg_temp_%s; create schema pg_toast_temp_%s', i, i); end loop; end $$;
+do $$ begin for i in 1..320 loop execute format('create schema pg_temp_%s; create schema pg_toast_temp_%s', i, i); end loop; end $$;
 """
 SCHEMA = """
 create schema {s} authorization {owner};
