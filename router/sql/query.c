@@ -95,6 +95,8 @@ void read_explain(struct reading *reading)
         reading, STATEMENT_WRITE, begins_change(reading_word(reading)) ? REASON_WRITE : REASON_UTILITY, word);
     if (analyze && reading_word(reading) == KEYWORD_EXECUTE)
         read_execute(reading);
+    else if (analyze && reading_word(reading) == KEYWORD_CREATE)
+        read_create(reading);
     else if (analyze)
         reading_calls(reading, WALK_QUERY);
     else

@@ -278,7 +278,7 @@ static void explain_runs_only_with_analyze(void **state)
         WRITE(
             "explain analyze with x as (delete from t returning 1) select * from x", REASON_WRITE, "delete"),
         WRITE("explain select 1 into t", REASON_INTO, "into"),
-        WRITE("explain analyze create table t as select 1", REASON_UTILITY, "create"),
+        {"explain analyze create table t as select 1", 'W', REASON_UTILITY, STATEMENT_DDL, 0, "create"},
         WRITE("explain execute p(1)", REASON_UTILITY, "execute"),
         WRITE("explain select risky()", REASON_FUNCTION_SPECIAL, "risky"),
         WRITE("explain select pg_advisory_lock(1)", REASON_FUNCTION_SPECIAL, NULL), /* planned, not locked */

@@ -195,7 +195,9 @@ static void what_the_session_keeps_is_asked_for(void **state)
         NOTHING("declare c cursor without hold for select 1"),
         PINS("declare c scroll cursor with hold for select * from t", PIN_CURSOR), NOTHING("fetch 10 from c"),
         FREES("close c", PIN_CURSOR), FREES("close all", PIN_CURSOR),
-        PINS("create temp table t (a int)", PIN_TEMPORARY), FREES("drop table t", PIN_TEMPORARY),
+        PINS("create temp table t (a int)", PIN_TEMPORARY),
+        PINS("explain analyze create temp table t as select 1", PIN_TEMPORARY),
+        NOTHING("explain create temp table t as select 1"), FREES("drop table t", PIN_TEMPORARY),
         FREES("drop view if exists v", PIN_TEMPORARY), NOTHING("commit"), NOTHING("rollback"),
         {"listen a; unlisten b; close c", 0, PIN_LISTEN, PIN_LISTEN | PIN_CURSOR});
 }
