@@ -184,7 +184,7 @@ static void on_asking(void *context, struct node *node)
 {
     struct cluster *cluster = context;
     size_t i = index_of(cluster, node);
-    cluster->marks[i] = (struct sample_mark){0};
+    cluster->marks[i] = (struct sample_mark){.asked_at_us = clock_now_us()};
     if ((int)i == cluster->verdict.primary)
         cluster->marks[i] = sampler_begin(cluster->sampler);
 }

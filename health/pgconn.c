@@ -500,8 +500,10 @@ void pgconn_query(struct pgconn *conn, const char *sql, const char *const *value
     conn->query_context = context;
     conn->done = done;
     conn->last_sqlstate[0] = '\0';
-    int sent = n_values == 0 ? PQsendQuery(conn->pg, sql)
-                             : PQsendQueryParams(conn->pg, sql, n_values, text_types, values, NULL, NULL, 0);
+    int sent = n_values == PGCONN_PREPARED ? PQsendQueryPrepared(conn->pg, sql, 0, NULL, NULL, NULL, 0)
+               : n_values == 0
+                   ? PQsendQuery(conn->pg, sql)
+                   : PQsendQueryParams(conn->pg, sql, n_values, text_types, values, NULL, NULL, 0);
     bool watched = sent && PQflush(conn->pg) >= 0 && watch_start(conn, UV_READABLE | UV_WRITABLE);
     /* What could not be sent is told from the loop, like everything else. */
     if (watched)

@@ -48,6 +48,7 @@ struct pgconn_params {
     struct endpoint *endpoint;              /* must live until pgconn_close */
     const char *user, *password, *database; /* password NULL: none */
     const char *options;                    /* "-c name=value ..." or NULL */
+    const char *application_name;           /* NULL: "rolecall" */
     bool replication;             /* a walsender bound to the database: takes replication commands */
     const struct config_tls *tls; /* not used on Unix sockets */
     uint64_t tcp_user_timeout_ms, tcp_keepalive_ms; /* 0 = the kernel's own */
@@ -65,8 +66,11 @@ struct pgconn *pgconn_open(uv_loop_t *loop, const struct pgconn_params *params);
 
 /*
  * Only when ready. Without values: the simple protocol (replication commands, several statements: the last
- * answer or the first error counts); with values: each a text parameter $1..$n (NULL = SQL NULL).
+ * answer or the first error counts); with values: each a text parameter $1..$n (NULL = SQL NULL); with
+ * PGCONN_PREPARED for n_values, `sql` is the name of what PREPARE has made on this connection, without
+ * parameters: half the work for the server.
  */
+#define PGCONN_PREPARED (-1)
 void pgconn_query(struct pgconn *conn, const char *sql, const char *const *values, int n_values,
     uint64_t timeout_ms, void *context, void (*done)(void *context, const struct pgconn_answer *answer));
 

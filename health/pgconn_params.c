@@ -93,7 +93,7 @@ void pgconn_keywords_init(struct pgconn_keywords *keywords, const struct pgconn_
     add(keywords, "password", params->password);
     add(keywords, "passfile", NO_FILE);
     add(keywords, "options", params->options);
-    add(keywords, "application_name", "rolecall");
+    add(keywords, "application_name", params->application_name ? params->application_name : "rolecall");
     add(keywords, "client_encoding", "UTF8");
     add(keywords, "target_session_attrs", "any");
     add(keywords, "gssencmode", "disable");

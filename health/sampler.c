@@ -1,71 +1,85 @@
 /*
  * Sampling; see sampler.h.
  *
- *     primary:  number raised -> ask insert and flush position -> into the ring  [flush behind: empty commit,
- * again] replica:  ask replayed position -> the highest sample at or below it is its replayed epoch
+ *     somebody missed an epoch -> number raised -> primary asked -> into the ring -> replicas asked
+ *     replica answers -> the highest sample at or below its position is its replayed epoch, else asked again
+ *
+ * It costs the primary little: one prepared question per miss, at most one in SAMPLE_EVERY_US. What is not
+ * flushed is not sent to replicas; when nothing else flushes it for a while, an empty transaction does, at
+ * most a tenth of the time. A replica that is far behind is asked less and less often.
  *
  * Nothing is kept that could be about another incarnation: the ring is cleared when the primary, its timeline
- * or its postmaster changes; a replica's epoch falls to 0 when a connection to it breaks, its postmaster is
- * another, or its history is not the primary's. An answer that was asked in an older incarnation is dropped.
+ * or its postmaster changes; a replica falls, to no epoch and another incarnation, when a connection to it
+ * breaks, its postmaster is another, or its history is not the primary's. Answers still under way are
+ * dropped.
  */
 #include "health/sampler.h"
 
 #include "conf/base/clock.h"
+#include "health/asker.h"
 #include "health/lsn.h"
 #include "health/memory.h"
-#include "health/pgconn.h"
 #include "health/sample_ring.h"
 
-#include <inttypes.h>
-#include <stdio.h>
-
-#define WANTED_FOR_US 1000000u   /* fast sampling goes on that long after the last miss */
-#define FRESHLY_WANTED_US 50000u /* and is fastest in the beginning */
-#define FASTEST_PAUSE_MS 2
-#define FAST_PAUSE_MS 5
-#define IDLE_PAUSE_MS 20
+#define WANTED_FOR_US 1000000u /* replicas are asked that long after the last miss */
+#define TICK_MS 2
+#define IDLE_TICK_MS 10
+#define SAMPLE_EVERY_US 8000u /* on average; about 50 us of the primary's time each */
+#define SAMPLE_BURST_US 32000u
 #define KEEP_CONNECTIONS_US 60000000u
-#define RECONNECT_US 100000u
-#define REFUSED_RECONNECT_US 1000000u
-#define FORCE_GAP_US 10000u
-
-/* One of the sampler's own connections. */
-struct asker {
-    struct sampler *sampler;
-    size_t index;
-    struct pgconn *conn;
-    uint64_t not_before_us;
-    struct sample_mark mark; /* of the sample asked for; primary only */
-    uint64_t incarnation;    /* of the sampler when it was asked */
-};
+#define AGAIN_LEAST_US 2000u /* until a replica that is behind is asked again: */
+#define AGAIN_MOST_US 25000u
+#define AGAIN_PART 8u /* an eighth of the time for which it has been behind */
+#define FLUSH_AFTER_US 8000u
+#define FLUSH_PART 10u /* of the time */
+#define FLUSH_FAILED_US 1000000u
 
 struct sampled_node {
+    struct sampler *sampler;
     struct sampler_node node;
-    struct asker asker;
-    bool comparable;    /* a replica on the primary's history */
-    int64_t started_us; /* of its postmaster, by the probe that made it comparable */
+    struct asker *asker;
+    bool comparable;      /* a replica on the primary's history */
+    int64_t started_us;   /* of its postmaster, by the probe */
+    uint64_t broke_at_us; /* what a probe asked before says nothing */
+    uint64_t replayed_lsn;
+    uint64_t again_at_us; /* when it is to be asked again */
+};
+
+/* What the primary has written and not flushed. */
+struct tail {
+    uint64_t lsn; /* 0 = nothing */
+    uint64_t since_us;
+    uint64_t flush_not_before_us;
 };
 
 struct sampler {
-    uv_loop_t *loop;
-    const struct settings *settings;
     struct cluster_live *live;
     uv_timer_t timer;
     struct sample_ring ring;
+    struct sample_mark mark; /* of the sample asked for last */
+    struct tail tail;
+    uint64_t budget_us; /* the next sample is paid for at this time */
     int primary;
-    uint64_t incarnation; /* raised with each other primary; 0 = never had one */
     uint32_t timeline, page_bytes;
     int64_t started_us;
     uint64_t segment_bytes, insert_lsn;
-    uint64_t force_not_before_us;
-    bool force; /* the newest sample is not flushed */
     size_t n;
     struct sampled_node nodes[TOPOLOGY_MAX_NODES];
 };
 
-static void set_epoch(struct sampled_node *node, uint64_t epoch)
+static uint64_t load64(const _Atomic uint64_t *value)
 {
-    atomic_store_explicit(&node->node.live->replayed_epoch, epoch, memory_order_release);
+    return atomic_load_explicit(value, memory_order_relaxed);
+}
+
+/* What the node had replayed may be gone. Workers read the incarnation first: see router/target.c. */
+static void fall(struct sampled_node *node)
+{
+    atomic_fetch_add_explicit(&node->node.live->incarnation, 1, memory_order_seq_cst);
+    atomic_store_explicit(&node->node.live->replayed_epoch, 0, memory_order_release);
+    node->replayed_lsn = 0;
+    node->again_at_us = 0;
+    asker_rest(node->asker);
 }
 
 /* --- positions --- */
@@ -76,19 +90,31 @@ struct sample_mark sampler_begin(struct sampler *sampler)
     return (struct sample_mark){number, clock_now_us()};
 }
 
+/* Other transactions' commits flush it soon, usually: then nothing has to be forced. */
+static void watch_tail(struct tail *tail, uint64_t insert_lsn, uint64_t flush_lsn)
+{
+    bool flushed = tail->lsn == 0 || flush_lsn >= tail->lsn;
+    if (flush_lsn >= insert_lsn) {
+        tail->lsn = 0;
+    } else if (flushed) {
+        tail->lsn = insert_lsn;
+        tail->since_us = clock_now_us();
+    }
+}
+
 static void take_sample(
     struct sampler *sampler, const struct sample_mark *mark, uint64_t insert_lsn, uint64_t flush_lsn)
 {
     const struct sample sample = {mark->number, insert_lsn, mark->asked_at_us};
     sample_ring_add(&sampler->ring, &sample);
-    sampler->force = flush_lsn < insert_lsn;
+    watch_tail(&sampler->tail, insert_lsn, flush_lsn);
     if (insert_lsn > sampler->insert_lsn)
         sampler->insert_lsn = insert_lsn;
 }
 
-static uint64_t age_ms(const struct sample *sample, uint64_t otherwise)
+static uint64_t age_us(const struct sample *sample)
 {
-    return sample ? (clock_now_us() - sample->asked_at_us) / 1000 : otherwise;
+    return clock_now_us() - sample->asked_at_us;
 }
 
 /*
@@ -97,36 +123,47 @@ static uint64_t age_ms(const struct sample *sample, uint64_t otherwise)
  * is dead. The samples know better: it has everything until the one that it reached, and lacks what was there
  * at the one that it missed.
  */
-static uint64_t lag_between(const struct sample_ring *ring, uint64_t replayed_lsn, uint64_t said_ms)
+static uint64_t lag_between(const struct sample *reached, const struct sample *missed, uint64_t said_ms)
 {
-    uint64_t least_ms = age_ms(sample_ring_missed(ring, replayed_lsn), 0);
-    uint64_t most_ms = age_ms(sample_ring_reached(ring, replayed_lsn), UINT64_MAX);
+    uint64_t least_ms = missed ? age_us(missed) / 1000 : 0;
+    uint64_t most_ms = reached ? age_us(reached) / 1000 : UINT64_MAX;
     if (said_ms < least_ms)
         return least_ms;
     return said_ms > most_ms ? most_ms : said_ms;
 }
 
+static uint64_t pause_us(const struct sample *missed)
+{
+    uint64_t pause = age_us(missed) / AGAIN_PART;
+    return pause < AGAIN_LEAST_US ? AGAIN_LEAST_US : pause > AGAIN_MOST_US ? AGAIN_MOST_US : pause;
+}
+
+/* Answers may overtake each other, but within an incarnation nothing that was replayed goes again. */
 static void take_replay(
-    struct sampler *sampler, struct sampled_node *node, uint64_t replayed_lsn, uint64_t lag_ms)
+    struct sampler *sampler, struct sampled_node *node, uint64_t replayed_lsn, uint64_t said_ms)
 {
     struct node_live *live = node->node.live;
-    uint64_t behind = sampler->insert_lsn > replayed_lsn ? sampler->insert_lsn - replayed_lsn : 0;
-    const struct sample *reached = sample_ring_reached(&sampler->ring, replayed_lsn);
-    lag_ms = behind == 0 ? 0 : lag_between(&sampler->ring, replayed_lsn, lag_ms);
-    set_epoch(node, reached ? reached->number : 0);
+    if (replayed_lsn > node->replayed_lsn)
+        node->replayed_lsn = replayed_lsn;
+    uint64_t behind = sampler->insert_lsn > node->replayed_lsn ? sampler->insert_lsn - node->replayed_lsn : 0;
+    const struct sample *reached = sample_ring_reached(&sampler->ring, node->replayed_lsn);
+    const struct sample *missed = sample_ring_missed(&sampler->ring, node->replayed_lsn);
+    if (reached && reached->number > load64(&live->replayed_epoch))
+        atomic_store_explicit(&live->replayed_epoch, reached->number, memory_order_release);
+    node->again_at_us = missed ? clock_now_us() + pause_us(missed) : 0;
+    uint64_t lag_ms = behind == 0 ? 0 : lag_between(reached, missed, said_ms);
     atomic_store_explicit(&live->lag_bytes, behind, memory_order_relaxed);
     atomic_store_explicit(&live->lag_ms, lag_ms, memory_order_relaxed);
 }
 
-static void observed_replica(
-    struct sampler *sampler, struct sampled_node *node, const struct observation *seen)
+static void observed_replica(struct sampler *sampler, struct sampled_node *node,
+    const struct sample_mark *mark, const struct observation *seen)
 {
-    if (node->comparable && seen->timeline == sampler->timeline && seen->started_us == node->started_us) {
+    bool is_it = seen->timeline == sampler->timeline && seen->started_us == node->started_us;
+    if (node->comparable && is_it && mark->asked_at_us > node->broke_at_us)
         take_replay(sampler, node, seen->lsn, seen->lag_ms);
-        return;
-    }
-    set_epoch(node, 0);
-    atomic_store_explicit(&node->node.live->lag_ms, seen->lag_ms, memory_order_relaxed);
+    else
+        atomic_store_explicit(&node->node.live->lag_ms, seen->lag_ms, memory_order_relaxed);
 }
 
 void sampler_observed(
@@ -134,7 +171,7 @@ void sampler_observed(
 {
     struct sampled_node *node = &sampler->nodes[index];
     if (seen->in_recovery) {
-        observed_replica(sampler, node, seen);
+        observed_replica(sampler, node, mark, seen);
         return;
     }
     atomic_store_explicit(&node->node.live->lag_ms, 0, memory_order_relaxed);
@@ -144,183 +181,114 @@ void sampler_observed(
         take_sample(sampler, mark, seen->lsn, seen->flush_lsn);
 }
 
-/* --- own connections --- */
+/* --- own questions --- */
 
-static void drop_connection(struct asker *asker, uint64_t again_us)
+/* Those that have not reached the newest sample and are due; connections are opened before they are needed.
+ */
+static void ask_replicas(struct sampler *sampler, uint64_t now_us)
 {
-    pgconn_close(asker->conn);
-    asker->conn = NULL;
-    asker->not_before_us = clock_now_us() + again_us;
+    const struct sample_ring *ring = &sampler->ring;
+    uint64_t newest = ring->n > 0 ? ring->samples[ring->n - 1].number : 0;
+    for (size_t i = 0; i < sampler->n; i++) {
+        struct sampled_node *node = &sampler->nodes[i];
+        if (node->comparable && asker_ready(node->asker) && now_us >= node->again_at_us &&
+            load64(&node->node.live->replayed_epoch) < newest)
+            asker_ask(node->asker);
+    }
 }
 
-static void broke(struct asker *asker)
+/* An error is not told: until then another attempt waits. */
+static void flush_if_due(struct sampler *sampler, struct asker *asker, uint64_t now_us)
 {
-    drop_connection(asker, RECONNECT_US);
-    set_epoch(&asker->sampler->nodes[asker->index], 0);
-}
-
-static void on_lost(void *context, const struct pgconn_answer *answer)
-{
-    (void)answer;
-    broke(context);
-}
-
-static void on_opened(void *context, const struct pgconn_answer *answer)
-{
-    if (answer->outcome != PGCONN_OK)
-        drop_connection(context, answer->outcome == PGCONN_LOGIN ? REFUSED_RECONNECT_US : RECONNECT_US);
-}
-
-static void open_connection(struct asker *asker)
-{
-    struct sampler *sampler = asker->sampler;
-    const struct config *config = sampler->settings->config;
-    const struct config_cluster *cluster = sampler->settings->cluster;
-    if (asker->conn || clock_now_us() < asker->not_before_us)
+    struct tail *tail = &sampler->tail;
+    if (tail->lsn == 0 || now_us < tail->since_us + FLUSH_AFTER_US || now_us < tail->flush_not_before_us)
         return;
-    char options[160];
-    snprintf(options, sizeof options,
-        "-c search_path= -c statement_timeout=%" PRIu64
-        " -c synchronous_commit=local -c default_transaction_read_only=off",
-        cluster->probe_timeout_ms);
-    struct pgconn_params params = {.endpoint = sampler->nodes[asker->index].node.endpoint,
-        .user = cluster->probe_user,
-        .password = cluster->probe_password,
-        .database = cluster->probe_database,
-        .options = options,
-        .tls = &cluster->tls,
-        .tcp_user_timeout_ms = config->tcp_user_timeout_ms,
-        .tcp_keepalive_ms = config->tcp_keepalive_ms,
-        .connect_timeout_ms = cluster->probe_timeout_ms,
-        .context = asker,
-        .opened = on_opened,
-        .lost = on_lost};
-    asker->conn = pgconn_open(sampler->loop, &params);
+    tail->lsn = 0;
+    tail->flush_not_before_us = now_us + FLUSH_FAILED_US;
+    asker_flush(asker);
 }
 
-/* False when the answer cannot be used; a connection that is no good is dropped. */
-static bool usable(struct asker *asker, const struct pgconn_answer *answer)
+static void on_primary(struct sampler *sampler, struct asker *asker, const struct position *position)
 {
-    if (answer->outcome != PGCONN_OK && answer->outcome != PGCONN_QUERY)
-        broke(asker);
-    return answer->outcome == PGCONN_OK && asker->incarnation == asker->sampler->incarnation;
+    uint64_t now_us = clock_now_us();
+    uint64_t lsn = lsn_without_page_header(position->lsn, sampler->page_bytes, sampler->segment_bytes);
+    take_sample(sampler, &sampler->mark, lsn, position->flush_lsn);
+    flush_if_due(sampler, asker, now_us);
+    ask_replicas(sampler, now_us);
 }
 
-static void ask_primary(struct asker *asker);
-
-static void on_forced(void *context, const struct pgconn_answer *answer)
+static void on_answered(void *context, const struct position *position)
 {
-    struct asker *asker = context;
-    if (usable(asker, answer) && (int)asker->index == asker->sampler->primary)
-        ask_primary(asker);
+    struct sampled_node *node = context;
+    struct sampler *sampler = node->sampler;
+    bool is_primary = node - sampler->nodes == sampler->primary;
+    bool as_known = position->started_us == node->started_us && position->in_recovery != is_primary;
+    if (is_primary && as_known)
+        on_primary(sampler, node->asker, position);
+    else if (node->comparable && as_known)
+        take_replay(sampler, node, position->lsn, UINT64_MAX);
+    else if (load64(&node->node.live->replayed_epoch) > 0)
+        fall(node);
 }
 
-/* What is not flushed is not sent to replicas: an empty transaction's commit flushes everything before it. */
-static void force_flush(struct asker *asker)
+static void on_flushed(void *context, uint64_t took_us)
 {
-    struct sampler *sampler = asker->sampler;
-    sampler->force = false;
-    sampler->force_not_before_us = clock_now_us() + FORCE_GAP_US;
-    pgconn_query(asker->conn, "SELECT pg_logical_emit_message(true, 'rolecall', '')", NULL, 0,
-        sampler->settings->cluster->probe_timeout_ms, asker, on_forced);
+    struct sampled_node *node = context;
+    uint64_t gap_us = FLUSH_PART * took_us;
+    node->sampler->tail.flush_not_before_us =
+        clock_now_us() + (gap_us > FLUSH_AFTER_US ? gap_us : FLUSH_AFTER_US);
 }
 
-static int64_t number_at(const struct pgconn_answer *answer, int column)
+static void on_broke(void *context)
 {
-    const char *text = pgconn_value(answer, 0, column);
-    return text ? strtoll(text, NULL, 10) : 0;
-}
-
-static void on_primary(void *context, const struct pgconn_answer *answer)
-{
-    struct asker *asker = context;
-    struct sampler *sampler = asker->sampler;
-    uint64_t insert_lsn, flush_lsn;
-    if (!usable(asker, answer) || number_at(answer, 2) != sampler->started_us)
-        return;
-    if (!lsn_parse(pgconn_value(answer, 0, 0), &insert_lsn) ||
-        !lsn_parse(pgconn_value(answer, 0, 1), &flush_lsn))
-        return;
-    insert_lsn = lsn_without_page_header(insert_lsn, sampler->page_bytes, sampler->segment_bytes);
-    take_sample(sampler, &asker->mark, insert_lsn, flush_lsn);
-    if (sampler->force && clock_now_us() >= sampler->force_not_before_us)
-        force_flush(asker);
-}
-
-#define STARTED_US "floor(1000000 * extract(epoch FROM pg_postmaster_start_time()))::bigint"
-
-static void ask_primary(struct asker *asker)
-{
-    struct sampler *sampler = asker->sampler;
-    asker->incarnation = sampler->incarnation;
-    asker->mark = sampler_begin(sampler);
-    pgconn_query(asker->conn, "SELECT pg_current_wal_insert_lsn(), pg_current_wal_flush_lsn(), " STARTED_US,
-        NULL, 0, sampler->settings->cluster->probe_timeout_ms, asker, on_primary);
-}
-
-static void on_replica(void *context, const struct pgconn_answer *answer)
-{
-    struct asker *asker = context;
-    struct sampled_node *node = &asker->sampler->nodes[asker->index];
-    uint64_t replayed_lsn;
-    if (!usable(asker, answer) || !node->comparable)
-        return;
-    const char *in_recovery = pgconn_value(answer, 0, 1);
-    if (!in_recovery || in_recovery[0] != 't' || number_at(answer, 2) != node->started_us)
-        set_epoch(node, 0);
-    else if (lsn_parse(pgconn_value(answer, 0, 0), &replayed_lsn))
-        take_replay(asker->sampler, node, replayed_lsn, UINT64_MAX);
-}
-
-static void ask_replica(struct asker *asker)
-{
-    asker->incarnation = asker->sampler->incarnation;
-    pgconn_query(asker->conn, "SELECT pg_last_wal_replay_lsn(), pg_is_in_recovery(), " STARTED_US, NULL, 0,
-        asker->sampler->settings->cluster->probe_timeout_ms, asker, on_replica);
+    struct sampled_node *node = context;
+    node->broke_at_us = clock_now_us();
+    fall(node);
 }
 
 /* --- the rhythm --- */
 
-static void ask_all(struct sampler *sampler)
+/* Who missed an epoch since the newest sample needs another; so does a tail: is it flushed by now? */
+static bool is_due(const struct sampler *sampler, uint64_t wanted_at_us, uint64_t now_us)
 {
-    for (size_t i = 0; i < sampler->n; i++) {
-        struct sampled_node *node = &sampler->nodes[i];
-        bool is_primary = (int)i == sampler->primary;
-        if (!is_primary && !node->comparable)
-            continue;
-        open_connection(&node->asker);
-        if (!pgconn_ready(node->asker.conn))
-            continue;
-        if (is_primary)
-            ask_primary(&node->asker);
-        else
-            ask_replica(&node->asker);
-    }
+    const struct tail *tail = &sampler->tail;
+    bool missed = wanted_at_us >= sampler->mark.asked_at_us;
+    bool stuck =
+        tail->lsn != 0 && now_us >= tail->since_us + FLUSH_AFTER_US && now_us >= tail->flush_not_before_us;
+    return (missed || stuck) && now_us >= sampler->budget_us;
+}
+
+static void ask_primary(struct sampler *sampler, uint64_t wanted_at_us, uint64_t now_us)
+{
+    struct asker *asker = sampler->nodes[sampler->primary].asker;
+    if (!asker_ready(asker) || !is_due(sampler, wanted_at_us, now_us))
+        return;
+    if (sampler->budget_us + SAMPLE_BURST_US < now_us)
+        sampler->budget_us = now_us - SAMPLE_BURST_US;
+    sampler->budget_us += SAMPLE_EVERY_US;
+    sampler->mark = sampler_begin(sampler);
+    asker_ask(asker);
 }
 
 static void let_connections_go(struct sampler *sampler)
 {
-    for (size_t i = 0; i < sampler->n; i++) {
-        pgconn_close(sampler->nodes[i].asker.conn);
-        sampler->nodes[i].asker.conn = NULL;
-    }
+    for (size_t i = 0; i < sampler->n; i++)
+        asker_rest(sampler->nodes[i].asker);
 }
 
 static void on_timer(uv_timer_t *timer)
 {
     struct sampler *sampler = timer->data;
-    uint64_t wanted_at_us = atomic_load_explicit(&sampler->live->wanted_at_us, memory_order_relaxed);
-    uint64_t now_us = clock_now_us();
+    uint64_t wanted_at_us = load64(&sampler->live->wanted_at_us), now_us = clock_now_us();
     uint64_t since_us = now_us > wanted_at_us ? now_us - wanted_at_us : 0;
-    bool wanted = wanted_at_us != 0 && since_us < WANTED_FOR_US;
-    uint64_t pause_ms = IDLE_PAUSE_MS;
-    if (wanted && sampler->primary >= 0) {
-        ask_all(sampler);
-        pause_ms = since_us < FRESHLY_WANTED_US ? FASTEST_PAUSE_MS : FAST_PAUSE_MS;
+    bool wanted = wanted_at_us != 0 && since_us < WANTED_FOR_US && sampler->primary >= 0;
+    if (wanted) {
+        ask_primary(sampler, wanted_at_us, now_us);
+        ask_replicas(sampler, now_us);
     } else if (wanted_at_us == 0 || since_us > KEEP_CONNECTIONS_US) {
         let_connections_go(sampler);
     }
-    uv_timer_start(timer, on_timer, pause_ms, 0);
+    uv_timer_start(timer, on_timer, wanted ? TICK_MS : IDLE_TICK_MS, 0);
 }
 
 /* --- roles --- */
@@ -332,16 +300,15 @@ static void set_primary(struct sampler *sampler, int primary, const struct obser
     if (same)
         return;
     sample_ring_clear(&sampler->ring);
-    sampler->incarnation++;
     sampler->primary = primary;
     sampler->insert_lsn = 0;
-    sampler->force = false;
+    sampler->tail = (struct tail){0};
     sampler->timeline = seen ? seen->timeline : 0;
     sampler->started_us = seen ? seen->started_us : 0;
     sampler->page_bytes = seen ? seen->page_bytes : 0;
     sampler->segment_bytes = seen ? seen->segment_bytes : 0;
     for (size_t i = 0; i < sampler->n; i++)
-        set_epoch(&sampler->nodes[i], 0);
+        fall(&sampler->nodes[i]);
 }
 
 void sampler_roles(struct sampler *sampler, const struct verdict *verdict, const struct evidence *evidence)
@@ -350,11 +317,12 @@ void sampler_roles(struct sampler *sampler, const struct verdict *verdict, const
     set_primary(sampler, primary, primary >= 0 ? &evidence[primary].seen : NULL);
     for (size_t i = 0; i < sampler->n; i++) {
         struct sampled_node *node = &sampler->nodes[i];
-        bool same = node->started_us == evidence[i].seen.started_us;
+        bool other = node->started_us != evidence[i].seen.started_us;
+        bool leaves = node->comparable && !verdict->nodes[i].shares_history;
         node->comparable = verdict->nodes[i].shares_history;
         node->started_us = evidence[i].seen.started_us;
-        if (!node->comparable || !same)
-            set_epoch(node, 0);
+        if (other || leaves)
+            fall(node);
         if (!node->comparable && verdict->nodes[i].role != ROLE_PRIMARY)
             atomic_store_explicit(&node->node.live->lag_bytes, UINT64_MAX, memory_order_relaxed);
     }
@@ -362,7 +330,7 @@ void sampler_roles(struct sampler *sampler, const struct verdict *verdict, const
 
 void sampler_broken(struct sampler *sampler, size_t node)
 {
-    set_epoch(&sampler->nodes[node], 0);
+    on_broke(&sampler->nodes[node]);
 }
 
 /* --- life --- */
@@ -371,20 +339,22 @@ struct sampler *sampler_open(uv_loop_t *loop, const struct settings *settings, s
     const struct sampler_node *nodes, size_t n_nodes)
 {
     struct sampler *sampler = memory_new(1, sizeof *sampler);
-    sampler->loop = loop;
-    sampler->settings = settings;
     sampler->live = cluster_live_ref(live);
     sampler->primary = -1;
     sampler->n = n_nodes;
     for (size_t i = 0; i < n_nodes; i++) {
-        sampler->nodes[i].node = nodes[i];
+        struct sampled_node *node = &sampler->nodes[i];
+        const struct asker_owner owner = {
+            .context = node, .answered = on_answered, .flushed = on_flushed, .broke = on_broke};
+        node->sampler = sampler;
+        node->node = nodes[i];
         node_live_ref(nodes[i].live);
-        sampler->nodes[i].asker = (struct asker){.sampler = sampler, .index = i};
-        set_epoch(&sampler->nodes[i], 0);
+        node->asker = asker_new(loop, settings, nodes[i].endpoint, &owner);
+        fall(node);
     }
     uv_timer_init(loop, &sampler->timer);
     sampler->timer.data = sampler;
-    uv_timer_start(&sampler->timer, on_timer, IDLE_PAUSE_MS, 0);
+    uv_timer_start(&sampler->timer, on_timer, IDLE_TICK_MS, 0);
     return sampler;
 }
 
@@ -397,9 +367,10 @@ void sampler_close(struct sampler *sampler)
 {
     if (!sampler)
         return;
-    let_connections_go(sampler);
-    for (size_t i = 0; i < sampler->n; i++)
+    for (size_t i = 0; i < sampler->n; i++) {
+        asker_close(sampler->nodes[i].asker);
         node_live_unref(sampler->nodes[i].node.live);
+    }
     cluster_live_unref(sampler->live);
     uv_close((uv_handle_t *)&sampler->timer, on_closed);
 }

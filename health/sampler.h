@@ -3,9 +3,9 @@
  * replica which of them it has replayed (cluster_live.started, node_live.replayed_epoch; see
  * router/topology.h).
  *
- * Ordinary probes feed it one sample per look. While sessions miss an epoch (cluster_live.wanted_at_us is
- * young) it asks by itself every few milliseconds, over connections of its own that go again when nobody
- * wants them. Owned by the cluster's watch; control thread only.
+ * Ordinary probes feed it one sample per look. When a session misses an epoch (cluster_live.wanted_at_us is
+ * raised) it asks by itself, over connections of its own that go again when nobody wants them. Owned by the
+ * cluster's watch; control thread only.
  */
 #ifndef ROLECALL_HEALTH_SAMPLER_H
 #define ROLECALL_HEALTH_SAMPLER_H

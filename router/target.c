@@ -41,29 +41,43 @@ static bool lag_within(
            (ms == TARGET_NO_BOUND || load64(&live->lag_ms) <= ms);
 }
 
-static bool replayed(const struct target_request *request, const struct node_live *live)
+/* A node that has shown something and was started anew may have gone back behind it: that is another node. */
+static bool replayed(const struct target_request *request, const struct node_live *live, uint32_t incarnation)
 {
     uint64_t needed = request->write_epoch;
-    if (request->sticky != live && request->seen_epoch > needed)
+    bool stays = request->last ? request->last == live && request->last_incarnation == incarnation
+                               : request->sticky == live;
+    if (!stays && request->seen_epoch > needed)
         needed = request->seen_epoch;
     return needed == 0 || load64(&live->replayed_epoch) >= needed;
+}
+
+/* To be asked for before the epoch: an epoch that is read then belongs to this incarnation or to a later one,
+ * which the session will find to be another. */
+static uint32_t incarnation_of(const struct topology_node *node)
+{
+    return atomic_load_explicit(&node->live->incarnation, memory_order_acquire);
 }
 
 bool target_fresh(const struct topology *topology, const struct target_request *request, int node)
 {
     assert(node >= 0 && (size_t)node < topology->n_nodes);
     const struct node_live *live = topology->nodes[node].live;
-    return lag_within(topology, request, live) && replayed(request, live);
+    uint32_t incarnation = incarnation_of(&topology->nodes[node]);
+    return lag_within(topology, request, live) && replayed(request, live, incarnation);
 }
 
 /* The nodes among which a draw is made, as bits. */
 struct candidates {
     uint64_t up, suspect;
-    bool stale; /* a node was left out only for its epoch */
+    bool stale;                                /* a node was left out only for its epoch */
+    uint32_t incarnations[TOPOLOGY_MAX_NODES]; /* of the candidates alone */
 };
 
-static void add_candidate(struct candidates *candidates, const struct topology_node *node, size_t i)
+static void add_candidate(
+    struct candidates *candidates, const struct topology_node *node, size_t i, uint32_t incarnation)
 {
+    candidates->incarnations[i] = incarnation;
     if (node->condition == CONDITION_UP)
         candidates->up |= UINT64_C(1) << i;
     else if (node->condition == CONDITION_SUSPECT)
@@ -71,33 +85,33 @@ static void add_candidate(struct candidates *candidates, const struct topology_n
 }
 
 /* Replicas that are fit for the read and, where the route is `any`, the primary, which is always fresh. */
-static struct candidates fit_for_read(const struct topology *topology, const struct target_request *request)
+static void fit_for_read(
+    const struct topology *topology, const struct target_request *request, struct candidates *candidates)
 {
-    struct candidates candidates = {0, 0, false};
     for (size_t i = 0; i < topology->n_nodes; i++) {
         const struct topology_node *node = &topology->nodes[i];
+        uint32_t incarnation = incarnation_of(node);
         if (node->weight == 0 || excluded(request, i))
             continue;
         if (request->route == ROUTE_ANY && (int)i == topology->primary) {
-            add_candidate(&candidates, node, i);
+            add_candidate(candidates, node, i, incarnation);
         } else if (node->role == ROLE_REPLICA && lag_within(topology, request, node->live)) {
-            if (replayed(request, node->live))
-                add_candidate(&candidates, node, i);
+            if (replayed(request, node->live, incarnation))
+                add_candidate(candidates, node, i, incarnation);
             else if (node->condition != CONDITION_DOWN)
-                candidates.stale = true;
+                candidates->stale = true;
         }
     }
-    return candidates;
 }
 
-static struct candidates masters(const struct topology *topology, const struct target_request *request)
+static void masters(
+    const struct topology *topology, const struct target_request *request, struct candidates *candidates)
 {
-    struct candidates candidates = {0, 0, false};
     for (size_t i = 0; i < topology->n_nodes; i++) {
-        if (topology->nodes[i].role == ROLE_MASTER && !excluded(request, i))
-            add_candidate(&candidates, &topology->nodes[i], i);
+        const struct topology_node *node = &topology->nodes[i];
+        if (node->role == ROLE_MASTER && !excluded(request, i))
+            add_candidate(candidates, node, i, incarnation_of(node));
     }
-    return candidates;
 }
 
 static uint64_t weight_of(const struct topology_node *node)
@@ -138,14 +152,15 @@ static int less_busy_of_two(const struct topology *topology, uint64_t set, uint6
     return busy_b * weight_of(a) < busy_a * weight_of(b) ? second : first;
 }
 
-static int pick(
-    const struct topology *topology, const struct target_request *request, struct candidates candidates)
+static struct target_answer pick(const struct topology *topology, const struct target_request *request,
+    const struct candidates *candidates, enum reason reason)
 {
-    uint64_t set = candidates.up ? candidates.up : candidates.suspect;
-    int sticky = topology_find(topology, request->sticky);
-    if (sticky >= 0 && set >> sticky & 1)
-        return sticky;
-    return less_busy_of_two(topology, set, request->random);
+    uint64_t set = candidates->up ? candidates->up : candidates->suspect;
+    int node = topology_find(topology, request->sticky);
+    if (node < 0 || !(set >> node & 1))
+        node = less_busy_of_two(topology, set, request->random);
+    return (struct target_answer){
+        .node = node, .incarnation = node < 0 ? 0 : candidates->incarnations[node], .reason = reason};
 }
 
 static struct target_answer primary_or_wait(
@@ -154,7 +169,9 @@ static struct target_answer primary_or_wait(
     int primary = topology->primary;
     if (primary >= 0 && excluded(request, (size_t)primary))
         primary = -1;
-    return (struct target_answer){.node = primary, .reason = reason, .wait = primary < 0};
+    uint32_t incarnation = primary < 0 ? 0 : incarnation_of(&topology->nodes[primary]);
+    return (struct target_answer){
+        .node = primary, .incarnation = incarnation, .reason = reason, .wait = primary < 0};
 }
 
 static bool has_masters(const struct topology *topology)
@@ -168,10 +185,13 @@ static bool has_masters(const struct topology *topology)
 
 static struct target_answer choose_read(const struct topology *topology, const struct target_request *request)
 {
-    struct candidates candidates = fit_for_read(topology, request);
-    int node = pick(topology, request, candidates);
-    if (node >= 0)
-        return (struct target_answer){.node = node, .reason = REASON_READ};
+    struct candidates candidates;
+    candidates.up = candidates.suspect = 0;
+    candidates.stale = false;
+    fit_for_read(topology, request, &candidates);
+    struct target_answer answer = pick(topology, request, &candidates, REASON_READ);
+    if (answer.node >= 0)
+        return answer;
     enum reason reason = candidates.stale ? REASON_CONSISTENCY : REASON_NO_REPLICA;
     switch (request->fallback) {
     case FALLBACK_PRIMARY: return primary_or_wait(topology, request, reason);
@@ -181,14 +201,23 @@ static struct target_answer choose_read(const struct topology *topology, const s
     return (struct target_answer){.node = -1, .reason = reason, .wait = false};
 }
 
+static struct target_answer choose_master(
+    const struct topology *topology, const struct target_request *request)
+{
+    struct candidates candidates;
+    candidates.up = candidates.suspect = 0;
+    masters(topology, request, &candidates);
+    struct target_answer answer =
+        pick(topology, request, &candidates, request->want_read ? REASON_READ : REASON_WRITE);
+    answer.wait = answer.node < 0;
+    return answer;
+}
+
 struct target_answer target_choose(const struct topology *topology, const struct target_request *request)
 {
     assert(topology->n_nodes <= TOPOLOGY_MAX_NODES);
-    if (has_masters(topology)) {
-        int node = pick(topology, request, masters(topology, request));
-        enum reason reason = request->want_read ? REASON_READ : REASON_WRITE;
-        return (struct target_answer){.node = node, .reason = reason, .wait = node < 0};
-    }
+    if (has_masters(topology))
+        return choose_master(topology, request);
     switch (request->route) {
     case ROUTE_PRIMARY: return primary_or_wait(topology, request, REASON_LISTENER);
     case ROUTE_REPLICA: return choose_read(topology, request);

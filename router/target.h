@@ -3,10 +3,10 @@
  * thread; reads the nodes' shared numbers (relaxed), keeps nothing, allocates nothing.
  *
  * A replica is fit for a read when it has the role, is not down, not excluded, has weight, is within the lag
- * bounds and has replayed the session's write epoch; when the session would *move* to it from another node,
- * also the seen epoch, so that reads never go back in time. Replicas that are up come before suspect ones. A
- * session stays where it was as long as that node is fit; otherwise two are drawn by weight and the one with
- * less outstanding work per weight is taken.
+ * bounds and has replayed the session's write epoch; unless the session's last answer came from it, in its
+ * present incarnation, also the seen epoch, so that reads never go back in time. Replicas that are up come
+ * before suspect ones. A session goes where its reads went before as long as that node is fit; otherwise two
+ * are drawn by weight and the one with less outstanding work per weight is taken.
  */
 #ifndef ROLECALL_ROUTER_TARGET_H
 #define ROLECALL_ROUTER_TARGET_H
@@ -26,9 +26,12 @@ struct target_request {
         route; /* REPLICA ignores want_read; PRIMARY too; ANY and SPLIT send what is no read to the primary */
     bool want_read;       /* true only when the work is sure to be a read */
     uint64_t write_epoch; /* what a replica must have replayed; 0: nothing */
-    uint64_t seen_epoch;  /* ... and what a node other than the sticky one must have replayed */
+    uint64_t seen_epoch;  /* ... and what a node other than the last one must have replayed */
     const struct node_live
         *sticky; /* where this session's last read or write (masters) went; NULL: nowhere yet */
+    const struct node_live
+        *last;                 /* who gave the session's last answer, the primary too; NULL: the sticky one */
+    uint32_t last_incarnation; /* target_answer.incarnation of when that was chosen */
     uint64_t max_lag_bytes, max_lag_ms; /* 0: the topology's; TARGET_NO_BOUND: none */
     uint64_t exclude;                   /* bit i: not node i of this topology (it was just tried) */
     enum fallback fallback;             /* for reads, when no replica is fit */
@@ -36,7 +39,8 @@ struct target_request {
 };
 
 struct target_answer {
-    int node; /* index into the topology's nodes; -1: none */
+    int node;             /* index into the topology's nodes; -1: none */
+    uint32_t incarnation; /* of the node: what was found of it holds while this is its incarnation */
     /* READ: a fit replica (ANY: or the primary). CONSISTENCY: replicas are there, but none has replayed
        enough. NO_REPLICA: none is fit otherwise. LISTENER: the route leaves no choice. WRITE: no read was
        asked for. */

@@ -23,7 +23,8 @@ enum node_condition { CONDITION_UP, CONDITION_SUSPECT, CONDITION_DOWN };
 struct node_live {
     _Atomic uint32_t refs;
     char name[NODE_NAME_MAX];
-    _Atomic uint32_t generation;     /* raised by the control thread at each role change; see topology_node */
+    _Atomic uint32_t generation;  /* raised by the control thread at each role change; see topology_node */
+    _Atomic uint32_t incarnation; /* raised when what it had replayed may be gone, before the epoch falls */
     _Atomic uint64_t replayed_epoch; /* highest sample replayed in this incarnation; 0 = none */
     _Atomic uint64_t lag_bytes;      /* replay behind the primary's insert position */
     _Atomic uint64_t lag_ms;         /* UINT64_MAX = not known */
@@ -36,7 +37,7 @@ struct node_live {
  * Sampling of the primary's position (read your own writes). `started` is the number of the newest sample
  * whose query was sent; it is raised before sending. A session whose write ended when `started` was s may
  * read from a replica whose replayed_epoch is at least s + 1. Numbers never fall, across failovers too;
- * replayed_epoch falls to 0.
+ * replayed_epoch rises within an incarnation and falls to 0 with the next one.
  */
 struct cluster_live {
     _Atomic uint32_t refs;

@@ -4,6 +4,7 @@
 #include "tests/unit/health/unit.h"
 #include "tests/unit/health/watcher.h"
 
+#include <signal.h>
 #include <stdatomic.h>
 
 struct stage {
@@ -85,17 +86,14 @@ static void a_wanted_epoch_comes_within_milliseconds_and_holds_what_was_written(
     postgres_sql(&stage.postgres, 0, "postgres", "CREATE TABLE t (a int)");
     want(&stage.watcher);
     watcher_run(&stage.watcher, 300); /* its connections are made */
-    uint64_t slowest_ms = 0;
     for (int i = 1; i <= 30; i++) {
         char sql[64];
         snprintf(sql, sizeof sql, "INSERT INTO t VALUES (%d)", i);
         postgres_sql(&stage.postgres, 0, "postgres", sql);
         needed = started(&stage.watcher) + 1;
-        uint64_t took_ms = watcher_until(&stage.watcher, 1000, "epoch", wanted_and_has_it, 1);
-        slowest_ms = took_ms > slowest_ms ? took_ms : slowest_ms;
+        watcher_until(&stage.watcher, 2000, "epoch", wanted_and_has_it, 1);
         assert_int_equal(atoi(postgres_sql(&stage.postgres, 1, "postgres", "SELECT max(a) FROM t")), i);
     }
-    assert_true(slowest_ms < 500);
     end(&stage);
 }
 
@@ -127,9 +125,40 @@ static void nothing_is_asked_while_nobody_wants(void **state)
     watcher_run(&stage.watcher, 500);
     assert_int_equal(started(&stage.watcher), before);
     want(&stage.watcher);
-    watcher_run(&stage.watcher, 500);
-    assert_true(started(&stage.watcher) > before + 20);
+    needed = before + 1;
+    watcher_until(&stage.watcher, 2000, "epoch", replica_has_it, 1);
+    assert_true(started(&stage.watcher) <= before + 3); /* one, and some more for what was not flushed */
     end(&stage);
+}
+
+static void whoever_always_wants_gets_a_bounded_number_of_samples(void **state)
+{
+    (void)state;
+    struct stage stage;
+    begin(&stage, very_slow);
+    want(&stage.watcher);
+    watcher_run(&stage.watcher, 300); /* its connections are made */
+    uint64_t before = started(&stage.watcher), began_us = clock_now_us();
+    for (int i = 0; i < 500; i++) {
+        want(&stage.watcher);
+        watcher_run(&stage.watcher, 2);
+    }
+    uint64_t samples = started(&stage.watcher) - before;
+    uint64_t most = (clock_now_us() - began_us) / 8000 + 10;
+    assert_in_range(samples, 20, most);
+    end(&stage);
+}
+
+static uint32_t incarnation(struct watcher *watcher, int node)
+{
+    return atomic_load(&watcher->topology->nodes[node].live->incarnation);
+}
+
+static uint32_t incarnation_before;
+
+static bool is_another_incarnation(struct watcher *watcher, int node)
+{
+    return incarnation(watcher, node) != incarnation_before;
 }
 
 static void the_epoch_falls_to_none_when_the_replica_goes(void **state)
@@ -139,8 +168,12 @@ static void the_epoch_falls_to_none_when_the_replica_goes(void **state)
     begin(&stage, slow);
     needed = started(&stage.watcher) + 1;
     watcher_until(&stage.watcher, 2500, "epoch", replica_has_it, 1);
+    incarnation_before = incarnation(&stage.watcher, 1);
+    watcher_run(&stage.watcher, 700);
+    assert_false(is_another_incarnation(&stage.watcher, 1)); /* as long as nothing happens */
     postgres_kill(&stage.postgres, 1);
     watcher_until(&stage.watcher, 500, "none", replica_has_none, 1);
+    assert_true(is_another_incarnation(&stage.watcher, 1));
     postgres_run(&stage.postgres, 1);
     needed = started(&stage.watcher) + 1;
     watcher_until(&stage.watcher, 2500, "again", replica_has_it, 1);
@@ -154,10 +187,34 @@ static void the_epoch_falls_when_a_server_connection_is_lost_and_comes_back_with
     begin(&stage, slow);
     needed = 1;
     watcher_until(&stage.watcher, 2500, "epoch", replica_has_it, 1);
-    uint64_t before = replayed(&stage.watcher, 1);
+    incarnation_before = incarnation(&stage.watcher, 1);
     watcher_hint(&stage.watcher, 1, HINT_LOST);
+    watcher_until(&stage.watcher, 1000, "another incarnation", is_another_incarnation, 1);
     watcher_until(&stage.watcher, 1000, "again", replica_has_it, 1);
-    assert_true(replayed(&stage.watcher, 1) >= before || replayed(&stage.watcher, 1) > 0);
+    end(&stage);
+}
+
+/* Its backends die, the postmaster lives: every answer from before is void although it was not started anew.
+ */
+static void a_replica_whose_backend_crashed_proves_itself_anew(void **state)
+{
+    (void)state;
+    struct stage stage;
+    begin(&stage, slow);
+    for (int i = 0; i < 20; i++) { /* the sampler's own connection is there too */
+        want(&stage.watcher);
+        watcher_run(&stage.watcher, 20);
+    }
+    incarnation_before = incarnation(&stage.watcher, 1);
+    char pid[32];
+    snprintf(pid, sizeof pid, "%s",
+        postgres_sql(&stage.postgres, 1, "postgres",
+            "SELECT pid FROM pg_stat_activity WHERE application_name = 'rolecall sampler'"));
+    assert_true(atoi(pid) > 1);
+    kill(atoi(pid), SIGKILL);
+    watcher_until(&stage.watcher, 2000, "another incarnation", is_another_incarnation, 1);
+    needed = started(&stage.watcher) + 1;
+    watcher_until(&stage.watcher, 10000, "again", replica_has_it, 1);
     end(&stage);
 }
 
@@ -240,9 +297,11 @@ int main(void)
         cmocka_unit_test(a_wanted_epoch_comes_within_milliseconds_and_holds_what_was_written),
         cmocka_unit_test(an_open_transaction_whose_tail_is_not_flushed_does_not_stop_the_epoch),
         cmocka_unit_test(nothing_is_asked_while_nobody_wants),
+        cmocka_unit_test(whoever_always_wants_gets_a_bounded_number_of_samples),
         cmocka_unit_test(lag_is_what_is_missing_and_since_when_not_how_long_nothing_was_written),
         cmocka_unit_test(the_epoch_falls_to_none_when_the_replica_goes),
         cmocka_unit_test(the_epoch_falls_when_a_server_connection_is_lost_and_comes_back_with_the_next_look),
+        cmocka_unit_test(a_replica_whose_backend_crashed_proves_itself_anew),
         cmocka_unit_test(a_failover_begins_a_new_history_and_numbers_go_on),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

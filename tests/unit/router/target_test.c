@@ -135,7 +135,7 @@ static void a_session_moves_only_to_a_node_that_has_replayed_what_it_saw(void **
     (void)state;
     struct topology *topology = cluster();
     struct target_request request = read_request();
-    request.sticky = topology->nodes[B].live;
+    request.sticky = request.last = topology->nodes[B].live;
     request.seen_epoch = 101;
     assert_int_equal(all_chosen(topology, request), 1u << B); /* it need not prove what it showed itself */
     topology->nodes[B].condition = CONDITION_DOWN;
@@ -145,8 +145,66 @@ static void a_session_moves_only_to_a_node_that_has_replayed_what_it_saw(void **
     assert_int_equal(answer.reason, REASON_CONSISTENCY);
     atomic_store(&topology->nodes[C].live->replayed_epoch, 101);
     assert_int_equal(all_chosen(topology, request), 1u << C);
-    request.sticky = topology->nodes[A].live; /* the last answer came from the primary */
-    assert_int_equal(all_chosen(topology, request), 1u << C);
+    topology_unref(topology);
+}
+
+static void after_an_answer_of_the_primary_the_sessions_own_replica_must_prove_what_was_seen_there(
+    void **state)
+{
+    (void)state;
+    struct topology *topology = cluster();
+    struct target_request request = read_request();
+    request.sticky = topology->nodes[B].live;
+    request.last = topology->nodes[A].live;
+    request.write_epoch = 90; /* replayed long ago */
+    request.seen_epoch = 101;
+    struct target_answer answer = target_choose(topology, &request);
+    assert_int_equal(answer.node, A);
+    assert_int_equal(answer.reason, REASON_CONSISTENCY);
+    assert_false(target_fresh(topology, &request, B));
+    atomic_store(&topology->nodes[B].live->replayed_epoch, 101);
+    atomic_store(&topology->nodes[C].live->replayed_epoch, 101);
+    assert_int_equal(all_chosen(topology, request), 1u << B); /* and then it is preferred again */
+    assert_true(target_fresh(topology, &request, B));
+    topology_unref(topology);
+}
+
+static void a_replica_that_was_started_anew_must_prove_what_it_has_shown_itself(void **state)
+{
+    (void)state;
+    struct topology *topology = cluster();
+    struct target_request request = read_request();
+    struct node_live *live = topology->nodes[B].live;
+    atomic_store(&live->incarnation, 7);
+    request.exclude = 1u << C | 1u << D;
+    struct target_answer answer = target_choose(topology, &request);
+    assert_int_equal(answer.node, B);
+    assert_int_equal(answer.incarnation, 7);
+    request.sticky = request.last = live;
+    request.last_incarnation = answer.incarnation;
+    request.seen_epoch = 101;
+    assert_int_equal(all_chosen(topology, request), 1u << B);
+    atomic_store(&live->incarnation, 8);
+    atomic_store(&live->replayed_epoch, 60); /* it has gone back behind what the session saw */
+    answer = target_choose(topology, &request);
+    assert_int_equal(answer.node, A);
+    assert_int_equal(answer.reason, REASON_CONSISTENCY);
+    assert_false(target_fresh(topology, &request, B));
+    atomic_store(&live->replayed_epoch, 101);
+    answer = target_choose(topology, &request);
+    assert_int_equal(answer.node, B);
+    assert_int_equal(answer.incarnation, 8);
+    topology_unref(topology);
+}
+
+static void a_session_that_knows_no_last_node_stays_with_the_sticky_one(void **state)
+{
+    (void)state;
+    struct topology *topology = cluster();
+    struct target_request request = read_request();
+    request.sticky = topology->nodes[B].live;
+    request.seen_epoch = 101;
+    assert_int_equal(all_chosen(topology, request), 1u << B);
     topology_unref(topology);
 }
 
@@ -233,22 +291,69 @@ static void the_less_busy_of_two_is_taken(void **state)
     topology_unref(topology);
 }
 
+/* Each node's share of so many draws. */
+static void count_chosen(
+    struct topology *topology, struct target_request request, int draws, int count[NODES])
+{
+    uint64_t random = 88172645463325252u;
+    memset(count, 0, NODES * sizeof *count);
+    for (int i = 0; i < draws; i++) {
+        random ^= random << 13;
+        random ^= random >> 7;
+        random ^= random << 17;
+        request.random = random;
+        int node = chosen(topology, &request);
+        assert_true(node >= 0);
+        count[node]++;
+    }
+}
+
+static void the_busiest_of_three_gets_nothing_and_the_least_busy_most(void **state)
+{
+    (void)state;
+    struct topology *topology = cluster();
+    int count[NODES];
+    atomic_store(&topology->nodes[B].live->outstanding, 9);
+    atomic_store(&topology->nodes[C].live->outstanding, 5);
+    count_chosen(topology, read_request(), 3000, count);
+    assert_int_equal(count[A], 0);
+    assert_int_equal(count[B], 0); /* whoever is drawn with it is less busy */
+    assert_in_range(count[C], 900, 1100);
+    assert_in_range(count[D], 1900, 2100); /* two of three pairs have it */
+    topology_unref(topology);
+}
+
+static void work_that_is_handed_out_is_shared_by_weight(void **state)
+{
+    (void)state;
+    struct topology *topology = cluster();
+    struct target_request request = read_request();
+    topology->nodes[B].weight = 300;
+    topology->nodes[C].weight = 100;
+    topology->nodes[D].weight = 100;
+    uint64_t random = 2463534242u;
+    for (int i = 0; i < 500; i++) { /* nothing ends meanwhile */
+        random ^= random << 13;
+        random ^= random >> 7;
+        random ^= random << 17;
+        request.random = random;
+        atomic_fetch_add(&topology->nodes[chosen(topology, &request)].live->outstanding, 1);
+    }
+    assert_in_range(atomic_load(&topology->nodes[B].live->outstanding), 280, 320);
+    assert_in_range(atomic_load(&topology->nodes[C].live->outstanding), 85, 115);
+    assert_in_range(atomic_load(&topology->nodes[D].live->outstanding), 85, 115);
+    topology_unref(topology);
+}
+
 static void reads_are_shared_by_weight_when_nobody_is_busy(void **state)
 {
     (void)state;
     struct topology *topology = cluster();
     struct target_request request = read_request();
-    int count[NODES] = {0};
-    uint64_t random = 88172645463325252u;
+    int count[NODES];
     topology->nodes[B].weight = 3;
     topology->nodes[D].weight = 0;
-    for (int i = 0; i < 40000; i++) {
-        random ^= random << 13;
-        random ^= random >> 7;
-        random ^= random << 17;
-        request.random = random;
-        count[chosen(topology, &request)]++;
-    }
+    count_chosen(topology, request, 40000, count);
     assert_in_range(count[B], 29000, 31000);
     assert_in_range(count[C], 9000, 11000);
     topology->nodes[B].weight = UINT32_MAX; /* no sum overflows */
@@ -318,6 +423,35 @@ static void masters_keep_their_sessions(void **state)
     topology_unref(topology);
 }
 
+static void each_fallback_does_its_own_when_no_replica_is_fit(void **state)
+{
+    (void)state;
+    static const enum route routes[] = {ROUTE_SPLIT, ROUTE_REPLICA};
+    for (size_t i = 0; i < 2; i++) {
+        for (int stale = 0; stale < 2; stale++) {
+            struct topology *topology = cluster();
+            struct target_request request = read_request();
+            enum reason reason = stale ? REASON_CONSISTENCY : REASON_NO_REPLICA;
+            request.route = routes[i];
+            request.write_epoch = stale ? 101 : 0;
+            request.exclude = stale ? 0 : 1u << B | 1u << C | 1u << D;
+            struct target_answer answer = target_choose(topology, &request);
+            assert_true(answer.node == A && answer.reason == reason && !answer.wait);
+            request.fallback = FALLBACK_WAIT;
+            answer = target_choose(topology, &request);
+            assert_true(answer.node == -1 && answer.reason == reason && answer.wait);
+            request.fallback = FALLBACK_ERROR;
+            answer = target_choose(topology, &request);
+            assert_true(answer.node == -1 && answer.reason == reason && !answer.wait);
+            request.fallback = FALLBACK_PRIMARY; /* which waits for a primary when there is none */
+            topology->primary = -1;
+            answer = target_choose(topology, &request);
+            assert_true(answer.node == -1 && answer.reason == reason && answer.wait);
+            topology_unref(topology);
+        }
+    }
+}
+
 static void freshness_can_be_asked_of_one_node(void **state)
 {
     (void)state;
@@ -339,16 +473,23 @@ int main(void)
         cmocka_unit_test(a_session_stays_on_its_replica_while_that_is_fit),
         cmocka_unit_test(a_read_waits_until_its_epoch_is_replayed),
         cmocka_unit_test(a_session_moves_only_to_a_node_that_has_replayed_what_it_saw),
+        cmocka_unit_test(
+            after_an_answer_of_the_primary_the_sessions_own_replica_must_prove_what_was_seen_there),
+        cmocka_unit_test(a_replica_that_was_started_anew_must_prove_what_it_has_shown_itself),
+        cmocka_unit_test(a_session_that_knows_no_last_node_stays_with_the_sticky_one),
         cmocka_unit_test(suspect_replicas_come_after_those_that_are_up),
         cmocka_unit_test(weight_zero_and_excluded_nodes_get_no_reads),
         cmocka_unit_test(unknown_roles_get_nothing),
         cmocka_unit_test(lag_bounds_are_the_clusters_unless_the_session_has_its_own),
         cmocka_unit_test(the_less_busy_of_two_is_taken),
+        cmocka_unit_test(the_busiest_of_three_gets_nothing_and_the_least_busy_most),
+        cmocka_unit_test(work_that_is_handed_out_is_shared_by_weight),
         cmocka_unit_test(reads_are_shared_by_weight_when_nobody_is_busy),
         cmocka_unit_test(a_replica_listener_uses_the_primary_only_when_told_to),
         cmocka_unit_test(a_primary_listener_uses_the_primary_for_reads_too),
         cmocka_unit_test(any_shares_reads_with_the_primary_which_is_always_fresh),
         cmocka_unit_test(masters_keep_their_sessions),
+        cmocka_unit_test(each_fallback_does_its_own_when_no_replica_is_fit),
         cmocka_unit_test(freshness_can_be_asked_of_one_node),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
