@@ -65,6 +65,7 @@ struct pool_node *pool_node_of(struct pool *pool, struct node_live *live)
     const char *cluster = pool->pools->runtime->config->clusters[pool->cluster].name;
     *at = (struct pool_node){.pool = pool, .live = node_live_ref(live), .remote = -1, .next = pool->nodes};
     at->ledger = ledger_find(cluster, pool->database, pool->user, live);
+    at->meter = meter_share(cluster, pool->database, pool->user, live->name, pool->pools->worker);
     pool->nodes = at;
     return at;
 }
@@ -169,6 +170,7 @@ static bool open_one(struct pool_node *at, const struct topology_node *node, con
     }
     server->ledger = ledger_ref(at->ledger);
     server->placed = -1;
+    server->opening_us = reactor_now_us(pools->reactor);
     place_server(server, at, PLACE_OPENING);
     pools->opened++;
     return true;
@@ -287,10 +289,11 @@ bool pool_claim(
     if (!server && !at->first_claim)
         server = pick_idle(at, native);
     if (server) {
+        histogram_add(&at->meter->phases[METER_WAIT], 0);
         grant(at, server, claim);
         return true;
     }
-    claim->since_us = clock_now_us();
+    claim->since_us = reactor_now_us(pool->pools->reactor);
     enqueue(at, claim);
     pool_node_serve(at);
     return false;
@@ -309,6 +312,8 @@ static bool give_to_claim(struct pool_node *at, struct server *server)
         return true;
     }
     pool_unclaim(claim);
+    uint64_t now_us = reactor_now_us(at->pool->pools->reactor);
+    histogram_add(&at->meter->phases[METER_WAIT], now_us - claim->since_us);
     grant(at, server, claim);
     claim->events->on_granted(claim->user, server);
     return true;
@@ -355,6 +360,13 @@ void pool_release(struct claim *claim, bool broken)
     pool_node_serve(at);
 }
 
+void pool_measure(const struct claim *claim, enum meter_phase phase, uint64_t us)
+{
+    const struct pool_node *at = claim->at;
+    if (at)
+        histogram_add(&at->meter->phases[phase], us);
+}
+
 void pool_cancel_done(struct server *server)
 {
     bool waits = server->cancels == 1 && server->state == SERVER_IDLE && server->pool && !server->claim;
@@ -371,6 +383,8 @@ static void on_ready(struct server *server)
     if (server->placed == PLACE_OPENING) {
         at->failures = 0;
         at->retry_ms = 0;
+        histogram_add(
+            &at->meter->phases[METER_LOGIN], reactor_now_us(at->pool->pools->reactor) - server->opening_us);
         const char *standby = params_get(&server->params, "in_hot_standby");
         if (standby && server->role == ROLE_PRIMARY && strcmp(standby, "on") == 0)
             pools_hint(at->pool->pools, at->live, server->generation, HINT_READ_ONLY);

@@ -22,6 +22,7 @@ struct pool_node {
     struct pool *pool;
     struct node_live *live;
     struct ledger *ledger;
+    struct meter_share *meter;
     struct server_list places[PLACES];
     struct claim *first_claim, *last_claim;
     uint32_t n_claims;

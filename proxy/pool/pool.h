@@ -14,6 +14,7 @@
 
 #include "conf/base/mailbox.h"
 #include "proxy/pool/ledger.h"
+#include "proxy/pool/meter.h"
 #include "proxy/pool/prepared.h"
 #include "proxy/pool/runtime.h"
 #include "proxy/server/server.h"
@@ -121,6 +122,8 @@ bool pool_claim(
 void pool_unclaim(struct claim *claim);
 /* Gives a granted server back. It must owe nothing, unless `broken`, which closes it. */
 void pool_release(struct claim *claim, bool broken);
+/* What the user of a granted connection has measured. */
+void pool_measure(const struct claim *claim, enum meter_phase phase, uint64_t us);
 /* A cancel request for this server has arrived at the node (see server.cancels). */
 void pool_cancel_done(struct server *server);
 

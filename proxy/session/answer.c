@@ -166,12 +166,35 @@ static bool must_keep(const struct session *session)
     return session->tx_status != 'I' || session->pins || session->limits->pool == POOL_SESSION;
 }
 
+void answer_unblocked(struct session *session)
+{
+    struct request *request = session->request;
+    if (request->blocked_since_us == 0)
+        return;
+    request->blocked_us += reactor_now_us(session->all->reactor) - request->blocked_since_us;
+    request->blocked_since_us = 0;
+}
+
+static void measure(struct session *session)
+{
+    const struct request *request = session->request;
+    uint64_t now_us = reactor_now_us(session->all->reactor), at_node_us = now_us - request->sent_us;
+    if (request->sent_us == 0 || request->began_us == 0)
+        return;
+    answer_unblocked(session);
+    uint64_t blocked_us = request->blocked_us < at_node_us ? request->blocked_us : at_node_us;
+    pool_measure(&session->claim, METER_NODE, at_node_us - blocked_us);
+    pool_measure(&session->claim, METER_CLIENT, request->blocked_us);
+    pool_measure(&session->claim, METER_REQUEST, now_us - request->began_us);
+}
+
 void answer_finish(struct session *session, char status)
 {
     struct request *request = session->request;
     struct server *server = session->claim.server;
     bool torn = session->passing > 0; /* the rest of a message that the server waits for is still to come */
     request_leaves(session, session->claim.server);
+    measure(session);
     count(&session->all->counters.exchanges);
     atomic_fetch_add_explicit(&server->node->exchanges, 1, memory_order_relaxed);
     if (request->error_seen)
@@ -360,8 +383,11 @@ static void on_answer(void *user, struct server *server, const struct answer *an
         if (!answer->copy_ended)
             session_move(session, SESSION_COPY_IN);
     }
-    if (stream_is_full(&session->stream))
+    if (stream_is_full(&session->stream)) {
+        if (request->blocked_since_us == 0)
+            request->blocked_since_us = reactor_now_us(session->all->reactor);
         stream_hold(&server->stream);
+    }
 }
 
 static void on_raw(void *user, struct server *server, const char *bytes, size_t len)

@@ -360,6 +360,7 @@ void request_arrives(struct session *session, struct server *server)
     if (session->request->sent)
         return;
     session->request->sent = true;
+    session->request->sent_us = reactor_now_us(session->all->reactor);
     atomic_fetch_add_explicit(&server->node->outstanding, 1, memory_order_relaxed);
 }
 

@@ -295,6 +295,8 @@ const struct claim_events route_parked_events = {.on_lost = on_parked_lost};
 void route_request(struct session *session)
 {
     route_unhold(session);
+    if (session->request->began_us == 0)
+        session->request->began_us = reactor_now_us(session->all->reactor);
     if (session->lost != LOST_NONE && lost_answer(session))
         return;
     if (own_answer(session))

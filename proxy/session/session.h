@@ -115,7 +115,9 @@ struct request {
     struct buffer withheld;
     bool compares; /* ParameterStatus is told at the end, as far as it differs from `before` */
     struct params before;
-    char fatal_sqlstate[6]; /* the server's last word, when it was FATAL */
+    char fatal_sqlstate[6];                /* the server's last word, when it was FATAL */
+    uint64_t began_us, sent_us;            /* reactor_now_us: first routed, sent (last) */
+    uint64_t blocked_us, blocked_since_us; /* the answer waited for the client: so far, and since when */
 };
 
 enum lost_state { LOST_NONE, LOST_PENDING, LOST_REPORTED }; /* an open transaction whose server is gone */
@@ -276,6 +278,8 @@ size_t copy_on_data(struct session *session, const char *bytes, size_t len);
 
 /* answer.c */
 extern const struct server_user_events answer_events;
+/* The client takes its answer again. */
+void answer_unblocked(struct session *session);
 /* The request is over: settles state, gives the server back. */
 void answer_finish(struct session *session, char status);
 

@@ -46,6 +46,7 @@ static void on_prepare(uv_prepare_t *prepare)
         stream_flush_dirty(reactor);
     }
     empty_graves(reactor);
+    reactor->now_us = 0;
     if (reactor->again)
         uv_idle_start(&reactor->idle, on_idle);
     else

@@ -9,6 +9,8 @@
 #ifndef ROLECALL_STREAM_REACTOR_H
 #define ROLECALL_STREAM_REACTOR_H
 
+#include "conf/base/clock.h"
+
 #include <stddef.h>
 #include <stdint.h>
 #include <uv.h>
@@ -35,7 +37,8 @@ struct reactor {
     struct stream *dirty; /* streams with output to flush this turn */
     struct stream *again; /* streams with input that no poll would tell of */
     struct grave *graves;
-    size_t handles; /* uv handles not yet closed */
+    size_t handles;  /* uv handles not yet closed */
+    uint64_t now_us; /* clock_now_us of this turn; 0: not asked for yet */
 };
 
 int reactor_open(struct reactor *reactor, uv_loop_t *loop);
@@ -45,6 +48,15 @@ void reactor_fini(struct reactor *reactor);
 
 /* Frees `object` by `free_object` when this turn of the loop is over. */
 void reactor_bury(struct reactor *reactor, void *object, void (*free_object)(void *object));
+
+/* The time of this turn of the loop: the clock is read once a turn at most, and not before it is asked for.
+ */
+static inline uint64_t reactor_now_us(struct reactor *reactor)
+{
+    if (reactor->now_us == 0)
+        reactor->now_us = clock_now_us();
+    return reactor->now_us;
+}
 
 struct page *reactor_page(struct reactor *reactor);
 void reactor_page_free(struct reactor *reactor, struct page *page);
