@@ -83,20 +83,40 @@ static uint64_t hash_text(struct slice text)
 }
 
 /* Wherever a connection is shared: what a function does to its session must be known. */
-static const struct catalogue *catalogue_of(struct session *session)
+static bool wants_catalogue(const struct session *session)
 {
-    if (session->limits->pool == POOL_SESSION && !session_is_split(session))
-        return NULL;
-    return sessions_catalogue(session->all, session->known);
+    return session->limits->pool != POOL_SESSION || session_is_split(session);
 }
 
-static void note_special(struct session *session, const struct classification *class, struct slice text)
+static const struct catalogue *catalogue_of(struct session *session)
 {
+    return wants_catalogue(session) ? sessions_catalogue(session->all, session->known) : NULL;
+}
+
+static void note_special(struct session *session, const struct classification *class,
+    const struct catalogue *catalogue, struct slice text)
+{
+    struct classification noted = *class;
     if (class->class == STATEMENT_READ)
         return;
     if (class->statements == 1)
         special_note(session, text);
-    inquiry_note(session, class, text);
+    bool runs = class->reason == REASON_WRITE || class->reason == REASON_FUNCTION_UNKNOWN ||
+                class->reason == REASON_NO_CATALOGUE || class->reason == REASON_MULTIPLE ||
+                class->reason == REASON_ROW_LOCK || class->reason == REASON_INTO;
+    if (runs && !catalogue && wants_catalogue(session)) /* what it calls is not known */
+        noted.flags |= STATEMENT_SURVEY | STATEMENT_SETS_ANY | STATEMENT_SETS_PARSING;
+    inquiry_note(session, &noted, text);
+}
+
+/* What a read calls or stands on cannot be known without a catalogue. */
+static void doubt(
+    const struct session *session, struct classification *class, const struct catalogue *catalogue)
+{
+    if (!session_is_split(session) || class->class != STATEMENT_READ || catalogue)
+        return;
+    class->class = STATEMENT_WRITE;
+    class->reason = REASON_NO_CATALOGUE;
 }
 
 static void class_text(struct session *session, struct slice text)
@@ -104,11 +124,8 @@ static void class_text(struct session *session, struct slice text)
     struct classification class;
     const struct catalogue *catalogue = catalogue_of(session);
     classify(text, catalogue, !session->escape_strings, &class);
-    if (session_is_split(session) && class.class == STATEMENT_READ && !catalogue) {
-        class.class = STATEMENT_WRITE;
-        class.reason = REASON_NO_CATALOGUE;
-    }
-    note_special(session, &class, text);
+    note_special(session, &class, catalogue, text);
+    doubt(session, &class, catalogue);
     merge(session->request, &class, class.class == STATEMENT_READ ? hash_text(text) : 0);
 }
 
@@ -122,11 +139,8 @@ static void class_prepared(struct session *session, struct prepared *prepared)
         prepared->classed_serial = serial;
     }
     struct classification class = prepared->class;
-    if (session_is_split(session) && class.class == STATEMENT_READ && !catalogue) {
-        class.class = STATEMENT_WRITE;
-        class.reason = REASON_NO_CATALOGUE;
-    }
-    note_special(session, &class, prepared->query);
+    note_special(session, &class, catalogue, prepared->query);
+    doubt(session, &class, catalogue);
     merge(session->request, &class, prepared->id);
 }
 

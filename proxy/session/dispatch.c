@@ -391,7 +391,7 @@ void dispatch_request(struct session *session, struct server *server)
         request->exclude = 0;
     request_arrives(session, server);
     request_pin(session);
-    server->shutdown_warned = false;
+    server->shutdown_warned = server->prefix_failed = false;
     prefix_settings(session, server);
     compare_parameters(session, server);
     if (!sequence_guard(session, server) || !send_all(session, server)) {

@@ -134,8 +134,11 @@ static bool is_recovery_conflict(const struct session *session)
 static enum outcome outcome_of(const struct session *session, const struct server *server)
 {
     const struct request *request = session->request;
-    if (server->prefix_failed) /* exit_on_error: nothing of it was run */
+    bool nothing_ran = server->prefix_failed && !request->in_transaction && !request->committed;
+    if (nothing_ran) /* exit_on_error: what must precede it failed */
         return OUTCOME_RERUN;
+    if (server->role == ROLE_REPLICA) /* it commits nothing */
+        return request->in_transaction || request->committed ? OUTCOME_ROLLED_BACK : OUTCOME_RERUN;
     bool at_client = request->committed;
     bool handed_over = server->stream.out.len == 0 && request->complete && session->passing == 0;
     if (request->in_transaction && !(request->flags & STATEMENT_COMMIT))
@@ -245,9 +248,9 @@ void lost_server(
         : outcome == OUTCOME_UNKNOWN ? "unknown"
                                      : "rolled_back");
     bool welcome = session->request->kind == REQUEST_WELCOME;
-    bool settled =
-        !server->prefix_failed || strcmp(server->prefix_error.sqlstate, SQLSTATE_QUERY_CANCELED) == 0;
-    if (!settled && !prefix_forgives(session, &server->prefix_error)) { /* it cannot be put in place anywhere */
+    bool settled = !server->prefix_failed || prefix_may_succeed_elsewhere(&server->prefix_error);
+    if (!settled &&
+        !prefix_forgives(session, &server->prefix_error)) { /* it cannot be put in place anywhere */
         session_fatal(session, server->prefix_error.sqlstate, "%s", server->prefix_error.text);
         return;
     }

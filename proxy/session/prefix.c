@@ -110,9 +110,12 @@ static void add_resets(struct sql *sql, const struct params *from, const struct 
         sql_add(sql, "RESET ROLE;");
     if (authority_differs(from, to) && params_get(from, "session_authorization"))
         sql_add(sql, "RESET SESSION AUTHORIZATION;");
-    for (uint32_t at = 0; params_next(from, &at, &name, &value);)
-        if (!is_authority(name) && !params_get(to, name) && !is_spent(name, value))
+    for (uint32_t at = 0; params_next(from, &at, &name, &value);) {
+        /* 'ISO' alone keeps the order of the fields that is in force: it must be the server's own */
+        bool merges = strcasecmp(name, "datestyle") == 0 && differs(from, to, name);
+        if (!is_authority(name) && !is_spent(name, value) && (merges || !params_get(to, name)))
             add_reset(sql, name);
+    }
 }
 
 static void add_calls(struct sql *sql, const struct params *from, const struct params *to)
@@ -185,6 +188,15 @@ bool prefix_put(struct session *session, struct server *server, const struct par
     for (uint32_t at = 0; params_next(values, &at, &name, &value);)
         add_call(&sql, &first, name, value);
     return !first && sql_send(&sql, server, INJECTED_PREFIX);
+}
+
+bool prefix_may_succeed_elsewhere(const struct error *error)
+{
+    static const char *const classes[] = {"08", "40", "53", "57", "58"};
+    for (size_t i = 0; i < sizeof classes / sizeof *classes; i++)
+        if (strncmp(error->sqlstate, classes[i], 2) == 0)
+            return true;
+    return false;
 }
 
 /*
