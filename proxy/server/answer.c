@@ -182,8 +182,11 @@ static void on_message(struct server *server, const struct frame *frame, struct 
     }
     if (type == BACKEND_COPY_IN && head->kind == EXPECT_EXECUTE)
         answer->copy_ended = expect_copy_in(&server->expect);
-    if (answer->last && ends(head, type))
+    if (answer->last && ends(head, type)) {
+        if (head->kind == EXPECT_EXECUTE && head->hidden)
+            server->tx_status = 'T'; /* server_inject_begin */
         expect_pop(&server->expect);
+    }
     if (type == BACKEND_READY && answer->hidden && server->user_events)
         server->user_events->on_prefix_done(server->user, server);
     else

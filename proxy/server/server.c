@@ -296,6 +296,28 @@ bool server_inject_query(struct server *server, const char *query, enum injected
     return true;
 }
 
+bool server_inject_begin(struct server *server, const char *text)
+{
+    static const char rest[] = "B\0\0\0\14\0\0\0\0\0\0\0\0"
+                               "E\0\0\0\11\0\0\0\0\0";
+    static const enum expect_kind kinds[] = {EXPECT_PARSE, EXPECT_BIND, EXPECT_EXECUTE};
+    char out[256];
+    struct builder builder = builder_of(out, sizeof out);
+    builder_begin(&builder, FRONTEND_PARSE);
+    builder_u8(&builder, 0); /* unnamed */
+    builder_cstring(&builder, slice_from(text));
+    builder_u16(&builder, 0);
+    if (!builder_end(&builder))
+        return false;
+    for (size_t i = 0; i < sizeof kinds / sizeof *kinds; i++)
+        if (!expect_push(&server->expect, (struct expect){.kind = (uint8_t)kinds[i], .hidden = true}))
+            return false;
+    stream_write(&server->stream, out, builder.len);
+    stream_write(&server->stream, rest, sizeof rest - 1);
+    server->statements.unnamed = 0;
+    return true;
+}
+
 void server_reset(struct server *server)
 {
     assert(server->state == SERVER_IDLE && !server->user_events);

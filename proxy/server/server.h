@@ -163,6 +163,9 @@ void server_unlink(struct server *server);
 void server_send(struct server *server, const void *bytes, size_t len);
 /* Sends an injected simple query whose answer is hidden. */
 bool server_inject_query(struct server *server, const char *query, enum injected injected);
+/* Sends BEGIN ahead of a statement, as extended protocol without a Sync; its answers are hidden, its error is
+   the user's. tx_status is T as soon as it is through. */
+bool server_inject_begin(struct server *server, const char *text);
 /* Cleans an unlinked server: ROLLBACK when in a transaction, DISCARD ALL; on_ready follows. */
 void server_reset(struct server *server);
 

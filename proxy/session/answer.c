@@ -58,6 +58,7 @@ static void commit_to_client(struct session *session)
     if (request->committed)
         return;
     request->committed = true;
+    begin_on_answer(session);
     if (request->withheld.len > 0)
         session_write(session, request->withheld.data, request->withheld.len);
     buffer_release(&request->withheld, &session->all->spares);
@@ -100,8 +101,9 @@ static void retry_now(struct session *session)
 {
     struct request *request = session->request;
     request_leaves(session, session->claim.server);
-    if (session->limits->pool != POOL_SESSION)
-        pool_release(&session->claim, false);
+    if (session->limits->pool != POOL_SESSION || session->begin.state != BEGIN_NONE)
+        pool_release(&session->claim, false); /* a transaction that has failed there is rolled back */
+    begin_again(session);
     request->retrying = false;
     request->force_primary = true;
     request->parses_done = request->closes_done = 0;
@@ -131,11 +133,12 @@ static void settle_epochs(struct session *session, const struct server *server)
     uint64_t next = atomic_load_explicit(&topology->live->started, memory_order_relaxed) + 1;
     session->seen_epoch = next;
     const struct request *request = session->request;
-    bool read = !request->in_transaction &&
-                (request->class == STATEMENT_READ ||
-                    (request->statements == 1 &&
-                        (request->reason == REASON_SHOW ||
-                            (request->special && request->special->kind != SPECIAL_EXECUTE))));
+    bool read = begin_only_reads(session);
+    read |= !request->in_transaction &&
+            (request->class == STATEMENT_READ ||
+                (request->statements == 1 &&
+                    (request->reason == REASON_SHOW ||
+                        (request->special && request->special->kind != SPECIAL_EXECUTE))));
     if (server->role != ROLE_REPLICA && !read)
         session->write_epoch = next;
 }
@@ -163,7 +166,8 @@ static void remember_node(struct session *session, struct node_live *node)
 
 static bool must_keep(const struct session *session)
 {
-    return session->tx_status != 'I' || session->pins || session->limits->pool == POOL_SESSION;
+    bool open = session->tx_status != 'I' && session->lost == LOST_NONE && session->begin.state == BEGIN_NONE;
+    return open || session->pins || session->limits->pool == POOL_SESSION;
 }
 
 void answer_unblocked(struct session *session)
@@ -210,6 +214,7 @@ void answer_finish(struct session *session, char status)
     settle_epochs(session, server);
     sequence_settle(session, server);
     own_settle(session, status);
+    begin_settle(session, status);
     settle_transaction(session, status);
     if (request->error_seen && request->flush_as_sync)
         session->skip_to_sync = true;
@@ -265,6 +270,9 @@ static void on_error(struct session *session, struct server *server, const struc
         memcpy(request->fatal_sqlstate, answer->error->sqlstate, sizeof request->fatal_sqlstate);
         return; /* the connection ends now: see lost.c */
     }
+    begin_on_error(session, server);
+    if (session->state == SESSION_CLOSED)
+        return;
     if (should_retry(session, answer)) {
         begin_retry(session, answer);
         return;
@@ -300,6 +308,7 @@ static void give_ready(struct session *session, struct server *server, char stat
     commit_to_client(session);
     if (session->request->compares)
         write_changes(session, server);
+    status = begin_status(session, status);
     session_ready_for_query(session, status);
     answer_finish(session, status);
 }
@@ -424,7 +433,7 @@ static void on_prefix_done(void *user, struct server *server)
         if (server->expect.count > 0)
             return;
         own_on_done(session, server);
-        give_ready(session, server, server->tx_status);
+        give_ready(session, server, session->begin.state == BEGIN_OWED ? 'T' : server->tx_status);
         return;
     }
     if (server->prefix_failed) {
@@ -434,7 +443,7 @@ static void on_prefix_done(void *user, struct server *server)
     }
     if (session->request->flush_as_sync && server->expect.count == 0) {
         commit_to_client(session);
-        answer_finish(session, server->tx_status);
+        answer_finish(session, begin_status(session, server->tx_status));
     }
 }
 
@@ -442,7 +451,9 @@ static void on_inquiry(void *user, struct server *server, const struct answer *a
 {
     struct session *session = user;
     (void)server;
-    if (session->request->own_need)
+    if (session->request->kind == REQUEST_WELCOME)
+        welcome_on_row(session, answer);
+    else if (session->request->own_need)
         own_on_row(session, answer);
     else
         inquiry_on_row(session, answer);

@@ -261,7 +261,8 @@ static bool send_renamed(
     if (ready) {
         server_send(server, "S\0\0\0\4", 5);
         builder_begin(&builder, FRONTEND_QUERY);
-        ready = owe(server, EXPECT_SYNC, true, 0) && builder_end_plus(&builder, text.len);
+        ready = owe(server, EXPECT_SYNC, true, 0) && begin_send(session, server) &&
+                builder_end_plus(&builder, text.len);
         server_send(server, head, builder.len);
         server_send(server, text.data, text.len);
     }
@@ -316,6 +317,10 @@ static bool send_all(struct session *session, struct server *server)
     size_t at = 0;
     if (request->own_need)
         return own_send(session, server);
+    /* Ahead of all of it, but not of a Sync of our own (send_renamed): that would end the skipping. */
+    bool renamed = request->kind == REQUEST_QUERY && special_prepared(session);
+    if (!renamed && !begin_send(session, server))
+        return false;
     request->parses_sent = request->closes_sent = 0;
     while (at < request->bytes.len) {
         struct frame frame;
@@ -378,8 +383,9 @@ void dispatch_request(struct session *session, struct server *server)
     route_unhold(session);
     if (server->state == SERVER_IDLE)
         server_link(server, &answer_events, session);
-    request->in_transaction = server->tx_status != 'I';
-    request->withholds = request->complete && !request->stream && !request->in_transaction;
+    bool begins = session->begin.state == BEGIN_OWED && !request->own_need;
+    request->in_transaction = server->tx_status != 'I' || begins;
+    request->withholds = request->complete && !request->stream && (!request->in_transaction || begins);
     if (request->kind == REQUEST_WELCOME) {
         welcome_on_server(session, server);
         return;
@@ -387,7 +393,7 @@ void dispatch_request(struct session *session, struct server *server)
     session_move(session, SESSION_ACTIVE);
     session_deadline(session, session->limits->query_timeout_ms);
     session->held_since_ms = 0;
-    if (!request->in_transaction)
+    if (!request->in_transaction || begins)
         request->exclude = 0;
     request_arrives(session, server);
     request_pin(session);

@@ -77,3 +77,15 @@ bool local_answer(struct session *session, const struct local_result *result)
     }
     return true;
 }
+
+void local_finish(struct session *session, const struct local_result *result, char status)
+{
+    bool failed = !local_answer(session, result);
+    if (failed)
+        collect_undo(session);
+    if (session->request->flush_as_sync) /* the Sync is still to come */
+        session->skip_to_sync = failed;
+    else
+        session_ready_for_query(session, status);
+    session_next(session);
+}

@@ -15,4 +15,7 @@ struct local_result {
    result was an error (the rest of a batch is then skipped). */
 bool local_answer(struct session *session, const struct local_result *result);
 
+/* The same and the end of the request: ReadyForQuery with this status, and the next one. */
+void local_finish(struct session *session, const struct local_result *result, char status);
+
 #endif

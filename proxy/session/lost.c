@@ -54,6 +54,10 @@ void lost_fail_request(struct session *session, const char *sqlstate, const char
         text = buffer;
     }
     session->held_since_ms = 0;
+    if (session->begin.state == BEGIN_OWED) {
+        begin_fail(session);
+        status = 'E';
+    }
     if (session->request->kind == REQUEST_WELCOME || session->request->kind == REQUEST_RELAY) {
         session_fatal(session, sqlstate, "%s", text);
         return;
@@ -134,9 +138,13 @@ static bool is_recovery_conflict(const struct session *session)
 static enum outcome outcome_of(const struct session *session, const struct server *server)
 {
     const struct request *request = session->request;
-    bool nothing_ran = server->prefix_failed && !request->in_transaction && !request->committed;
+    bool begins = session->begin.state == BEGIN_SENT;
+    bool nothing_ran = server->prefix_failed && (!request->in_transaction || begins) && !request->committed;
     if (nothing_ran) /* exit_on_error: what must precede it failed */
         return OUTCOME_RERUN;
+    if (begins && !request->committed && request->complete && !request->stream &&
+        !(request->flags & STATEMENT_COMMIT))
+        return OUTCOME_RERUN;         /* rolled back, and nobody has seen anything of it */
     if (server->role == ROLE_REPLICA) /* it commits nothing */
         return request->in_transaction || request->committed ? OUTCOME_ROLLED_BACK : OUTCOME_RERUN;
     bool at_client = request->committed;
@@ -165,6 +173,7 @@ static void rerun(struct session *session, const struct node_live *live)
     struct request *request = session->request;
     count(&session->all->counters.reruns);
     request->reruns++;
+    begin_again(session);
     request->completed = false;
     request->retrying = false;
     request->parses_done = request->closes_done = 0;
@@ -181,6 +190,7 @@ static void report(struct session *session, enum outcome outcome, const char *no
         return;
     }
     inquiry_free(session);
+    session->begin = (struct begin){.state = BEGIN_NONE};
     if (outcome == OUTCOME_UNKNOWN) {
         count(&session->all->counters.unknown_outcomes);
         snprintf(text, sizeof text,
@@ -232,9 +242,10 @@ void lost_server(
         return;
     }
     if (session->state == SESSION_IDLE) {
-        if (session->tx_status == 'I')
+        if (session->tx_status == 'I' || session->begin.state == BEGIN_OWED)
             return; /* session pooling: another server takes its place */
         inquiry_free(session);
+        session->begin = (struct begin){.state = BEGIN_NONE};
         session->lost = LOST_PENDING;
         session->tx_status = 'E';
         raise_write_epoch(session);

@@ -158,17 +158,13 @@ static bool show(struct session *session, const struct special_statement *specia
 
 static void finish(struct session *session, const struct local_result *result)
 {
-    char status = session->tx_status;
-    bool failed = !local_answer(session, result);
-    if (failed)
-        collect_undo(session);
-    if (status == 'I' && !(session->pins & PIN_UNKNOWN))
-        inquiry_free(session);           /* no server has heard of it: there is nothing to ask */
-    if (session->request->flush_as_sync) /* the Sync is still to come */
-        session->skip_to_sync = failed;
-    else
-        session_ready_for_query(session, status);
-    session_next(session);
+    if (session->tx_status == 'I' && !(session->pins & PIN_UNKNOWN))
+        inquiry_free(session); /* no server has heard of it: there is nothing to ask */
+    if (!result->tag && session->begin.state == BEGIN_OWED) {
+        begin_fail(session);
+        session->tx_status = 'E';
+    }
+    local_finish(session, result, session->tx_status);
 }
 
 static bool is_own(const struct special_statement *special)
@@ -205,7 +201,8 @@ static enum own_need perform(
     else
         result->tag = "SET";
     if (!result->tag)
-        return session->tx_status == 'T' ? OWN_NEEDS_FAILURE : OWN_NEEDS_NOTHING;
+        return session->tx_status == 'T' && session->begin.state != BEGIN_OWED ? OWN_NEEDS_FAILURE
+                                                                               : OWN_NEEDS_NOTHING;
     return shows && runs && slice_is(name_of(special), "token") ? ask_position(session, result)
                                                                 : OWN_NEEDS_NOTHING;
 }
@@ -251,7 +248,8 @@ void own_on_done(struct session *session, struct server *server)
     char value[VALUE_MAX];
     if (request->own_need == OWN_NEEDS_FAILURE) { /* says again what is wrong */
         result = (struct local_result){0};
-        perform(session, true, &result, value);
+        if (!begin_forbids(session, &result.error))
+            perform(session, true, &result, value);
     } else if (server->prefix_failed) {
         result.tag = NULL;
         result.error = server->prefix_error;
@@ -262,6 +260,10 @@ void own_on_done(struct session *session, struct server *server)
     result.value = value;
     buffer_release(&request->withheld, &session->all->spares);
     server->prefix_failed = false;
-    if (!local_answer(session, &result))
-        request->error_seen = true;
+    if (local_answer(session, &result))
+        return;
+    request->error_seen = true;
+    if (session->begin.state ==
+        BEGIN_OWED) /* it was asked outside of the transaction, which fails all the same */
+        session->begin.state = BEGIN_REFUSED;
 }

@@ -41,7 +41,7 @@ struct own_change {
 enum own_need {
     OWN_NEEDS_NOTHING,
     OWN_NEEDS_POSITION, /* SHOW rolecall.token asks the primary */
-    OWN_NEEDS_FAILURE   /* an error inside a transaction fails it at its server as well */
+    OWN_NEEDS_FAILURE /* an error inside a transaction fails it at its server as well; also begin_forbids() */
 };
 
 /* Sets one at connection start, named without the prefix. */

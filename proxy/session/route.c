@@ -92,6 +92,15 @@ static bool is_read_by_shape(const struct request *request)
                    request->reason == REASON_RELATION_SPECIAL || request->reason == REASON_NO_CATALOGUE));
 }
 
+/* One that is sent as it is. */
+static bool is_read_only_begin(const struct session *session)
+{
+    const struct request *request = session->request;
+    const struct transaction_modes none = {ISOLATION_DEFAULT, SWITCH_DEFAULT, SWITCH_DEFAULT};
+    return request->class == STATEMENT_TRANSACTION && request->statements == 1 &&
+           (request->flags & STATEMENT_BEGIN_READ_ONLY) && begin_is_read_committed(session, &none);
+}
+
 /* May this request leave the primary, as far as its own contents tell? */
 static bool may_read(struct session *session, enum reason *reason)
 {
@@ -115,10 +124,14 @@ static bool may_read(struct session *session, enum reason *reason)
         *reason = REASON_HINT_PRIMARY;
         return false;
     }
-    if (request->class == STATEMENT_TRANSACTION && request->statements == 1 &&
-        (request->flags & STATEMENT_BEGIN_READ_ONLY) && !session->settings->isolated) {
+    bool begins = session->begin.state == BEGIN_OWED && !request->own_need;
+    if (begins && !begin_leaves_primary(session)) {
+        *reason = REASON_TRANSACTION;
+        return false;
+    }
+    if (begins || is_read_only_begin(session)) {
         *reason = REASON_READ_ONLY_TRANSACTION;
-        return true;
+        return !refused_before(session->all, request->shape);
     }
     if (session->own.route == OWN_ROUTE_REPLICA && is_read_by_shape(request)) {
         *reason = REASON_HINT_REPLICA;
@@ -189,7 +202,8 @@ static void record(struct session *session, enum reason verdict)
 static void note_retriable(struct session *session, const struct topology_node *node)
 {
     struct request *request = session->request;
-    request->retriable = request->complete && request->class == STATEMENT_READ &&
+    bool begins = session->begin.state == BEGIN_OWED && !request->own_need;
+    request->retriable = request->complete && (request->class == STATEMENT_READ || begins) &&
                          node->role == ROLE_REPLICA &&
                          (request->kind == REQUEST_QUERY || request->kind == REQUEST_BATCH);
 }
@@ -277,7 +291,8 @@ static void change_node(struct session *session, const struct node_live *live)
 static bool must_stay(const struct session *session)
 {
     bool both = session->limits->pool == POOL_SESSION && session_is_split(session);
-    return session->claim.server && (session->tx_status != 'I' || session->pins || !both);
+    bool open = session->tx_status != 'I' && session->begin.state != BEGIN_OWED;
+    return session->claim.server && (open || session->pins || !both);
 }
 
 static void on_parked_lost(void *user, struct server *server, enum stream_end end, const struct error *error)
@@ -299,9 +314,12 @@ void route_request(struct session *session)
         session->request->began_us = reactor_now_us(session->all->reactor);
     if (session->lost != LOST_NONE && lost_answer(session))
         return;
-    if (own_answer(session))
+    if (own_answer(session) || begin_answer(session))
         return;
     if (must_stay(session)) {
+        struct error error;
+        if (begin_forbids(session, &error))
+            session->request->own_need = OWN_NEEDS_FAILURE;
         record(session, session->tx_status != 'I' ? REASON_IN_TRANSACTION
                         : session->pins           ? REASON_PINNED
                                                   : REASON_LISTENER);
@@ -335,7 +353,8 @@ void route_request(struct session *session)
         return;
     }
     const struct topology_node *node = &topology->nodes[answer.node];
-    record(session, !session_is_split(session) ? REASON_LISTENER : read ? answer.reason : reason);
+    bool chosen = read && answer.reason != REASON_READ;
+    record(session, !session_is_split(session) ? REASON_LISTENER : chosen ? answer.reason : reason);
     if (node->role == ROLE_REPLICA)
         stick_to(session, node->live);
     change_node(session, node->live);

@@ -18,6 +18,7 @@
 #include "conf/base/error.h"
 #include "proxy/auth/scram_server.h"
 #include "proxy/pool/pool.h"
+#include "proxy/session/begin.h"
 #include "proxy/session/buffer.h"
 #include "proxy/session/names.h"
 #include "proxy/session/own_settings.h"
@@ -87,7 +88,7 @@ struct request {
     uint32_t statements;
     uint64_t shape;                    /* hash for the memory of refused shapes */
     struct special_statement *special; /* owned; NULL unless the request is one */
-    enum own_need own_need;            /* it is one of rolecall's own settings, and is sent on by own_send */
+    enum own_need own_need;            /* it is answered by rolecall, but own_send asks a server first */
     struct name_change *changes;
     uint32_t n_changes, cap_changes;
     uint32_t n_parses, n_closes;       /* messages noted */
@@ -171,6 +172,8 @@ struct session {
     bool escape_strings; /* standard_conforming_strings is off */
     char tx_status;
     uint32_t tx_flags; /* enum statement_flag of the open transaction so far */
+    struct begin begin;
+    enum default_isolation default_isolation;
     enum lost_state lost;
     bool skip_simple;     /* ... for a Query that was too large to collect: ReadyForQuery follows it */
     bool skip_to_sync;    /* an error was given for a batch whose Sync has not come yet */
@@ -231,6 +234,7 @@ uint64_t auth_ticket(const struct auth *auth);
 void welcome_begin(struct session *session, const struct secret *login_secret);
 void welcome_relay(struct session *session, struct server *server);
 void welcome_on_server(struct session *session, struct server *server);
+void welcome_on_row(struct session *session, const struct answer *answer);
 /* Takes the session out of the counts of clients. */
 void welcome_leave(struct session *session);
 /* From what was learnt before; false when nothing is known. */

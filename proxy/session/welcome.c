@@ -12,6 +12,7 @@
 
 #include "conf/base/log.h"
 #include "proxy/session/census.h"
+#include "proxy/wire/reader.h"
 
 #include <arpa/inet.h>
 #include <assert.h>
@@ -21,10 +22,12 @@
 
 #define FRESH_MS 60000
 #define WELCOMES_MAX 1000
+#define ISOLATION_QUERY "SELECT pg_catalog.current_setting('default_transaction_isolation')"
 
 struct welcome {
     struct params params;
     uint64_t learnt_ms;
+    enum default_isolation isolation;
     UT_hash_handle hh;
     size_t key_len;
     char key[]; /* cluster, database, user, route, settings */
@@ -133,6 +136,7 @@ bool welcome_from_memory(struct session *session, bool stale_too)
     uint64_t now = uv_now(session->all->reactor->loop);
     if (!welcome || (!stale_too && now - welcome->learnt_ms > FRESH_MS))
         return false;
+    session->default_isolation = welcome->isolation;
     greet(session, &welcome->params);
     if (session->state != SESSION_CLOSED)
         session_next(session);
@@ -149,6 +153,7 @@ static void finish(struct session *session, struct server *server)
     struct welcome *welcome = find(session, true);
     params_copy(&welcome->params, &server->params);
     welcome->learnt_ms = uv_now(session->all->reactor->loop);
+    welcome->isolation = session->default_isolation;
     greet(session, &server->params);
     request_leaves(session, server);
     if (session->limits->pool != POOL_SESSION)
@@ -157,14 +162,34 @@ static void finish(struct session *session, struct server *server)
         session_next(session);
 }
 
+/* READ ONLY transactions go to replicas under READ COMMITTED only: what a session has that says nothing. */
+void welcome_on_row(struct session *session, const struct answer *answer)
+{
+    struct frame frame;
+    if (frame_parse(answer->bytes, answer->len, &frame) != FRAME_OK || !frame.whole)
+        return;
+    struct reader reader = reader_of(frame_body(&frame));
+    uint16_t columns = reader_u16(&reader);
+    struct slice value = reader_bytes(&reader, reader_u32(&reader));
+    if (reader.failed || columns != 1)
+        return;
+    bool committed = slice_is(value, "read committed") || slice_is(value, "read uncommitted");
+    session->default_isolation = committed ? DEFAULT_ISOLATION_COMMITTED : DEFAULT_ISOLATION_ABOVE;
+}
+
 void welcome_on_server(struct session *session, struct server *server)
 {
     if (session->state != SESSION_ACTIVE) { /* just granted */
         session_move(session, SESSION_ACTIVE);
         request_arrives(session, server);
-        if (prefix_settings(session, server))
+        bool asked = prefix_settings(session, server);
+        if (session_is_split(session))
+            asked |= server_inject_query(server, ISOLATION_QUERY, INJECTED_INQUIRY);
+        if (asked)
             return;
     }
+    if (!server->prefix_failed && server->expect.count > 0)
+        return;
     if (server->prefix_failed)
         session_fatal(session, server->prefix_error.sqlstate, "%s", server->prefix_error.text);
     else

@@ -115,7 +115,12 @@ static void answer_by_script(struct fake_node *node, int peer, const char *other
         fake_node_say(node, peer, otherwise);
         return;
     }
-    char *script = node->scripts[node->first_script++];
+    char *script = node->scripts[node->first_script++], *skip = strstr(script, "SKIP");
+    if (skip) {
+        *skip = 0;
+        node->peers[peer].skipping = true;
+        node->peers[peer].status = 'I';
+    }
     fake_node_say(node, peer, script);
     free(script);
 }
@@ -176,16 +181,39 @@ static void owe(struct fake_peer *peer, const char *words)
     snprintf(peer->owed + at, sizeof peer->owed - at, "%s ", words);
 }
 
+static bool next_skips(const struct fake_node *node)
+{
+    return node->first_script < node->n_scripts && strstr(node->scripts[node->first_script], "SKIP");
+}
+
 static void on_message(struct fake_node *node, int peer, const struct frame *frame)
 {
     struct fake_peer *at = &node->peers[peer];
     char ready[8];
+    if (at->skipping) {
+        at->skipping = frame->type != 'S';
+        if (!at->skipping)
+            fake_node_say(node, peer, "Z:I");
+        return;
+    }
     switch (frame->type) {
-    case 'Q': on_query(node, peer, frame->body, frame->body_len); return;
-    case 'P': owe(at, "1"); return;
+    case 'Q':
+        if (!next_skips(node))
+            fake_node_say(node, peer, at->owed);
+        at->owed[0] = 0;
+        on_query(node, peer, frame->body, frame->body_len);
+        return;
+    case 'P':
+        at->begins = frame->body_len > 6 && memcmp(frame->body, "\0BEGIN", 6) == 0;
+        owe(at, "1");
+        return;
     case 'B': owe(at, "2"); return;
     case 'D': owe(at, frame->body[0] == 'S' ? "t n" : "n"); return;
-    case 'E': owe(at, "C:SELECT~1"); return;
+    case 'E':
+        owe(at, at->begins ? "C:BEGIN" : "C:SELECT~1");
+        at->status = at->begins ? 'T' : at->status;
+        at->begins = false;
+        return;
     case 'C': owe(at, "3"); return;
     case 'F': answer_by_script(node, peer, "V Z:I"); return;
     case 'c':

@@ -2,8 +2,9 @@
  * A node that says what a test wants: a Unix socket in a folder of its own, served from the test's thread.
  *
  * Logins are answered with `login`. Each Query, Sync, CopyDone and CopyFail takes the next scripted answer
- * (words of talk.h, and EOF: close; RST: close with unread input), or, when no script is left, an answer that
- * fits what was asked. What every connection heard stands in `heard`.
+ * (words of talk.h, and EOF: close; RST: close with unread input; SKIP: what comes before a Sync is skipped),
+ * or, when no script is left, an answer that fits what was asked. What every connection heard stands in
+ * `heard`.
  */
 #ifndef ROLECALL_TESTS_FAKE_NODE_H
 #define ROLECALL_TESTS_FAKE_NODE_H
@@ -19,8 +20,10 @@
 struct fake_peer {
     int fd; /* -1 = closed */
     bool started;
-    bool silent; /* reads and answers nothing */
-    char *in;    /* TALK_MAX bytes */
+    bool silent;   /* reads and answers nothing */
+    bool begins;   /* the last Parse was a BEGIN */
+    bool skipping; /* up to Sync, after an error */
+    char *in;      /* TALK_MAX bytes */
     size_t in_len;
     char heard[32 * 1024];
     char owed[1024]; /* answers to the extended protocol's messages since the last Sync */

@@ -53,15 +53,15 @@ static const struct lost_case cases[] = {
         "G E:40001 Z:I", 1, "Q:copy~t~from~stdin"},
     {"COPY with CopyDone has an unknown outcome", NULL, "Q:copy~t~from~stdin d:1 c", "G", "", "G E:08007 Z:I",
         1, "Q:copy~t~from~stdin"},
-    {"inside a transaction a statement is 40001 and the block is failed", "Q:begin", INSERT, "EOF",
+    {"inside a transaction a statement is 40001 and the block is failed", "Q:begin Q:select~1", INSERT, "EOF",
         "Q:select~1", "E:40001 Z:E E:25P02 Z:E", 1, INSERT},
-    {"a lost transaction ends with ROLLBACK", "Q:begin", INSERT, "EOF", "Q:rollback",
+    {"a lost transaction ends with ROLLBACK", "Q:begin Q:select~1", INSERT, "EOF", "Q:rollback",
         "E:40001 Z:E C:ROLLBACK Z:I", 1, INSERT},
-    {"COMMIT of a lost transaction is a ROLLBACK", "Q:begin", INSERT, "EOF", "Q:commit",
+    {"COMMIT of a lost transaction is a ROLLBACK", "Q:begin Q:select~1", INSERT, "EOF", "Q:commit",
         "E:40001 Z:E C:ROLLBACK Z:I", 1, INSERT},
-    {"a COMMIT in flight has an unknown outcome", "Q:begin", "Q:commit", "EOF", "Q:select~1",
+    {"a COMMIT in flight has an unknown outcome", "Q:begin Q:select~1", "Q:commit", "EOF", "Q:select~1",
         "E:08007 Z:I C:OK Z:I", 1, "Q:commit"},
-    {"a COMMIT that a fast shutdown ended was rolled back", "Q:begin", "Q:commit", "F:57P01 EOF",
+    {"a COMMIT that a fast shutdown ended was rolled back", "Q:begin Q:select~1", "Q:commit", "F:57P01 EOF",
         "Q:select~1", "E:40001 Z:I C:OK Z:I", 1, "Q:commit"},
     {"a batch without an answer has an unknown outcome", NULL, BATCH, "EOF", NULL, "E:08007 Z:I", 1,
         "P:=insert~into~t~values(1)"},
@@ -72,8 +72,8 @@ static const struct lost_case cases[] = {
     {"a recovery conflict is run again", NULL, "Q:select~1", "F:40001 EOF", NULL, "C:OK Z:I", 2,
         "Q:select~1"},
     {"a pinned session ends", "Q:listen~a", INSERT, "EOF", NULL, "F:57P01", 1, INSERT},
-    {"a lone Sync in a lost transaction is no error", "Q:begin", INSERT, "EOF", "S", "E:40001 Z:E Z:E", 1,
-        INSERT},
+    {"a lone Sync in a lost transaction is no error", "Q:begin Q:select~1", INSERT, "EOF", "S",
+        "E:40001 Z:E Z:E", 1, INSERT},
 };
 
 static void run_case(const struct lost_case *row)
@@ -128,7 +128,7 @@ static void an_idle_transaction_is_told_at_its_next_message(void **state)
     world_open(&world, "pool = transaction", "");
     world_topology(&world, ROLE_PRIMARY, ROLE_REPLICA);
     client_login(&world, &client);
-    assert_string_equal(client_ask(&world, &client, "Q:begin"), "C:OK Z:T");
+    assert_string_equal(client_ask(&world, &client, "Q:begin Q:select~1"), "C:BEGIN Z:T C:OK Z:T");
     fake_node_drop(&world.nodes[0], 0);
     assert_string_equal(client_listen(&world, &client), "");
     assert_string_equal(client_ask(&world, &client, "Q:select~1"), "E:40001 Z:E");

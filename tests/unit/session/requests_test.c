@@ -83,7 +83,7 @@ static void two_clients_share_one_server_in_transaction_pooling(void **state)
     assert_string_equal(client_ask(&world, &one, "Q:select~1"), "C:OK Z:I");
     assert_string_equal(client_ask(&world, &two, "Q:select~2"), "C:OK Z:I");
     assert_int_equal(world.nodes[0].n_peers, 1);
-    assert_string_equal(client_ask(&world, &one, "Q:begin"), "C:OK Z:T");
+    assert_string_equal(client_ask(&world, &one, "Q:begin Q:select~2"), "C:BEGIN Z:T C:OK Z:T");
     assert_string_equal(client_ask(&world, &two, "Q:select~3"), "C:OK Z:I");
     assert_int_equal(world.nodes[0].n_peers, 2);
     assert_string_equal(client_ask(&world, &one, "Q:rollback"), "C:OK Z:I");
@@ -137,7 +137,8 @@ static void a_statement_is_prepared_where_it_is_needed(void **state)
     client_login(&world, &two);
     assert_string_equal(client_ask(&world, &one, "P:a=select~1 S"), "1 Z:I");
     assert_string_equal(client_ask(&world, &one, "B:a E: S"), "2 C:SELECT~1 Z:I");
-    assert_string_equal(client_ask(&world, &two, "Q:begin"), "C:OK Z:T"); /* takes the first server */
+    assert_string_equal(
+        client_ask(&world, &two, "Q:begin Q:select~2"), "C:BEGIN Z:T C:OK Z:T"); /* takes the first server */
     assert_string_equal(client_ask(&world, &one, "B:a E: S"), "2 C:SELECT~1 Z:I");
     assert_string_equal(world.nodes[0].peers[1].heard, "P:rc_1=select~1 B:rc_1 E S");
     assert_string_equal(client_ask(&world, &two, "P:other=select~1 S"), "1 Z:T"); /* shared, known there */
@@ -420,6 +421,7 @@ enum stage {
     AT_ACTIVE,
     AT_STREAMING,
     AT_COPY_IN,
+    AT_BEGUN, /* no server has heard of it */
     AT_TRANSACTION,
     STAGES
 };
@@ -434,6 +436,7 @@ static const enum session_state stage_states[] = {[AT_STARTUP] = SESSION_STARTUP
     [AT_ACTIVE] = SESSION_ACTIVE,
     [AT_STREAMING] = SESSION_STREAMING,
     [AT_COPY_IN] = SESSION_COPY_IN,
+    [AT_BEGUN] = SESSION_IDLE,
     [AT_TRANSACTION] = SESSION_IDLE};
 
 static void start_login(struct client *client)
@@ -478,8 +481,8 @@ static void reach(enum stage stage, struct client *client)
     }
     if (stage == AT_STREAMING)
         client_say(client, "P:=select~1 B: E: H");
-    if (stage == AT_TRANSACTION)
-        client_say(client, "Q:begin");
+    if (stage == AT_BEGUN || stage == AT_TRANSACTION)
+        client_say(client, stage == AT_BEGUN ? "Q:begin" : "Q:begin Q:select~1");
     client_listen(&world, client);
 }
 

@@ -199,7 +199,7 @@ static void stopping_waits_for_an_open_transaction(void **state)
     int idle = connect_client(), busy = connect_client();
     hear(idle, "Z:I");
     hear(busy, "Z:I");
-    ask(busy, "Q:begin", "C:OK Z:T");
+    ask(busy, "Q:begin", "C:BEGIN Z:T");
     stop_workers();
     assert_string_equal(hear(idle, "F:57P01"), "F:57P01");
     ask(busy, "Q:select~1", "C:OK Z:T");
@@ -222,7 +222,7 @@ static void stopping_twice_ends_at_once(void **state)
     open_town();
     int busy = connect_client();
     hear(busy, "Z:I");
-    ask(busy, "Q:begin", "C:OK Z:T");
+    ask(busy, "Q:begin", "C:BEGIN Z:T");
     stop_workers();
     stop_workers();
     for (int i = 0; i < 4000 && town.ended < WORKERS; i++)

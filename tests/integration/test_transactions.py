@@ -1,0 +1,412 @@
+"""Explicit transactions: BEGIN is answered at once, the first statement says where the transaction runs."""
+
+import os
+import subprocess
+import threading
+
+import psycopg
+import pytest
+
+from lib.cluster import DATABASE, PASSWORD, USER
+from lib.processes import wait_until
+from lib.wire import Wire, bind, describe, execute, flush, kinds, parse, query, rows, sync
+
+
+def where(connection, sql="select whereami()"):
+    return connection.execute(sql).fetchone()[0]
+
+
+@pytest.fixture
+def split(rolecall):
+    with rolecall.connect("split", prepare_threshold=None, autocommit=True) as c:
+        yield c
+
+
+def until_replicas_serve(cluster, connection):
+    wait_until(lambda: where(connection) in cluster.replica_ports, 15, "reads are on a replica")
+
+
+# What a client sees is what PostgreSQL shows.
+
+
+CONVERSATIONS = [
+    ["begin", "commit"],
+    ["begin", "rollback"],
+    ["start transaction read only", "end"],
+    ["begin; ", "abort work"],
+    ["begin", "begin", "rollback"],
+    ["begin", "commit and chain", "select 1", "rollback and chain", "rollback"],
+    ["begin", "savepoint a", "select 1/0", "select 1", "rollback to a", "select 1", "commit"],
+    ["begin", "select 1/0", "select 1", "commit"],
+    ["begin", "set transaction isolation level serializable", "show transaction_isolation", "commit"],
+    ["begin", "set transaction read only", "create table never (a int)", "rollback"],
+    ["begin read only", "set transaction read write", "create temp table t_here (a int) on commit drop", "rollback"],
+    ["begin", "set transaction snapshot 'nonsense'", "rollback"],
+    ["begin isolation level nonsense", "select 1"],
+    ["begin read only, deferrable", "show transaction_read_only", "show transaction_deferrable", "commit"],
+    ["begin transaction isolation level repeatable read", "show transaction_isolation", "commit", "show transaction_isolation"],
+    ["begin", "set local work_mem = '3MB'", "show work_mem", "commit", "show work_mem"],
+    ["begin", "", "commit"],
+    ["begin", "prepare transaction 'x y'", "select 1"],
+    ["begin", "vacuum", "rollback"],
+    ["commit", "rollback", "set transaction read only", "savepoint a"],
+    ["begin", "copy (select 1) to stdout", "commit"],
+    ["begin", "select 1; commit; select 2", "select 3"],
+    ["begin", "selec", "rollback"],
+]
+
+
+def in_words(messages):
+    words = []
+    for m in messages:
+        if m.kind == "C":
+            words.append(m.tag)
+        elif m.kind in "EN":
+            words.append(m.kind + m.sqlstate)
+        elif m.kind == "Z":
+            words.append("Z" + m.payload.decode())
+        elif m.kind == "D":
+            words.append(m.row)
+    return words
+
+
+def everything(wire):
+    """Notices included."""
+    got = []
+    while not got or got[-1].kind != "Z":
+        got.append(wire.receive())
+    return in_words(m for m in got if m.kind != "S")
+
+
+def as_simple(sql):
+    return query(sql)
+
+
+def as_batch(sql):
+    return parse("", sql) + bind() + describe() + execute() + sync()
+
+
+@pytest.mark.proxy
+@pytest.mark.parametrize("shape", [as_simple, as_batch])
+@pytest.mark.parametrize("listener", ["split", "primary", "split-session"])
+@pytest.mark.parametrize("conversation", CONVERSATIONS, ids=lambda c: ",".join(c)[:60])
+def test_a_conversation_is_as_with_postgresql_itself(rolecall, cluster, listener, conversation, shape):
+    with Wire(rolecall.ports[listener]) as here, Wire(cluster.primary.port) as there:
+        here.login()
+        there.login()
+        for sql in conversation:
+            if shape is as_batch and sql.rstrip("; ").count(";"):
+                continue
+            here.send(shape(sql))
+            there.send(shape(sql))
+            assert everything(here) == everything(there), sql
+
+
+@pytest.mark.proxy
+@pytest.mark.parametrize("listener", ["split", "primary", "split-session"])
+def test_pipelined_transactions_are_as_with_postgresql_itself(rolecall, cluster, listener):
+    """All in one write: simple and extended, BEGIN alone and together with others."""
+    words = [query("begin"), query("select 1"), query("commit"), as_batch("begin"), as_batch("select 2"), as_batch("commit"),
+             parse("", "begin") + bind() + execute() + parse("", "select 3") + bind() + execute() + sync(), query("rollback"),
+             sync(), query("begin"), sync(), parse("p", "select 4") + describe("S", "p") + sync(), bind("", "p") + execute() + sync(),
+             query("select 1/0"), sync(), query("select 1"), query("rollback"), query("begin"), query("commit")]
+    with Wire(rolecall.ports[listener]) as here, Wire(cluster.primary.port) as there:
+        here.login()
+        there.login()
+        for wire in (here, there):
+            wire.send(*words)
+        for i in range(len(words)):
+            assert everything(here) == everything(there), i
+
+
+@pytest.mark.proxy
+def test_a_flush_behind_a_begin(rolecall, cluster):
+    """As asyncpg does it."""
+    with Wire(rolecall.ports["split"]) as w:
+        w.login()
+        assert w.query("begin read only")[-1].payload == b"T"
+        w.send(parse("s", "select 1"), describe("S", "s"), flush())
+        assert kinds(w.until("T")) == "1tT"
+        w.send(bind("", "s"), execute(), sync())
+        got = w.until()
+        assert kinds(got) == "2DCZ" and got[-1].payload == b"T"
+        assert w.query("commit")[-1].payload == b"I"
+
+
+@pytest.mark.proxy
+@pytest.mark.parametrize("listener", ["split", "primary", "split-session"])
+def test_a_first_statement_that_is_not_collected(rolecall, listener):
+    """Flushed after its Execute, or larger than request_buffer."""
+    with Wire(rolecall.ports[listener]) as w:
+        w.login()
+        w.query("begin")
+        w.send(parse("", "select 1"), bind(), execute(), flush())
+        assert kinds(w.until("C")) == "12DC"
+        w.send(sync())
+        assert w.until()[-1].payload == b"T"
+        assert w.query("commit")[-1].payload == b"I"
+        w.query("begin")
+        got = w.query("select length('" + "x" * 3_000_000 + "')")
+        assert rows(got) == [["3000000"]] and got[-1].payload == b"T"
+        assert w.query("savepoint a")[-1].payload == b"T"
+        assert w.query("rollback")[0].tag == "ROLLBACK"
+
+
+# No server is held.
+
+
+@pytest.mark.proxy
+def test_a_session_that_has_only_begun_holds_no_connection(make, cluster):
+    r = make(cluster, {"split": dict(route="split", pool="transaction")}, settings={"pool_size": 1, "query_wait_timeout": "5s"})
+    with r.connect("split", autocommit=True) as a, r.connect("split", autocommit=True) as b:
+        a.execute("begin")
+        b.execute("begin")
+        for c in (a, b, a, b):
+            if c.info.transaction_status == psycopg.pq.TransactionStatus.IDLE:
+                c.execute("begin")
+            assert c.execute("select 1").fetchone()[0] == 1
+            c.execute("commit")
+
+
+@pytest.mark.proxy
+def test_it_counts_as_idle_in_a_transaction(make, cluster):
+    r = make(cluster, {"split": dict(route="split", pool="transaction")}, settings={"idle_transaction_timeout": "300ms"})
+    with r.connect("split", autocommit=True) as c:
+        c.execute("begin")
+        wait_until(lambda: dead(c), 20, "idle_transaction_timeout ends it")
+
+
+def dead(connection):
+    try:
+        connection.pgconn.consume_input()
+    except psycopg.Error:
+        return True
+    return connection.pgconn.status != psycopg.pq.ConnStatus.OK
+
+
+@pytest.mark.proxy
+def test_a_begin_outlives_the_primary(make, own_cluster):
+    r = make(own_cluster, cluster_settings={"hold_timeout": "60s"})
+    with r.connect("split", autocommit=True) as c:
+        c.execute("begin")
+        old = own_cluster.primary
+        old.stop("fast")
+        own_cluster.replicas[0].promote()
+        assert where(c) != old.port
+        c.execute("commit")
+
+
+# READ ONLY transactions.
+
+
+@pytest.mark.proxy
+@pytest.mark.parametrize("begin", [["begin read only"], ["start transaction read only"], ["begin", "set transaction read only"],
+                                   ["begin isolation level read committed, read only"]])
+def test_a_read_only_transaction_is_on_a_replica(split, cluster, begin):
+    until_replicas_serve(cluster, split)
+    for sql in begin:
+        split.execute(sql)
+    first = where(split)
+    assert first in cluster.replica_ports and {where(split) for _ in range(5)} == {first}
+    assert split.execute("commit").statusmessage == "COMMIT"
+
+
+@pytest.mark.proxy
+def test_default_transaction_read_only_makes_one_too(split, cluster):
+    split.execute("set default_transaction_read_only = on")
+    until_replicas_serve(cluster, split)
+    split.execute("begin")
+    assert where(split) in cluster.replica_ports
+    split.execute("commit")
+    split.execute("begin read write")
+    assert where(split) == cluster.primary.port
+    split.execute("commit")
+
+
+@pytest.mark.proxy
+@pytest.mark.parametrize("begin", ["begin", "begin isolation level repeatable read read only", "begin isolation level serializable read only"])
+def test_every_other_transaction_is_on_the_primary(split, cluster, begin):
+    until_replicas_serve(cluster, split)
+    split.execute(begin)
+    assert where(split) == cluster.primary.port
+    split.execute("commit")
+
+
+@pytest.mark.proxy
+@pytest.mark.parametrize("first", ["select pg_export_snapshot()", "select pg_backend_pid()", "select txid_current_if_assigned()",
+                                   "show port", "select pg_advisory_xact_lock_shared(1)"])
+def test_a_first_statement_that_belongs_to_the_primary_takes_it_there(split, cluster, first):
+    until_replicas_serve(cluster, split)
+    split.execute("begin read only")
+    split.execute(first)
+    assert where(split) == cluster.primary.port
+    split.execute("commit")
+
+
+@pytest.mark.proxy
+def test_a_default_isolation_above_read_committed_keeps_it_on_the_primary(rolecall, cluster, split):
+    until_replicas_serve(cluster, split)
+    with rolecall.connect("split", autocommit=True, options="-c default_transaction_isolation=repeatable\\ read") as c:
+        until_replicas_serve(cluster, c)
+        c.execute("begin read only")
+        assert where(c) == cluster.primary.port
+        c.execute("commit")
+
+
+@pytest.mark.proxy
+def test_one_that_the_role_has_is_known_as_well(make, cluster):
+    with cluster.primary.connect() as c:
+        c.execute("create role careful login password 'careful'")
+        c.execute("alter role careful set default_transaction_isolation = 'repeatable read'")
+    cluster.catch_up()
+    r = make(cluster)
+    try:
+        with r.connect("split", autocommit=True, user="careful", password="careful") as c:
+            until_replicas_serve(cluster, c)
+            c.execute("begin read only")
+            assert where(c) == cluster.primary.port
+            c.execute("commit")
+    finally:
+        r.stop()
+        cluster.primary.sql("drop role careful")
+
+
+@pytest.mark.proxy
+def test_a_strong_session_has_its_read_only_transactions_on_the_primary(split, cluster):
+    until_replicas_serve(cluster, split)
+    split.execute("set rolecall.consistency = strong")
+    split.execute("begin read only")
+    assert where(split) == cluster.primary.port
+    split.execute("commit")
+
+
+@pytest.mark.proxy
+def test_it_sees_what_the_session_wrote(split, table):
+    for i in range(50):
+        split.execute(f"insert into {table} values (%s, '')", (i,))
+        split.execute("begin read only")
+        assert split.execute(f"select count(*) from {table}").fetchone()[0] == i + 1
+        split.execute("commit")
+
+
+@pytest.mark.proxy
+def test_what_would_stay_on_a_replica_is_refused(split, cluster):
+    until_replicas_serve(cluster, split)
+    split.execute("begin read only")
+    assert where(split) in cluster.replica_ports
+    with pytest.raises(psycopg.errors.ReadOnlySqlTransaction):
+        split.execute("select pg_advisory_lock(77)")
+    assert split.execute("commit").statusmessage == "ROLLBACK"
+    split.execute("begin read only")
+    split.execute("select pg_advisory_xact_lock(77)")
+    split.execute("commit")
+
+
+@pytest.mark.proxy
+def test_a_first_statement_that_a_replica_cannot_answer_moves_the_transaction(make, own_cluster):
+    """The table is on the primary alone: a lagging replica's 42P01 is nobody's problem."""
+    r = make(own_cluster, cluster_settings={"consistency": "eventual", "max_lag": "0", "max_lag_time": "0"})
+    with r.connect("split", prepare_threshold=None, autocommit=True) as c:
+        until_replicas_serve(own_cluster, c)
+        for replica in own_cluster.replicas:
+            replica.pause_replay()
+        own_cluster.primary.sql("create table fresh as select 7 as a; grant all on fresh to app")
+        until_replicas_serve(own_cluster, c)
+        c.execute("begin read only")
+        assert c.execute("select a from fresh").fetchone()[0] == 7
+        assert where(c) == own_cluster.primary.port
+        assert c.execute("commit").statusmessage == "COMMIT"
+        c.execute("begin read only")
+        assert where(c) in own_cluster.replica_ports
+        with pytest.raises(psycopg.errors.UndefinedTable):
+            c.execute("select a from fresh")
+        c.execute("rollback")
+        for replica in own_cluster.replicas:
+            replica.resume_replay()
+
+
+@pytest.mark.proxy
+def test_a_recovery_conflict_under_the_first_statement_is_not_the_clients(make, own_cluster):
+    own_cluster.primary.sql("create table busy as select g as a from generate_series(1, 1000) g; grant all on busy to app")
+    for replica in own_cluster.replicas:
+        replica.set("max_standby_streaming_delay", "0")
+    own_cluster.catch_up()
+    r = make(own_cluster, cluster_settings={"consistency": "eventual", "read_functions": "whereami, pg_sleep"})
+    with Wire(r.ports["split"]) as w:
+        w.login()
+        wait_until(lambda: int(w.value("select whereami()")) in own_cluster.replica_ports, 15, "reads are on a replica")
+        w.query("begin read only")
+        w.send(query("select count(*) from busy, pg_sleep(2)"))
+        assert w.nothing_comes(0.3)
+        own_cluster.primary.sql("drop table busy cascade")
+        own_cluster.primary.sql("select pg_logical_emit_message(true, 'test', '')")
+        got = w.until(timeout=30)
+        # The primary's own answer; never the replica's 40001.
+        assert kinds(got) == "EZ" and got[0].sqlstate == "42P01"
+        assert w.query("rollback")[-1].payload == b"I"
+
+
+@pytest.mark.proxy
+def test_a_replica_that_dies_under_the_first_statement_is_not_the_clients(make, own_cluster):
+    r = make(own_cluster, cluster_settings={"consistency": "eventual", "read_functions": "whereami, pg_sleep"})
+    with r.connect("split", prepare_threshold=None, autocommit=True) as c:
+        until_replicas_serve(own_cluster, c)
+        c.execute("begin read only")
+        got = []
+        thread = threading.Thread(target=lambda: got.append(where(c, "select whereami() from pg_sleep(1)")))
+        thread.start()
+        busy = []
+
+        def find():
+            busy[:] = [n for n in own_cluster.replicas
+                       if n.value("select count(*) from pg_stat_activity where query like '%pg_sleep(1)%' and pid <> pg_backend_pid()")]
+            return busy
+
+        wait_until(find, 10, "it runs on a replica", 0.01)
+        busy[0].stop("immediate")
+        thread.join(60)
+        assert got and got[0] != busy[0].port
+        assert c.execute("commit").statusmessage == "COMMIT"
+
+
+# pg_dump.
+
+
+@pytest.mark.proxy
+@pytest.mark.parametrize("listener", ["split", "split-session"])
+def test_pg_dump_with_several_jobs(rolecall, cluster, tmp_path, listener):
+    """It exports a snapshot on one connection and imports it on others."""
+    from lib.cluster import program
+
+    with cluster.primary.connect(user="app", password="app-secret") as c:
+        c.execute("drop schema if exists dumped cascade; create schema dumped")
+        for i in range(6):
+            c.execute(f"create table dumped.t{i} as select g as a, repeat('x', 100) as b from generate_series(1, 2000) g")
+    cluster.catch_up()
+    out = tmp_path / "dump"
+    done = subprocess.run(
+        [program("pg_dump"), "-Fd", "-j", "2", "-n", "dumped", "-f", str(out),
+         f"host=127.0.0.1 port={rolecall.ports[listener]} user={USER} dbname={DATABASE}"],
+        env={**os.environ, "PGPASSWORD": PASSWORD}, capture_output=True, text=True, timeout=80)
+    assert done.returncode == 0, done.stderr
+    assert len([name for name in os.listdir(out) if name.endswith(".gz")]) == 6
+    cluster.primary.sql("drop schema dumped cascade")
+
+
+# What rolecall relies on.
+
+
+def test_postgresql_skips_a_query_behind_a_failed_batch_up_to_the_sync(cluster):
+    """BEGIN goes ahead of a Query as Parse, Bind, Execute without a Sync; one is sent only if it fails."""
+    with Wire(cluster.primary.port) as w:
+        w.login()
+        w.send(parse("", "begin nonsense"), bind(), execute(), query("create table must_not_be (a int)"))
+        assert kinds(w.until("E")) == "E"
+        assert w.nothing_comes(0.3)
+        w.send(sync())
+        got = w.until()
+        assert kinds(got) == "Z" and got[0].payload == b"I"
+        assert w.value("select to_regclass('must_not_be') is null") == "t"
+        w.send(parse("", "begin read only"), bind(), execute(), query("select 1"))
+        got = w.until()
+        assert kinds(got) == "12CTDCZ" and got[-1].payload == b"T"
