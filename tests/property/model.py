@@ -32,14 +32,15 @@ class Profile:
 
 
 class Model:
-    def __init__(self, seed, pair, plain_logins=False, crossing=True):
+    def __init__(self, seed, pair, plain_logins=False, without=()):
         self.rng = random.Random(f"{seed}/{pair}")
         self.pair = pair
         self.profile = Profile(pair)
         self.a, self.b = world.schemas(pair)
         self.plain_logins = plain_logins  # without startup parameters
-        self.sql_names = SQL_PREPARED if crossing else [name for name in SQL_PREPARED if name not in PREPARED]
-        self.crossing = crossing  # statements of one kind are used as the other kind
+        self.crossing = "crossed" not in without  # statements of one kind are used as the other kind
+        self.duplicates = "duplicates" not in without  # a name is given to a second statement
+        self.sql_names = SQL_PREPARED if self.crossing else [name for name in SQL_PREPARED if name not in PREPARED]
         self.logins = 0
         self.connected = False
         self.keys = 0

@@ -67,8 +67,7 @@ class Round:
 
     def __init__(self, options, pair, number, endpoints):
         self.options, self.pair, self.number = options, pair, number
-        self.model = model.Model(f"{options.seed}/{number}", pair, plain_logins=options.plain_logins,
-                                 crossing="crossed" not in options.without)
+        self.model = model.Model(f"{options.seed}/{number}", pair, options.plain_logins, options.without)
         self.statements = mix.Statements(self.model, options.without)
         self.sides = make_sides(endpoints, self.model.profile, options.timeout)
         self.steps = []
@@ -108,6 +107,7 @@ def work(options, pair, rounds, endpoints, cluster, shared, results):
             if shared.finished():
                 break
             world.make_pair(cluster, pair, profile.databases, profile.user)
+            world.catch_up(cluster)  # nobody's session has written this
             current = Round(options, pair, number, endpoints)
             found = None
             for _ in range(options.round_steps):

@@ -82,7 +82,7 @@ def executed(m, portal="", rows=0):
 def parse(m):
     name = m.pick(model.PREPARED)
     sql, kinds = text(m)
-    ops = [("close", "S", name)] if name in m.protocol and m.chance(0.7) else []
+    ops = [("close", "S", name)] if (name in m.protocol and m.chance(0.7)) or not m.duplicates else []
     ops.append(("parse", name, sql, declared(m, kinds)))
     if m.chance(0.5):
         ops.append(("describe", "S", name))
