@@ -420,7 +420,8 @@ static void on_prefix_done(void *user, struct server *server)
 {
     struct session *session = user;
     if (session->request->kind == REQUEST_WELCOME) {
-        welcome_on_server(session, server);
+        if (server->expect.count == 0 || server->prefix_failed)
+            welcome_on_server(session, server);
         return;
     }
     char status;

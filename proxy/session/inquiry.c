@@ -154,8 +154,10 @@ static void ask_names(struct sql *sql, const struct params *names, bool custom_o
 static void ask_all(struct session *session, struct sql *sql)
 {
     add_union(sql);
-    sql_add(sql, "SELECT 's',name,setting FROM pg_catalog.pg_settings WHERE source OPERATOR(pg_catalog.=)"
-                 " 'session' AND name OPERATOR(pg_catalog.<>) 'exit_on_error'");
+    sql_add(sql,
+        "SELECT 's',name,setting FROM pg_catalog.pg_settings WHERE source OPERATOR(pg_catalog.=)"
+        " 'session' AND name OPERATOR(pg_catalog.<>) ALL (ARRAY['exit_on_error','transaction_isolation',"
+        "'transaction_read_only','transaction_deferrable'])"); /* as they were, when it is over */
     ask_setting(sql, "role");
     ask_setting(sql, "session_authorization");
     ask_names(sql, &session->inquiry->names, true);
@@ -256,6 +258,13 @@ void session_set_settings(struct session *session, const struct settings *settin
     session_respace(session);
 }
 
+/* With pg_temp in front whatever is created is temporary, without a word about it. */
+static bool makes_temporary(const struct settings *settings)
+{
+    const char *path = settings_value(settings, "search_path");
+    return path && strncmp(path + strspn(path, "\" "), "pg_temp", 7) == 0;
+}
+
 /* The set that is on the server, and the session's: with what the client asked for when it began. */
 static bool adopt(struct session *session, struct server *server, struct params *found)
 {
@@ -310,6 +319,8 @@ static bool take_answer(struct session *session, struct server *server)
     params_fini(&found);
     if (fine) {
         uint32_t asked = inquiry->asked | (inquiry->depth == DEPTH_ALL ? PIN_UNKNOWN : 0);
+        if (makes_temporary(session->settings))
+            pins |= PIN_TEMPORARY;
         session_unpin(session, asked & ~pins);
         session_pin(session, pins);
     }
