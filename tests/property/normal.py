@@ -36,6 +36,7 @@ AVOIDED = {
     "text of a setting inside PL/pgSQL's cached expressions ('01/02/2020'::date)": "folded at the process' first call, whoever made it",
     "the same in a prepared statement across a change of search_path or any CREATE SCHEMA": "PostgreSQL folds it anew then, at some moment",
     "EXECUTE of a prepared SAVEPOINT": "ends the process (FATAL XX000), by a mistake of PostgreSQL's",
+    "Parse of FETCH, described or run much later": "described by the cursor that was there at Parse",
     "ALTER of a table that a prepared `select *` reads": "rolecall heals 0A000 (cached plan must not change result type) when that is safe",
     "debug levels of client_min_messages": "show how a server works inside, and what it ran before",
     "statement_timeout that could fire by chance": "the machine may be busy",

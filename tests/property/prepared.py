@@ -34,7 +34,7 @@ TEXTS = [
     ("select f()", []), ("select lib.tell()", []), ("values ($1::int), (2)", ["int4"]), ("select generate_series(1, $1::int)", ["int4"]), ("select", []), ("", []),
     ("-- nothing", []), ("select i from generate_series(1, 9) i", []), ("select id, v from t where id < $1 order by id", ["int4"]), ("explain (costs off) select 1", []),
     ("select nope from nowhere", []), ("selec 1", []), ("select 1; select 2", []), ("select 1/$1", ["int4"]), ("select $2::int", ["int4", "int4"]), ("select current_user", []),
-    ("select date '2020-03-04', interval '25:00', $1::float8", ["float8"]), ("insert into {a}.remembered values ($1, 'p' || $1)", ["int4"]), ("fetch 2 from c1", []),
+    ("select date '2020-03-04', interval '25:00', $1::float8", ["float8"]), ("insert into {a}.remembered values ($1, 'p' || $1)", ["int4"]),
     ("select v from {a}.t where id = $1 for update", ["int4"]), ("discard plans", []), ("select lib.add($1, $2)", ["int4", "int4"]), ("select v from {a}.v order by id", []),
     ("copy (select 1) to stdout", []), ("select lib.fail('P0001', $1)", ["text"]), ("select lib.say('notice', $1)", ["text"]),
 ]  # fmt: skip
