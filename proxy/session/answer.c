@@ -158,6 +158,7 @@ static void settle_transaction(struct session *session, char status)
 
 static void remember_node(struct session *session, struct node_live *node)
 {
+    session->last_incarnation = session->incarnation;
     if (session->last_node == node)
         return;
     node_live_unref(session->last_node);

@@ -19,6 +19,7 @@
 #include <strings.h>
 
 #define ROWS_MAX (2 * 1024 * 1024)
+#define ATTEMPTS 3
 #define NAMES_MAX (64 * 1024)
 #define SETS (STATEMENT_SETS | STATEMENT_SETS_ANY | STATEMENT_SURVEY)
 
@@ -37,6 +38,7 @@ struct inquiry {
     uint32_t asked; /* enum pin */
     struct buffer rows;
     bool overflow;
+    uint32_t failures;
 };
 
 /* ---- noting ---- */
@@ -184,7 +186,7 @@ static bool ask(struct session *session, struct server *server)
         sql_add(&sql, "SELECT 'p','',");
         sql_add(&sql, pin_questions[i]);
     }
-    server->prefix_failed = false;
+    server->prefix_failed = inquiry->overflow = false;
     return sql_send(&sql, server, INJECTED_INQUIRY);
 }
 
@@ -422,10 +424,13 @@ bool inquiry_on_done(struct session *session, struct server *server, char *statu
     *status = inquiry->status;
     if (answered && known && restore(session, server))
         return false;
+    buffer_release(&inquiry->rows, &session->all->spares);
+    if (!known && ++inquiry->failures < ATTEMPTS && ask(session, server))
+        return false;
     if (!known) { /* the server itself knows: stay there, and ask again after the next transaction */
+        inquiry->failures = 0;
         session_pin(session, PIN_UNKNOWN);
         inquiry->flags |= STATEMENT_SURVEY;
-        buffer_release(&inquiry->rows, &session->all->spares);
     }
     inquiry->stage = STAGE_COLLECTING;
     if (known && inquiry->status == 'I')

@@ -211,11 +211,25 @@ static void report(struct session *session, enum outcome outcome, const char *no
     end_request(session, open ? 'E' : 'I', true);
 }
 
-static void raise_write_epoch(struct session *session)
+static uint64_t next_epoch(const struct session *session)
 {
     const struct topology *topology = pool_topology(session->pool);
-    if (topology)
-        session->write_epoch = atomic_load_explicit(&topology->live->started, memory_order_relaxed) + 1;
+    return topology ? atomic_load_explicit(&topology->live->started, memory_order_relaxed) + 1 : 0;
+}
+
+static void raise_write_epoch(struct session *session)
+{
+    uint64_t next = next_epoch(session);
+    if (next)
+        session->write_epoch = next;
+}
+
+/* Rows may have been seen before the end of it. */
+static void raise_seen_epoch(struct session *session)
+{
+    uint64_t next = next_epoch(session);
+    if (next)
+        session->seen_epoch = next;
 }
 
 void lost_server(
@@ -226,6 +240,7 @@ void lost_server(
     bool sent = session->request->sent;
     request_leaves(session, server);
     if (sent) {
+        raise_seen_epoch(session);
         if (session->request->class != STATEMENT_READ)
             raise_write_epoch(session);
     }

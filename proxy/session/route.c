@@ -168,6 +168,8 @@ static void ask_target(struct session *session, const struct topology *topology,
         .route = session->listener->route,
         .want_read = read,
         .sticky = session->sticky,
+        .last = session->last_node,
+        .last_incarnation = session->last_incarnation,
         .exclude = session->request->exclude,
         .fallback = cluster->fallback,
         .random = sessions_random(session->all),
@@ -357,6 +359,7 @@ void route_request(struct session *session)
     record(session, !session_is_split(session) ? REASON_LISTENER : chosen ? answer.reason : reason);
     if (node->role == ROLE_REPLICA)
         stick_to(session, node->live);
+    session->incarnation = answer.incarnation;
     change_node(session, node->live);
     if (session->claim.server) {
         note_retriable(session, node);
@@ -368,9 +371,22 @@ void route_request(struct session *session)
 
 /* ---- the claim's events ---- */
 
+/* What was found of the node when it was chosen may not hold any more: it was started anew while the request
+ * waited. */
+static bool chosen_anew(struct session *session, const struct server *server)
+{
+    uint32_t incarnation = atomic_load_explicit(&server->node->incarnation, memory_order_acquire);
+    if (server->role != ROLE_REPLICA || incarnation == session->incarnation)
+        return false;
+    pool_release(&session->claim, false);
+    route_request(session);
+    return true;
+}
+
 static void on_granted(void *user, struct server *server)
 {
-    dispatch_request(user, server);
+    if (!chosen_anew(user, server))
+        dispatch_request(user, server);
 }
 
 static void exclude_node(struct session *session, const struct node_live *live)

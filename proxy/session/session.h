@@ -188,6 +188,8 @@ struct session {
 
     struct node_live *sticky;          /* one reference */
     struct node_live *last_node;       /* who answered last; one reference */
+    uint32_t last_incarnation;         /* of that node, when it was chosen */
+    uint32_t incarnation;              /* of the node that the request goes to, when it was chosen */
     struct own_settings own, own_base; /* rolecall's own: in force; of the startup packet */
     struct own_change *own_change;     /* made in the open transaction; NULL: none */
     uint64_t write_epoch, seen_epoch;
