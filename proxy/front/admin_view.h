@@ -21,6 +21,8 @@ struct admin_actions {
     void (*ask_catalogue)(void *context, const char *cluster, const char *database);
 };
 
+struct latency;
+
 struct admin_view {
     struct config *config;        /* one reference */
     struct topology **topologies; /* as config->clusters; NULL until known */
@@ -29,6 +31,7 @@ struct admin_view {
     const struct worker *workers; /* only what any thread may read of them: counters */
     uint32_t n_workers;
     uint64_t started_us;
+    const struct latency *latency; /* borrowed; NULL: nothing is known */
     const struct admin_actions *actions;
     void *context;
 };

@@ -29,6 +29,10 @@ bool show_sessions(struct command_call *call, struct error *error);
 bool show_pins(struct command_call *call, struct error *error);
 bool show_servers(struct command_call *call, struct error *error);
 
+/* command_latency.c */
+extern const struct result_shape latency_shape;
+bool show_latency(struct command_call *call, struct error *error);
+
 /* command_pools.c */
 extern const struct result_shape pools_shape;
 bool show_pools(struct command_call *call, struct error *error);

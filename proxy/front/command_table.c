@@ -27,6 +27,9 @@ static const struct command table[] = {
         "What all workers have done since the start"},
     {"SHOW ROUTES", "", PERMISSION_READ, SURVEY_NONE, &routes_shape, show_routes,
         "How many requests went where they went, by reason"},
+    {"SHOW LATENCY", "", PERMISSION_READ, SURVEY_NONE, &latency_shape, show_latency,
+        "How long requests waited and took, by node and by pool: quantiles since the start, and of the last "
+        "minute"},
     {"SHOW CONFIG", "", PERMISSION_READ, SURVEY_NONE, &config_shape, show_config,
         "The configuration in force, without its secrets"},
     {"SHOW VERSION", "", PERMISSION_READ, SURVEY_NONE, &version_shape, show_version,

@@ -3,13 +3,12 @@
  *
  * All well: a request is checked (method, body, path, login) and answered at once from memory; one that wants
  * to know of the workers is suspended, a survey is made for everybody who waits, and its answers serve all of
- * them and whoever asks within the next moments. Failure: what is wrong with a request is its answer; a
+ * them. Failure: what is wrong with a request is its answer; a
  * worker that is silent is left out after two seconds. An answer lives until the last client has taken it or
  * timed out, so memory is bounded by max_connections.
  */
 #include "proxy/front/http.h"
 
-#include "conf/base/clock.h"
 #include "conf/base/log.h"
 #include "proxy/front/http_login.h"
 #include "proxy/front/http_routes.h"
@@ -25,7 +24,6 @@
 #include <unistd.h>
 
 #define BACKLOG 128
-#define FRESH_US 200000 /* so long an answer serves others, too */
 #define CHECK_MS 250
 #define PEM_MAX ((size_t)256 * 1024)
 #define NO_POLICY "default-src 'none'; frame-ancestors 'none'; base-uri 'none'; form-action 'none'"
@@ -40,7 +38,6 @@ struct exchange {
 struct document {
     struct MHD_Response *response; /* NULL: not made yet, or memory was out */
     unsigned status;
-    uint64_t made_us;
     bool wanted;
 };
 
@@ -152,7 +149,7 @@ static void make_document(
     struct output body = {0};
     if (document->response)
         MHD_destroy_response(document->response);
-    *document = (struct document){.status = route->answer(what, &body), .made_us = clock_now_us()};
+    *document = (struct document){.status = route->answer(what, &body)};
     document->response = respond(&body, route->type, route->policy);
 }
 
@@ -231,14 +228,11 @@ static enum MHD_Result answer_document(struct http *http, const struct exchange 
 static enum MHD_Result begin_document(
     struct http *http, struct MHD_Connection *connection, const struct http_route *route, void **place)
 {
-    const struct document *document = document_of(http, route);
     struct exchange *exchange = calloc(1, sizeof *exchange);
     if (!exchange)
         return MHD_NO;
     *exchange = (struct exchange){.connection = connection, .route = route};
     *place = exchange;
-    if (document->response && clock_now_us() - document->made_us < FRESH_US)
-        return answer_document(http, exchange);
     return wait_for_survey(http, exchange);
 }
 

@@ -1,6 +1,9 @@
 /* The table of what the HTTP door can be asked for; see http_routes.h. "/" tells it. */
 #include "proxy/front/http_routes.h"
 
+#include "proxy/front/metrics.h"
+#include "proxy/front/stats_json.h"
+
 #include <stdarg.h>
 #include <stdio.h>
 
@@ -17,6 +20,10 @@ static const struct http_route routes[] = {
         .help = "200 when there is a primary to send to, else 503; ?cluster=NAME"},
     {"/replica", HTTP_TYPE_TEXT, NULL, .open = true, .answer = http_answer_replica,
         .help = "200 when there is a fit replica to send to, else 503; ?cluster=NAME"},
+    {"/stats.json", HTTP_TYPE_JSON, NULL, .surveys = true, .answer = stats_json_answer,
+        .help = "everything there is to know, for programs"},
+    {"/metrics", HTTP_TYPE_METRICS, NULL, .surveys = true, .answer = metrics_answer,
+        .help = "metrics for Prometheus"},
 };
 /* clang-format on */
 

@@ -11,6 +11,7 @@
 #include "conf/base/log.h"
 #include "proxy/front/admin.h"
 #include "proxy/front/http.h"
+#include "proxy/front/latency.h"
 #include "proxy/front/privilege.h"
 #include "proxy/worker/listener.h"
 #include "proxy/worker/worker.h"
@@ -39,6 +40,7 @@ struct program {
     uv_timer_t deadline;
     struct admin *admin;
     struct http *http;
+    struct latency *latency;
     _Atomic uint32_t clients;
     bool stopping, forced;
 };
@@ -173,6 +175,7 @@ static void close_handles(struct program *program)
 {
     mailbox_close(&program->mailbox);
     http_close(program->http);
+    latency_close(program->latency);
     admin_close(program->admin);
     for (size_t i = 0; i < sizeof program->signals / sizeof *program->signals; i++)
         uv_close((uv_handle_t *)&program->signals[i], NULL);
@@ -223,7 +226,11 @@ static bool open_admin(struct program *program, struct error *error)
         .actions = &admin_actions,
         .context = program};
     program->admin = admin_open(&host, error);
-    return program->admin != NULL;
+    program->latency = program->admin ? latency_open(&program->loop) : NULL;
+    if (!program->latency)
+        return program->admin ? error_set(error, SQLSTATE_OUT_OF_MEMORY, "out of memory") : false;
+    admin_view(program->admin)->latency = program->latency;
+    return true;
 }
 
 static bool open_http(struct program *program, struct error *error)
@@ -306,6 +313,7 @@ static void finish(struct program *program)
         worker_fini(&program->workers[i]);
     mailbox_fini(&program->mailbox);
     http_free(program->http);
+    latency_free(program->latency);
     admin_free(program->admin);
     int left = uv_loop_close(&program->loop);
     assert(left == 0);

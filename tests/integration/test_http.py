@@ -3,19 +3,21 @@
 import base64
 import contextlib
 import http.client
+import json
 import os
 import random
 import re
+import shutil
 import socket
 import ssl
 import struct
-import time
 
 import pytest
 
-from lib import processes
+from lib import processes, prometheus
 from lib.certificates import Authority
 from lib.processes import wait_until
+from lib.wire import Wire, query
 
 pytestmark = pytest.mark.proxy
 
@@ -206,6 +208,176 @@ def test_while_it_stops_load_balancers_are_sent_away(cluster, open_door):
         connection.rollback()
 
 
+# ---- statistics ----
+
+
+def stats(r):
+    answer = ask(r, "/stats.json")
+    assert answer.status == 200 and answer.headers["Content-Type"] == "application/json"
+    return json.loads(answer.text)
+
+
+def units_are_known(value, key=""):
+    """Every number with a unit says so in its name; nothing but what JSON's readers expect."""
+    if isinstance(value, dict):
+        for name, inner in value.items():
+            units_are_known(inner, name)
+    elif isinstance(value, list):
+        for inner in value:
+            units_are_known(inner, key)
+    elif key.startswith(("p5", "p9", "max_u", "lag", "oldest", "uptime")):
+        assert key.endswith(("_us", "_ms", "_bytes")), key
+
+
+def test_the_statistics_tell_of_the_whole_house(door, cluster):
+    assert door.value("primary", "select 1") == 1
+    found = stats(door)
+    units_are_known(found)
+    main = found["clusters"][0]
+    assert (main["name"], main["primary"], main["no_primary_reason"], main["timeline"]) == ("main", "node1", None, 1)
+    assert {node["name"]: node["role"] for node in main["nodes"]} == {"node1": "primary", "node2": "replica", "node3": "replica"}
+    assert {node["port"] for node in main["nodes"]} == {node.port for node in cluster.nodes}
+    for node in main["nodes"]:
+        assert node["condition"] == "up" and node["reason"]
+        assert (node["lag_bytes"] is None) == (node["role"] == "primary")
+    assert {each["name"] for each in found["listeners"]} == set(LISTENERS)
+    assert any(pool["database"] == "app" and pool["node"] == "node1" for pool in found["pools"])
+    assert found["silent_workers"] == 0 and found["stopping"] is False
+    assert sum(worker["requests"] for worker in found["workers"]) == found["totals"]["requests"] > 0
+    assert {verdict["reason"] for verdict in found["verdicts"]} >= {"read", "write", "listener", "pinned"}
+    assert found["latency"]["all"]["request"]["since_start"]["count"] > 0
+
+
+def test_what_clients_do_is_counted_and_timed(door):
+    before = stats(door)
+
+    def latency(found, phase):
+        row = next(row for row in found["latency"]["nodes"] if row["node_name"] == "node1")
+        return row[phase]["since_start"]
+
+    with door.connect("primary") as connection:
+        for _ in range(20):
+            connection.execute("select 1")
+        connection.execute("select pg_sleep(0.3)")
+
+    def counted():
+        after = stats(door)
+        return after if after["totals"]["requests"] >= before["totals"]["requests"] + 21 else None
+
+    after = wait_until(counted, 10, "the requests are counted")
+    for phase in ("wait", "node", "request", "client"):
+        assert latency(after, phase)["count"] >= latency(before, phase)["count"] + 21, phase
+    row = next(row for row in after["latency"]["nodes"] if row["node_name"] == "node1")
+    assert row["node"]["max_us"] >= 280_000 and row["request"]["max_us"] >= 280_000
+    assert row["node"]["last_minute"]["count"] > 0
+    of = row["request"]["since_start"]
+    assert of["p50_us"] <= of["p95_us"] <= of["p99_us"] <= of["p999_us"] <= row["request"]["max_us"]
+    assert row["login"]["since_start"]["count"] > 0
+
+
+def test_waiting_for_a_connection_is_seen_and_timed(cluster, open_door):
+    r = open_door(cluster, settings={"pool_size": 1}, listeners={"primary": LISTENERS["primary"]})
+    with r.connect("primary", autocommit=False) as first, Wire(r.ports["primary"]) as second:
+        first.execute("select 1")
+        second.login()
+        second.send(query("select 2"))
+        wait_until(lambda: stats(r)["totals"]["waiting"] == 1, 10, "a client waits")
+        found = stats(r)
+        assert next(pool for pool in found["pools"] if pool["clients_waiting"])["node"] == "node1"
+        wait_until(lambda: any(p["oldest_wait_us"] > 200_000 for p in stats(r)["pools"]), 10, "its wait is told")
+        first.rollback()
+        assert second.types_until_ready(timeout=10) == "TDCZ"
+    waited = next(row for row in stats(r)["latency"]["nodes"] if row["node_name"] == "node1")["wait"]
+    assert waited["max_us"] > 200_000
+
+
+def test_show_latency_tells_the_same(door):
+    assert door.value("primary", "select 1") == 1
+    rows = door.admin_table("show latency")
+    by_node = [row for row in rows if row["node"] == "node1"]
+    assert [row["phase"] for row in by_node] == ["wait", "login", "node", "client", "request"]
+    assert all(row["user"] is None for row in by_node)
+    assert by_node[4]["count"] > 0 and by_node[4]["minute_count"] > 0
+    assert by_node[4]["p50_us"] <= by_node[4]["p999_us"] <= by_node[4]["max_us"]
+    by_pool = [row for row in rows if row["user"] == "app"]
+    assert len(by_pool) == 5 and all(row["node"] is None for row in by_pool)
+
+
+def test_a_connection_that_ends_while_it_is_served_harms_nobody(door):
+    for _ in range(50):
+        with socket.create_connection(("127.0.0.1", door.http), timeout=20) as s:
+            s.sendall(b"GET /stats.json HTTP/1.1\r\nHost: x\r\n\r\n" * 3)
+            s.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+    assert stats(door)["silent_workers"] == 0
+
+
+def test_many_who_ask_at_the_same_time_are_all_answered(door):
+    sockets = [socket.create_connection(("127.0.0.1", door.http), timeout=20) for _ in range(40)]
+    for i, s in enumerate(sockets):
+        path = b"/metrics" if i % 2 else b"/stats.json"
+        s.sendall(b"GET " + path + b" HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n")
+    for s in sockets:
+        heard = b""
+        while got := s.recv(65536):
+            heard += got
+        s.close()
+        assert heard.startswith(b"HTTP/1.1 200 OK\r\n")
+        head, _, body = heard.partition(b"\r\n\r\n")
+        assert int(re.search(rb"Content-Length: (\d+)", head)[1]) == len(body)
+
+
+# ---- metrics ----
+
+
+def metrics(r, **options):
+    answer = ask(r, "/metrics", **options)
+    assert answer.status == 200
+    assert answer.headers["Content-Type"] == "text/plain; version=0.0.4; charset=utf-8"
+    return prometheus.parse(answer.text)
+
+
+def test_the_metrics_are_what_prometheus_reads(door):
+    assert door.value("primary", "select 1") == door.value("split", "select 1") == 1
+    families = metrics(door)
+    assert all(name.startswith("rolecall_") for name in families)
+    kinds = {family.kind for family in families.values()}
+    assert kinds == {"gauge", "counter", "histogram"}
+    for name, family in families.items():
+        assert (family.kind == "counter") == name.endswith("_total"), name
+    assert families["rolecall_cluster_has_primary"].value(cluster="main") == 1
+    assert families["rolecall_node_role"].value(cluster="main", node="node1", role="primary") == 1
+    assert families["rolecall_node_up"].value(cluster="main", node="node2") == 1
+    assert families["rolecall_logins_total"].value() > 0
+    counts = [value for name, labels, value in families["rolecall_request_seconds"].samples
+              if name.endswith("_count") and labels["node"] == "node1"]
+    assert sum(counts) > 0
+
+
+if shutil.which("promtool"):  # of Debian's prometheus, where it is installed
+
+    def test_promtool_finds_no_fault(door):
+        assert door.value("split", "select 1") == 1
+        done = processes.run(["promtool", "check", "metrics"], account=None, input=ask(door, "/metrics").text, check=False)
+        assert done.returncode == 0, done.stdout
+
+
+def test_no_counter_falls_over_a_reload(cluster, open_door):
+    r = open_door(cluster)
+    assert r.value("split", "select 1") == r.value("primary", "select 1") == 1
+    before = metrics(r)
+    r.sections["rolecall"]["pool_size"] = 3
+    r.reload()
+    wait_until(lambda: "event=reloaded" in r.log(), 10, "reloaded")
+    assert r.value("primary", "select 1") == 1
+    after = metrics(r)
+    for name, family in before.items():
+        if family.kind == "gauge":
+            continue
+        later = {(sample, tuple(sorted(labels.items()))): value for sample, labels, value in after[name].samples}
+        for sample, labels, value in family.samples:
+            assert later[sample, tuple(sorted(labels.items()))] >= value, (sample, labels)
+
+
 # ---- headers, methods, bodies ----
 
 
@@ -371,8 +543,27 @@ def test_with_a_user_only_health_is_open(cluster, open_door):
     r = open_door(cluster, {"user": "ops", "password": "hush hush"})
     for path in HEALTH:
         assert ask(r, path).status == 200
+    good = basic("ops", "hush hush")
+    for path in ("/stats.json", "/metrics"):
+        answer = ask(r, path)
+        assert answer.status == 401
+        assert answer.headers["WWW-Authenticate"].startswith('Basic realm="rolecall"')
+        assert b"version" not in answer.body
+        for user, password in [("ops", "hush"), ("ops", ""), ("", "hush hush"), ("Ops", "hush hush"), ("ops", "hush hush "),
+                               ("ops:hush hush", ""), ("x" * 3000, "y" * 3000)]:
+            assert ask(r, path, headers=basic(user, password)).status == 401, (user, password)
+        for header in ("Basic", "Basic ====", "Bearer x", "basic " + "A" * 100, "Basic b3Bz"):
+            assert ask(r, path, headers={"Authorization": header}).status == 401, header
+        assert ask(r, path, headers=good).status == 200
+    assert "http_login_failed" in r.log()
+    assert "hush" not in r.log()
+    r.sections["http"]["password"] = "other"
+    r.reload()
+    wait_until(lambda: ask(r, "/metrics", headers=good).status == 401, 10, "the new password is in force")
+    assert ask(r, "/metrics", headers=basic("ops", "other")).status == 200
 
 
+@pytest.mark.filterwarnings("ignore::DeprecationWarning")
 def test_the_door_speaks_tls(cluster, open_door):
     authority = Authority(cluster.directory)
     cert, key = authority.issue("localhost")
