@@ -101,6 +101,7 @@ async function serve({ connect, close, neighbour, scenarios }) {
     }
     if (answer && answer.failed) process.exit(1);
     await Promise.all((connections || []).map(close));
+    process.exit(0); // a driver's timers would keep it going
 }
 
 module.exports = { assert, code, pause, serve, CROWD };

@@ -390,8 +390,12 @@ async def large_results(c, me):
 async def its_pool(c, me):
     async def task(n):
         async with pool.acquire() as own:
+            assert await own.fetchval("show search_path") == '"$user", public'
             if n % 10 == 0:
                 return await code(own.fetchval("select 1/$1::int", 0))
+            if n % 10 == 1:  # what it sets is gone when the pool has it back
+                await own.execute("set search_path = dr_a")
+                return await own.fetchval("select name from dr_where")
             await own.execute(INSERT, me.key, n, "x")
             return await own.fetchval("select $1::int from dr_fixed limit 1", n)
 
