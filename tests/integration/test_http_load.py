@@ -1,0 +1,62 @@
+"""The HTTP door beside ten thousand sessions: asking it must not be felt by the traffic."""
+
+import time
+
+import pytest
+
+from lib import processes
+from lib.processes import wait_until
+from test_admin import SANITIZED, Traffic, open_sessions, quantile, raise_descriptors
+from test_http import ask, metrics, stats
+
+pytestmark = pytest.mark.proxy
+
+
+@pytest.fixture
+def r(make, cluster):
+    # Without a password on the listener the node's must be known; the crowd never sends a query.
+    made = make(
+        cluster,
+        {"main": dict(route="primary", pool="transaction"), "crowd": dict(route="primary", pool="transaction", auth="trust")},
+        settings={"max_clients": 12_000, "client_idle_timeout": 0},
+        databases={"*": dict(user="app", password="app-secret")},
+    )
+    made.http = processes.free_port()
+    made.sections["http"] = {"address": f"127.0.0.1:{made.http}"}
+    made.reload()
+    wait_until(lambda: "http_listening" in made.log(), what="the door is open")
+    return made
+
+
+def measure(r, traffic, path):
+    """Asks for two seconds without a pause: (seconds per answer, the traffic's times meanwhile)."""
+    traffic.take()
+    began, rounds = time.monotonic(), 0
+    while time.monotonic() - began < 2:
+        assert ask(r, path).status == 200
+        rounds += 1
+    return (time.monotonic() - began) / rounds, traffic.take()
+
+
+def test_ten_thousand_sessions_do_not_slow_the_door_nor_it_the_traffic(r, capsys):
+    n = 1000 if SANITIZED else min(10_000, raise_descriptors(12_000) - 500)
+    traffic = Traffic(r, "main")  # first: psycopg waits with select(), which knows no large descriptors
+    crowd, told = [], []
+    try:
+        crowd = open_sessions(r.ports["crowd"], n)
+        traffic.take()
+        time.sleep(2)  # what is measured, first without
+        quiet = traffic.take()
+        for path in ("/stats.json", "/metrics"):
+            took, busy = measure(r, traffic, path)
+            told.append(f"{path} took {took * 1000:.1f} ms, a query's p99 beside it {quantile(busy, .99) * 1000:.2f} ms")
+            assert quantile(busy, 0.99) < quantile(quiet, 0.99) + 0.1
+        assert stats(r)["totals"]["clients"] == n + 1
+        assert metrics(r)["rolecall_listener_clients"].value(listener="crowd", cluster="main") == n
+    finally:
+        traffic.end()
+        for s in crowd:
+            s.close()
+    with capsys.disabled():
+        print(f"\n{n} sessions: {'; '.join(told)}; without {quantile(quiet, .99) * 1000:.2f} ms")
+    wait_until(lambda: stats(r)["totals"]["clients"] <= 1, 30, "the crowd has gone")
