@@ -10,12 +10,12 @@ struct entry {
     struct prepared prepared; /* first */
     UT_hash_handle hh;
     size_t key_len;
-    char key[]; /* space, n_types, types, query, NUL */
+    char key[]; /* space, sql, n_types, types, query, NUL */
 };
 
 struct prepared_registry {
     struct entry *by_key;
-    uint64_t next_id;
+    uint64_t next_id, renewals;
 };
 
 struct prepared_registry *prepared_registry_new(uint32_t worker)
@@ -32,33 +32,38 @@ void prepared_registry_free(struct prepared_registry *registry)
     free(registry);
 }
 
-static struct entry *entry_new(uint64_t space, struct slice query, uint16_t n_types, struct slice types)
+static struct entry *entry_new(const struct prepared_key *key)
 {
-    size_t key_len = sizeof space + sizeof n_types + types.len + query.len;
+    size_t key_len = sizeof key->space + 1 + sizeof key->n_types + key->types.len + key->query.len;
     struct entry *entry = calloc(1, sizeof *entry + key_len + 1);
     if (!entry)
         return NULL;
+    struct prepared *prepared = &entry->prepared;
     char *at = entry->key;
-    memcpy(at, &space, sizeof space);
-    at += sizeof space;
-    memcpy(at, &n_types, sizeof n_types);
-    at += sizeof n_types;
-    if (types.len)
-        memcpy(at, types.data, types.len);
-    entry->prepared.types = slice_of(at, types.len);
-    at += types.len;
-    if (query.len)
-        memcpy(at, query.data, query.len);
-    entry->prepared.query = slice_of(at, query.len);
-    entry->prepared.n_types = n_types;
+    memcpy(at, &key->space, sizeof key->space);
+    at += sizeof key->space;
+    *at++ = key->sql;
+    memcpy(at, &key->n_types, sizeof key->n_types);
+    at += sizeof key->n_types;
+    if (key->types.len)
+        memcpy(at, key->types.data, key->types.len);
+    prepared->types = slice_of(at, key->types.len);
+    at += key->types.len;
+    if (key->query.len)
+        memcpy(at, key->query.data, key->query.len);
+    prepared->query = slice_of(at, key->query.len);
+    prepared->statement = prepared->query;
+    if (key->sql)
+        prepared->statement = slice_of(at + (key->statement.data - key->query.data), key->statement.len);
+    prepared->n_types = key->n_types;
+    prepared->sql = key->sql;
     entry->key_len = key_len;
     return entry;
 }
 
-struct prepared *prepared_get(struct prepared_registry *registry, uint64_t space, struct slice query,
-    uint16_t n_types, struct slice types)
+struct prepared *prepared_get(struct prepared_registry *registry, const struct prepared_key *key)
 {
-    struct entry *fresh = entry_new(space, query, n_types, types), *found;
+    struct entry *fresh = entry_new(key), *found;
     if (!fresh)
         return NULL;
     HASH_FIND(hh, registry->by_key, fresh->key, fresh->key_len, found);
@@ -66,7 +71,8 @@ struct prepared *prepared_get(struct prepared_registry *registry, uint64_t space
         free(fresh);
     } else {
         found = fresh;
-        found->prepared.id = registry->next_id++;
+        found->prepared.key = found->prepared.id = registry->next_id++;
+        found->prepared.settings = key->settings ? settings_ref(key->settings) : NULL;
         HASH_ADD_KEYPTR(hh, registry->by_key, found->key, found->key_len, found);
     }
     found->prepared.refs++;
@@ -85,7 +91,20 @@ void prepared_unref(struct prepared_registry *registry, struct prepared *prepare
         return;
     struct entry *entry = (struct entry *)prepared;
     HASH_DELETE(hh, registry->by_key, entry);
+    settings_unref(prepared->settings);
     free(entry);
+}
+
+void prepared_renew(struct prepared_registry *registry, struct prepared *prepared)
+{
+    prepared->id = registry->next_id++;
+    prepared->shape = prepared->shape_schema = 0;
+    registry->renewals++;
+}
+
+uint64_t prepared_renewals(const struct prepared_registry *registry)
+{
+    return registry->renewals;
 }
 
 size_t prepared_count(const struct prepared_registry *registry)

@@ -23,6 +23,9 @@ static void deliver(struct server *server, const struct answer *answer)
         server->user_events->on_answer(server->user, server, answer);
     else if (answer->inquiry && answer->type == BACKEND_DATA_ROW)
         server->user_events->on_inquiry(server->user, server, answer);
+    else if (answer->kind == EXPECT_DESCRIBE && server->user_events->on_described &&
+             (answer->type == BACKEND_ROW_DESCRIPTION || answer->type == BACKEND_NO_DATA))
+        server->user_events->on_described(server->user, server, answer);
 }
 
 static void bad_message(struct server *server, char type)
@@ -77,6 +80,8 @@ static void forget_skipped(void *context, const struct expect *entry)
     struct server *server = context;
     if (entry->kind == EXPECT_CLOSE && entry->hidden && entry->about)
         statements_add(&server->statements, entry->about);
+    if (entry->kind == EXPECT_EXECUTE && entry->hidden)
+        statements_remove(&server->statements, entry->about);
     if (entry->kind != EXPECT_PARSE || entry->about == EXPECT_ABOUT_NOTHING)
         return;
     if (entry->about)
@@ -143,12 +148,32 @@ static void settled(struct server *server)
     }
 }
 
+/* What a user has said that it is about. */
+static uint64_t key_of(const struct expect *entry)
+{
+    switch ((enum expect_kind)entry->kind) {
+    case EXPECT_BIND:
+    case EXPECT_DESCRIBE: return entry->about;
+    case EXPECT_EXECUTE:
+    case EXPECT_QUERY: return entry->hidden ? 0 : entry->about;
+    case EXPECT_PARSE:
+    case EXPECT_CLOSE:
+    case EXPECT_SYNC:
+    case EXPECT_COPY_END:
+    case EXPECT_LOCAL: return 0;
+    }
+    return 0;
+}
+
 /* One whole message (or the first part of a large one). */
 static void on_message(struct server *server, const struct frame *frame, struct answer *answer)
 {
     struct expect *head = expect_head(&server->expect);
     answer->hidden = head && head->hidden;
     answer->inquiry = answer->hidden && head->kind == EXPECT_QUERY && head->about == INJECTED_INQUIRY;
+    answer->ahead = head && head->ahead;
+    answer->kind = head ? (enum expect_kind)head->kind : EXPECT_SYNC;
+    answer->about = head ? key_of(head) : 0;
     char type = frame->type;
     if (type == BACKEND_PARAMETER_STATUS || type == BACKEND_NOTIFICATION) {
         struct slice name, value;
@@ -183,7 +208,7 @@ static void on_message(struct server *server, const struct frame *frame, struct 
     if (type == BACKEND_COPY_IN && head->kind == EXPECT_EXECUTE)
         answer->copy_ended = expect_copy_in(&server->expect);
     if (answer->last && ends(head, type)) {
-        if (head->kind == EXPECT_EXECUTE && head->hidden)
+        if (head->kind == EXPECT_EXECUTE && head->hidden && !head->about)
             server->tx_status = 'T'; /* server_inject_begin */
         expect_pop(&server->expect);
     }

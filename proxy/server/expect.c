@@ -72,6 +72,12 @@ bool expect_copy_in(struct expect_queue *queue)
     return ended;
 }
 
+void expect_mark_ahead(struct expect_queue *queue, uint32_t from)
+{
+    for (uint32_t i = from; i < queue->count; i++)
+        queue->entries[(queue->head + i) & (queue->cap - 1)].ahead = true;
+}
+
 void expect_clear(struct expect_queue *queue)
 {
     queue->head = queue->count = 0;

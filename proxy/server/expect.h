@@ -29,9 +29,13 @@ enum expect_kind {
 
 struct expect {
     uint8_t kind;
-    bool hidden;    /* the answer is not for the client */
-    char local;     /* EXPECT_LOCAL: the message type to give */
-    uint64_t about; /* the prepared statement's id, 0 = none; of a hidden EXPECT_QUERY: enum injected */
+    bool hidden; /* the answer is not for the client */
+    bool ahead;  /* ... and precedes the client's request */
+    char local;  /* EXPECT_LOCAL: the message type to give */
+    /* 0 = none. Parse and Close, and a hidden Execute that prepares by SQL: the statement's id. Bind,
+       Describe, and what the client executes: the user's own word for the statement. A hidden Query: enum
+       injected. */
+    uint64_t about;
 };
 
 struct expect_queue {
@@ -54,6 +58,8 @@ void expect_skip_to_sync(
 /* The server went into copy-in mode. A Sync that was sent before the end of the data is ignored by it:
    dropped here. True when the end of the data has been sent already. */
 bool expect_copy_in(struct expect_queue *queue);
+/* Marks the entries behind the first `from`. */
+void expect_mark_ahead(struct expect_queue *queue, uint32_t from);
 void expect_clear(struct expect_queue *queue);
 
 #endif

@@ -45,11 +45,14 @@ struct answer {
     char type;
     const char *bytes; /* with the header when `first` */
     size_t len;
-    bool first, last; /* of a message that comes in parts; both true when whole (or a run of rows) */
-    bool hidden;      /* belongs to an injected request: not for the client */
-    bool inquiry;     /* ... of INJECTED_INQUIRY */
-    bool copy_ended;  /* CopyInResponse: the client has sent all data already */
-    char status;      /* ReadyForQuery */
+    bool first, last;      /* of a message that comes in parts; both true when whole (or a run of rows) */
+    bool hidden;           /* belongs to an injected request: not for the client */
+    bool inquiry;          /* ... of INJECTED_INQUIRY */
+    bool ahead;            /* an error of a hidden message that precedes the client's request */
+    enum expect_kind kind; /* of what it answers */
+    uint64_t about;        /* the user's word for the statement that is run or described; 0: none */
+    bool copy_ended;       /* CopyInResponse: the client has sent all data already */
+    char status;           /* ReadyForQuery */
     const struct backend_error *error; /* ErrorResponse and NoticeResponse that were whole */
 };
 
@@ -73,6 +76,8 @@ struct server_user_events {
     void (*on_drained)(void *user, struct server *server);
     /* A DataRow of INJECTED_INQUIRY, or a part of one. */
     void (*on_inquiry)(void *user, struct server *server, const struct answer *answer);
+    /* A RowDescription or NoData of a hidden Describe; may be NULL. */
+    void (*on_described)(void *user, struct server *server, const struct answer *answer);
     /* An injected query is through (server.prefix_failed tells how). */
     void (*on_prefix_done)(void *user, struct server *server);
 };

@@ -8,6 +8,7 @@
 
 struct statement_entry {
     uint64_t id;
+    uint32_t batch; /* that used it last */
     struct statement_entry *older, *newer;
     UT_hash_handle hh;
 };
@@ -52,11 +53,22 @@ static void append(struct statements *statements, struct statement_entry *entry)
     statements->newest = entry;
 }
 
+void statements_begin(struct statements *statements)
+{
+    statements->batch++;
+}
+
+bool statements_has(const struct statements *statements, uint64_t id)
+{
+    return find(statements, id) != NULL;
+}
+
 bool statements_use(struct statements *statements, uint64_t id)
 {
     struct statement_entry *entry = find(statements, id);
     if (!entry)
         return false;
+    entry->batch = statements->batch;
     if (statements->newest != entry) {
         unlink_entry(statements, entry);
         append(statements, entry);
@@ -72,6 +84,7 @@ bool statements_add(struct statements *statements, uint64_t id)
     if (!entry)
         return false;
     entry->id = id;
+    entry->batch = statements->batch;
     HASH_ADD(hh, statements->by_id, id, sizeof entry->id, entry);
     append(statements, entry);
     statements->count++;
@@ -89,9 +102,13 @@ void statements_remove(struct statements *statements, uint64_t id)
     free(entry);
 }
 
-uint64_t statements_oldest(const struct statements *statements)
+uint64_t statements_excess(const struct statements *statements, uint32_t max)
 {
-    return statements->oldest ? statements->oldest->id : 0;
+    const struct statement_entry *oldest = statements->oldest;
+    if (!oldest || statements->count < max)
+        return 0;
+    bool in_use = oldest->batch == statements->batch && statements->count / 2 < max;
+    return in_use ? 0 : oldest->id;
 }
 
 void statements_clear(struct statements *statements)
@@ -99,6 +116,7 @@ void statements_clear(struct statements *statements)
     while (statements->oldest)
         statements_remove(statements, statements->oldest->id);
     statements->unnamed = 0;
+    statements->unsure = false;
 }
 
 size_t statement_name(uint64_t id, char out[STATEMENT_NAME_MAX])

@@ -19,17 +19,23 @@ struct statements {
     struct statement_entry *by_id; /* hash */
     struct statement_entry *oldest, *newest;
     uint32_t count;
+    uint32_t batch;   /* the current one; see statements_begin */
+    bool unsure;      /* the server may hold others too: a name is closed before it is given */
     uint64_t unnamed; /* stamp of the unnamed statement that the server holds; 0 = none or not known */
 };
 
 void statements_init(struct statements *statements);
 void statements_fini(struct statements *statements);
+/* A batch begins: what it uses is not to make room for what it needs. */
+void statements_begin(struct statements *statements);
+bool statements_has(const struct statements *statements, uint64_t id);
 /* True when the server holds it; it becomes the most recently used. */
 bool statements_use(struct statements *statements, uint64_t id);
 bool statements_add(struct statements *statements, uint64_t id);
 void statements_remove(struct statements *statements, uint64_t id);
-/* The least recently used id, 0 when empty. */
-uint64_t statements_oldest(const struct statements *statements);
+/* What has to go so that one more makes no more than `max`: the least recently used; 0: nothing. What the
+   current batch uses stays up to twice as many. */
+uint64_t statements_excess(const struct statements *statements, uint32_t max);
 void statements_clear(struct statements *statements);
 
 /* Writes the name that statement `id` has on servers; returns its length. */

@@ -6,9 +6,11 @@
  * error until then is not final, the primary is asked instead and the client sees one answer. Failure: FATAL
  * errors are not forwarded, since the session lives on; lost.c decides when the connection ends.
  */
+#include "proxy/session/changes.h"
 #include "proxy/session/inquiry.h"
 #include "proxy/session/sequence.h"
-#include "proxy/session/session.h"
+#include "proxy/session/stale.h"
+#include "proxy/session/wording.h"
 
 #include "conf/base/log.h"
 #include "proxy/wire/reader.h"
@@ -103,10 +105,8 @@ static void retry_now(struct session *session)
     request_leaves(session, session->claim.server);
     if (session->limits->pool != POOL_SESSION || session->begin.state != BEGIN_NONE)
         pool_release(&session->claim, false); /* a transaction that has failed there is rolled back */
-    begin_again(session);
-    request->retrying = false;
+    request_again(session);
     request->force_primary = true;
-    request->parses_done = request->closes_done = 0;
     route_request(session);
 }
 
@@ -115,8 +115,7 @@ static void retry_now(struct session *session)
 static void discard_state(struct session *session, struct server *server)
 {
     names_clear(&session->names, session->all->pools.prepared);
-    session->unnamed.len = 0;
-    session->unnamed_stamp = 0;
+    session_forget_unnamed(session);
     session->id = session->all->stamp++;
     statements_clear(&server->statements);
     server->dirty = false;
@@ -153,6 +152,8 @@ static void settle_transaction(struct session *session, char status)
     if (session->tx_flags & STATEMENT_DDL)
         sessions_catalogue_changed(all, pool_cluster(session->pool), pool_database(session->pool));
     session->tx_flags = 0;
+    if (session->names.unsettled)
+        names_settle(&session->names, session->settings);
     count(&all->counters.transactions);
 }
 
@@ -193,6 +194,20 @@ static void measure(struct session *session)
     pool_measure(&session->claim, METER_REQUEST, now_us - request->began_us);
 }
 
+/* What the server holds is known again after a DEALLOCATE ALL alone, and not known after one, or a DISCARD
+   ALL, in company or in vain. */
+static void settle_statements(struct session *session, struct server *server)
+{
+    const struct request *request = session->request;
+    bool alone = request->statements <= 1 && !request->error_seen;
+    if (request->drops_statements && alone) {
+        server->statements.unsure = false;
+    } else if (request->drops_statements || (request->flags & STATEMENT_RESET_ALL && request->error_seen)) {
+        statements_clear(&server->statements);
+        server->statements.unsure = true;
+    }
+}
+
 void answer_finish(struct session *session, char status)
 {
     struct request *request = session->request;
@@ -203,11 +218,10 @@ void answer_finish(struct session *session, char status)
     count(&session->all->counters.exchanges);
     atomic_fetch_add_explicit(&server->node->exchanges, 1, memory_order_relaxed);
     if (request->error_seen)
-        collect_undo(session);
+        changes_undo(session, server);
     else if (request->flags & STATEMENT_RESET_ALL)
         discard_state(session, server);
-    else
-        special_settle(session, server);
+    settle_statements(session, server);
     remember_node(session, server->node);
     if (request->reason ==
         REASON_FUNCTION_UNKNOWN) /* it may have changed the session: nobody else meets that */
@@ -231,39 +245,30 @@ void answer_finish(struct session *session, char status)
 
 /* ---- messages ---- */
 
-/* The Parse whose name was taken, when the error is about it. */
-static const struct name_change *duplicate_of(const struct request *request, const struct answer *answer)
+/* An error in place of which the client hears the one before it that nobody was to see. */
+static void write_error(struct session *session, const struct answer *answer)
 {
-    if (!answer->error || strcmp(answer->error->sqlstate, SQLSTATE_DUPLICATE_STATEMENT) != 0)
-        return NULL;
-    for (uint32_t i = 0; i < request->n_changes; i++)
-        if (request->changes[i].duplicate && request->changes[i].ordinal == request->parses_done)
-            return &request->changes[i];
-    return NULL;
+    struct request *request = session->request;
+    struct slice kept = slice_of(request->kept_error.data, request->kept_error.len);
+    if (!answer->first || !answer->last) {
+        session_write(session, answer->bytes, answer->len);
+        return;
+    }
+    wording_write(session, kept.len > 0 ? kept : slice_of(answer->bytes, answer->len));
+    buffer_release(&request->kept_error, &session->all->spares);
 }
 
-/* The node's error with other words. */
-static void write_with_message(struct session *session, const struct answer *answer, const char *text)
+static void keep_error(struct session *session, const struct answer *answer)
 {
-    char out[2048];
-    struct builder builder = builder_of(out, sizeof out);
-    struct reader reader =
-        reader_of(slice_of(answer->bytes + FRAME_HEADER_LEN, answer->len - FRAME_HEADER_LEN));
-    builder_begin(&builder, BACKEND_ERROR);
-    for (uint8_t field; (field = reader_u8(&reader)) != 0;) {
-        struct slice value = reader_cstring(&reader);
-        builder_u8(&builder, field);
-        builder_cstring(&builder, field == 'M' ? slice_from(text) : value);
-    }
-    builder_u8(&builder, 0);
-    if (builder_end(&builder))
-        session_write(session, out, builder.len);
+    struct request *request = session->request;
+    if (request->kept_error.len == 0 && answer->first && answer->last)
+        buffer_append(&request->kept_error, &session->all->spares, answer->bytes, answer->len);
 }
 
 static void on_error(struct session *session, struct server *server, const struct answer *answer)
 {
     struct request *request = session->request;
-    if (request->retrying)
+    if (request->retrying || request->healing)
         return;
     if (answer->error && server->role == ROLE_PRIMARY && strcmp(answer->error->sqlstate, "25006") == 0)
         pools_hint(&session->all->pools, server->node, server->generation, HINT_READ_ONLY);
@@ -271,8 +276,13 @@ static void on_error(struct session *session, struct server *server, const struc
         memcpy(request->fatal_sqlstate, answer->error->sqlstate, sizeof request->fatal_sqlstate);
         return; /* the connection ends now: see lost.c */
     }
+    if (answer->ahead) {
+        stale_on_error(session, server, answer);
+        keep_error(session, answer);
+        return;
+    }
     begin_on_error(session, server);
-    if (session->state == SESSION_CLOSED)
+    if (session->state == SESSION_CLOSED || stale_on_error(session, server, answer))
         return;
     if (should_retry(session, answer)) {
         begin_retry(session, answer);
@@ -281,15 +291,7 @@ static void on_error(struct session *session, struct server *server, const struc
     commit_to_client(session);
     if (answer->first)
         request->error_seen = true;
-    const struct name_change *duplicate = duplicate_of(request, answer);
-    if (duplicate) { /* the node speaks of its own name for the statement */
-        char text[ERROR_TEXT_MAX];
-        snprintf(text, sizeof text, "prepared statement \"%.*s\" already exists", (int)duplicate->len,
-            duplicate->name);
-        write_with_message(session, answer, text);
-        return;
-    }
-    session_write(session, answer->bytes, answer->len);
+    write_error(session, answer);
 }
 
 /* What the client has not heard of yet: parameters that are other than before the request. */
@@ -314,12 +316,38 @@ static void give_ready(struct session *session, struct server *server, char stat
     answer_finish(session, status);
 }
 
+/* Run again on the same server, with statements that are parsed anew. */
+static void heal_now(struct session *session, struct server *server)
+{
+    count(&session->all->counters.reruns);
+    request_again(session);
+    dispatch_request(session, server);
+}
+
+/* The server is ready, and the request that failed there is sent again. */
+static bool goes_again(struct session *session, struct server *server, char status)
+{
+    struct request *request = session->request;
+    if (server->expect.count > 0 || (!request->retrying && !request->healing))
+        return false;
+    if (request->retrying) {
+        retry_now(session);
+    } else if (status == 'I') {
+        heal_now(session, server);
+    } else { /* it has opened a transaction all the same */
+        request->healing = false;
+        request->error_seen = true;
+        commit_to_client(session);
+        wording_write(session, slice_of(request->kept_error.data, request->kept_error.len));
+        return false;
+    }
+    return true;
+}
+
 static void on_ready(struct session *session, struct server *server, const struct answer *answer)
 {
-    if (session->request->retrying) {
-        retry_now(session);
+    if (goes_again(session, server, answer->status))
         return;
-    }
     if (server->expect.count > 0) {
         commit_to_client(session);
         session_write(session, answer->bytes, answer->len);
@@ -352,6 +380,22 @@ static bool is_suppressed(struct session *session, struct server *server, const 
     return session_is_split(session);
 }
 
+/* Which messages of the request are through, and what the client was told. */
+static void count_done(struct session *session, const struct answer *answer)
+{
+    struct request *request = session->request;
+    if (answer->type == BACKEND_PARSE_COMPLETE)
+        request->done_of[CAUSE_PARSE]++;
+    else if (answer->type == BACKEND_CLOSE_COMPLETE)
+        request->done_of[CAUSE_CLOSE]++;
+    else if (answer->type == BACKEND_COMMAND_COMPLETE || answer->type == BACKEND_EMPTY_QUERY ||
+             answer->type == BACKEND_PORTAL_SUSPENDED)
+        request->done_of[CAUSE_EXECUTE]++;
+    else if (answer->kind == EXPECT_DESCRIBE &&
+             (answer->type == BACKEND_ROW_DESCRIPTION || answer->type == BACKEND_NO_DATA))
+        stale_on_description(session, answer, false);
+}
+
 static void on_answer(void *user, struct server *server, const struct answer *answer)
 {
     struct session *session = user;
@@ -364,7 +408,7 @@ static void on_answer(void *user, struct server *server, const struct answer *an
         on_ready(session, server, answer);
         return;
     }
-    if (request->retrying || is_suppressed(session, server, answer))
+    if (request->retrying || request->healing || is_suppressed(session, server, answer))
         return;
     if (answer->type == BACKEND_COMMAND_COMPLETE) {
         request->completed = true;
@@ -372,10 +416,7 @@ static void on_answer(void *user, struct server *server, const struct answer *an
             inquiry_saw_tag(
                 session, slice_of(answer->bytes + FRAME_HEADER_LEN, answer->len - FRAME_HEADER_LEN - 1));
     }
-    if (answer->type == BACKEND_PARSE_COMPLETE)
-        request->parses_done++;
-    else if (answer->type == BACKEND_CLOSE_COMPLETE)
-        request->closes_done++;
+    count_done(session, answer);
     if (answer->type == BACKEND_NOTICE && request->class != STATEMENT_READ) { /* people watch them */
         if (request->withheld.len > 0)
             commit_to_client(session);
@@ -443,6 +484,14 @@ static void on_prefix_done(void *user, struct server *server)
         session_fatal(session, error.sqlstate, "%s", error.text);
         return;
     }
+    if (session->request->probing && server->expect.count == 0) {
+        session->request->probing = false;
+        session->request->probed = true;
+        dispatch_go_on(session, server);
+        return;
+    }
+    if (goes_again(session, server, server->tx_status))
+        return;
     if (session->request->flush_as_sync && server->expect.count == 0) {
         commit_to_client(session);
         answer_finish(session, begin_status(session, server->tx_status));
@@ -461,8 +510,15 @@ static void on_inquiry(void *user, struct server *server, const struct answer *a
         inquiry_on_row(session, answer);
 }
 
+static void on_described(void *user, struct server *server, const struct answer *answer)
+{
+    (void)server;
+    stale_on_description(user, answer, true);
+}
+
 const struct server_user_events answer_events = {.on_answer = on_answer,
     .on_raw = on_raw,
     .on_drained = on_drained,
     .on_inquiry = on_inquiry,
+    .on_described = on_described,
     .on_prefix_done = on_prefix_done};

@@ -2,12 +2,12 @@
  * From a client's messages to a request: one Query or FunctionCall, or everything up to Sync.
  *
  * All well: messages are appended to the request until it is complete, each Parse and Query is classed on the
- * way, and route.c is called. A batch that grows past request_buffer, or that is flushed after an Execute,
+ * way, and route.c is called. A batch that grows past request_buffer, or that is flushed after a Bind,
  * becomes a stream: it goes to the primary and the rest is passed on message by message. A Flush after only
  * Parse, Describe and Close binds nothing: it is sent as a Sync whose ReadyForQuery the client does not see.
  * Failure: what is not protocol 3 is FATAL 08P01; nothing of it has reached a server.
  */
-#include "proxy/session/inquiry.h"
+#include "proxy/session/note.h"
 #include "proxy/session/session.h"
 
 #include <assert.h>
@@ -52,230 +52,22 @@ void request_reset(struct session *session)
     free(request->special);
     buffer_release(&request->bytes, &all->spares);
     buffer_release(&request->withheld, &all->spares);
+    buffer_release(&request->kept_error, &all->spares);
     params_fini(&request->before);
     request->next_spare = all->spare_requests;
     all->spare_requests = request;
     session->request = all->no_request;
 }
 
-/* ---- classing ---- */
-
-static void merge(struct request *request, const struct classification *class, uint64_t shape)
-{
-    bool first = request->statements == 0 && request->reason == REASON_READ;
-    if (first || (request->class == STATEMENT_READ && class->class != STATEMENT_READ)) {
-        request->class = class->class;
-        request->reason = class->reason;
-    }
-    request->flags |= class->flags;
-    request->pins |= class->pins;
-    request->frees |= class->frees;
-    request->statements += class->statements;
-    request->shape = (request->shape ^ shape) * 0x9E3779B97F4A7C15u;
-}
-
-static uint64_t hash_text(struct slice text)
-{
-    uint64_t hash = 0xcbf29ce484222325u;
-    for (size_t i = 0; i < text.len; i++)
-        hash = (hash ^ (unsigned char)text.data[i]) * 0x100000001b3u;
-    return hash;
-}
-
-/* Wherever a connection is shared: what a function does to its session must be known. */
-static bool wants_catalogue(const struct session *session)
-{
-    return session->limits->pool != POOL_SESSION || session_is_split(session);
-}
-
-static const struct catalogue *catalogue_of(struct session *session)
-{
-    return wants_catalogue(session) ? sessions_catalogue(session->all, session->known) : NULL;
-}
-
-static void note_special(struct session *session, const struct classification *class,
-    const struct catalogue *catalogue, struct slice text)
-{
-    struct classification noted = *class;
-    if (class->class == STATEMENT_READ)
-        return;
-    if (class->statements == 1)
-        special_note(session, text);
-    bool runs = class->reason == REASON_WRITE || class->reason == REASON_FUNCTION_UNKNOWN ||
-                class->reason == REASON_NO_CATALOGUE || class->reason == REASON_MULTIPLE ||
-                class->reason == REASON_ROW_LOCK || class->reason == REASON_INTO;
-    if (runs && !catalogue && wants_catalogue(session)) /* what it calls is not known */
-        noted.flags |= STATEMENT_SURVEY | STATEMENT_SETS_ANY | STATEMENT_SETS_PARSING;
-    inquiry_note(session, &noted, text);
-}
-
-/* What a read calls or stands on cannot be known without a catalogue. */
-static void doubt(
-    const struct session *session, struct classification *class, const struct catalogue *catalogue)
-{
-    if (!session_is_split(session) || class->class != STATEMENT_READ || catalogue)
-        return;
-    class->class = STATEMENT_WRITE;
-    class->reason = REASON_NO_CATALOGUE;
-}
-
-static void class_text(struct session *session, struct slice text)
-{
-    struct classification class;
-    const struct catalogue *catalogue = catalogue_of(session);
-    classify(text, catalogue, !session->escape_strings, &class);
-    note_special(session, &class, catalogue, text);
-    doubt(session, &class, catalogue);
-    merge(session->request, &class, class.class == STATEMENT_READ ? hash_text(text) : 0);
-}
-
-static void class_prepared(struct session *session, struct prepared *prepared)
-{
-    const struct catalogue *catalogue = catalogue_of(session);
-    uint64_t serial = session->all->catalogue_serial;
-    if (!prepared->classed || prepared->classed_serial != serial || !catalogue) {
-        classify(prepared->query, catalogue, !session->escape_strings, &prepared->class);
-        prepared->classed = true;
-        prepared->classed_serial = serial;
-    }
-    struct classification class = prepared->class;
-    note_special(session, &class, catalogue, prepared->query);
-    doubt(session, &class, catalogue);
-    merge(session->request, &class, prepared->id);
-}
-
-/* ---- the session's names ---- */
-
-static bool note_change(struct request *request, struct slice name, struct name_change change)
-{
-    if (request->n_changes == request->cap_changes) {
-        uint32_t cap = request->cap_changes ? request->cap_changes * 2 : 4;
-        struct name_change *changes = realloc(request->changes, cap * sizeof *changes);
-        if (!changes)
-            return false;
-        request->changes = changes;
-        request->cap_changes = cap;
-    }
-    change.name = malloc(name.len + 1);
-    if (!change.name)
-        return false;
-    memcpy(change.name, name.data, name.len);
-    change.len = name.len;
-    request->changes[request->n_changes++] = change;
-    return true;
-}
-
-static bool on_named_parse(struct session *session, const struct frontend_parse *parse, uint32_t ordinal)
-{
-    struct prepared_registry *registry = session->all->pools.prepared;
-    if (names_count(&session->names) >= session->runtime->config->max_prepared_statements) {
-        session_fatal(session, SQLSTATE_LIMIT_EXCEEDED,
-            "more than max_prepared_statements = %u prepared statements",
-            session->runtime->config->max_prepared_statements);
-        return false;
-    }
-    struct prepared *prepared =
-        prepared_get(registry, inquiry_unsure(session) ? session->all->stamp++ : session->space, parse->query,
-            parse->n_types, parse->types);
-    if (!prepared)
-        return false;
-    class_prepared(session, prepared);
-    bool duplicate = !names_add(&session->names, parse->name, prepared);
-    if (duplicate)
-        prepared_unref(registry, prepared);
-    struct name_change change = {
-        .ordinal = ordinal, .duplicate = duplicate, .prepared = duplicate ? NULL : prepared_ref(prepared)};
-    return note_change(session->request, parse->name, change);
-}
-
-static bool on_parse(struct session *session, const struct frame *frame)
-{
-    struct frontend_parse parse;
-    if (!frontend_parse_parse(frame_body(frame), &parse)) {
-        violation(session, "malformed Parse");
-        return false;
-    }
-    uint32_t ordinal = session->request->n_parses++;
-    if (parse.name.len > 0)
-        return on_named_parse(session, &parse, ordinal);
-    class_text(session, parse.query);
-    session->request->has_unnamed_parse = true;
-    session->request->unnamed_ordinal = ordinal;
-    session->unnamed_stamp = session->all->stamp++;
-    session->unnamed.len = 0;
-    return buffer_append(
-        &session->unnamed, &session->all->spares, frame->body - FRAME_HEADER_LEN, frame->total);
-}
-
-static bool on_bind(struct session *session, const struct frame *frame)
-{
-    struct frontend_bind bind;
-    if (!frontend_parse_bind(frame_body(frame), &bind)) {
-        violation(session, "malformed Bind");
-        return false;
-    }
-    if (bind.statement.len > 0) {
-        struct prepared *prepared = names_find(&session->names, bind.statement);
-        if (prepared)
-            class_prepared(session, prepared);
-    } else if (!session->request->has_unnamed_parse && session->unnamed.len > 0) {
-        struct frame kept;
-        struct frontend_parse parse;
-        if (frame_parse(session->unnamed.data, session->unnamed.len, &kept) == FRAME_OK && kept.whole &&
-            frontend_parse_parse(frame_body(&kept), &parse))
-            class_text(session, parse.query);
-    }
-    return true;
-}
-
-static bool on_close(struct session *session, const struct frame *frame)
-{
-    struct frontend_target target;
-    if (!frontend_parse_target(frame_body(frame), &target)) {
-        violation(session, "malformed Close");
-        return false;
-    }
-    uint32_t ordinal = session->request->n_closes++;
-    if (target.kind != 'S' || target.name.len == 0)
-        return true;
-    struct name_change change = {
-        .closed = true, .ordinal = ordinal, .prepared = names_remove(&session->names, target.name)};
-    return note_change(session->request, target.name, change);
-}
-
-bool collect_note(struct session *session, const struct frame *frame)
-{
-    bool fine = true;
-    if (frame->type == FRONTEND_PARSE)
-        fine = on_parse(session, frame);
-    else if (frame->type == FRONTEND_BIND)
-        fine = on_bind(session, frame);
-    else if (frame->type == FRONTEND_CLOSE)
-        fine = on_close(session, frame);
-    else if (frame->type == FRONTEND_EXECUTE)
-        session->request->has_execute = true;
-    if (!fine && session->state != SESSION_CLOSED)
-        session_fatal(session, SQLSTATE_OUT_OF_MEMORY, "out of memory");
-    return session->state != SESSION_CLOSED;
-}
-
-void collect_undo(struct session *session)
+void request_again(struct session *session)
 {
     struct request *request = session->request;
-    struct prepared_registry *registry = session->all->pools.prepared;
-    if (request->has_unnamed_parse && request->unnamed_ordinal >= request->parses_done) {
-        session->unnamed.len = 0;
-        session->unnamed_stamp = 0;
-    }
-    for (uint32_t i = request->n_changes; i-- > 0;) {
-        struct name_change *change = &request->changes[i];
-        struct slice name = slice_of(change->name, change->len);
-        if (!change->closed && !change->duplicate && change->ordinal >= request->parses_done)
-            prepared_unref(registry, names_remove(&session->names, name));
-        if (change->closed && change->prepared && change->ordinal >= request->closes_done &&
-            names_add(&session->names, name, change->prepared))
-            change->prepared = NULL;
-    }
+    begin_again(session);
+    memset(request->done_of, 0, sizeof request->done_of);
+    request->retrying = request->healing = request->probing = request->probed = false;
+    request->completed = false;
+    buffer_release(&request->withheld, &session->all->spares);
+    buffer_release(&request->kept_error, &session->all->spares);
 }
 
 /* ---- messages ---- */
@@ -302,10 +94,8 @@ static void on_query(struct session *session, const struct frame *frame)
         violation(session, "malformed Query");
         return;
     }
-    class_text(session, query);
-    session->unnamed_stamp = 0; /* a simple query drops the unnamed statement */
-    session->unnamed.len = 0;
-    complete(session, REQUEST_QUERY);
+    if (note_query(session, query))
+        complete(session, REQUEST_QUERY);
 }
 
 static void begin_stream(struct session *session)
@@ -321,7 +111,7 @@ static void on_flush(struct session *session)
 {
     struct request *request = session->request;
     request->kind = REQUEST_BATCH;
-    if (!request->has_execute && !session->claim.server) {
+    if (!request->has_bind && !session->claim.server) {
         request->flush_as_sync = true;
         request->complete = true;
     } else {
@@ -348,7 +138,7 @@ static void on_message(struct session *session, const struct frame *frame)
     case FRONTEND_BIND:
     case FRONTEND_CLOSE:
     case FRONTEND_DESCRIBE:
-    case FRONTEND_EXECUTE: collect_note(session, frame); return;
+    case FRONTEND_EXECUTE: note_message(session, frame); return;
     case FRONTEND_QUERY: on_query(session, frame); return;
     case FRONTEND_FLUSH: on_flush(session); return;
     case FRONTEND_SYNC: complete(session, REQUEST_BATCH); return;

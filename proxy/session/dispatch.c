@@ -1,14 +1,17 @@
 /*
  * Sending a request to its server: settings first, then each message, with the session's statement names
- * turned into the server's; all of it in one write.
+ * turned into the server's (prepare.c); all of it in one write.
  *
  * A statement that the server does not hold is parsed there first (hidden); one that it holds already is
  * answered by rolecall (EXPECT_LOCAL). What goes out is entered into the server's account of what it owes.
  */
+#include "proxy/session/changes.h"
 #include "proxy/session/inquiry.h"
 #include "proxy/session/prefix.h"
+#include "proxy/session/prepare.h"
 #include "proxy/session/sequence.h"
-#include "proxy/session/session.h"
+#include "proxy/session/stale.h"
+#include "router/statement_names.h"
 
 #include "proxy/server/answer.h"
 
@@ -18,151 +21,45 @@
 
 #define HEAD_MAX 512
 
-/* ---- prepared statements ---- */
-
 static bool owe(struct server *server, enum expect_kind kind, bool hidden, uint64_t about)
 {
     return expect_push(
         &server->expect, (struct expect){.kind = (uint8_t)kind, .hidden = hidden, .about = about});
 }
 
-static bool owe_local(struct server *server, char type)
-{
-    return expect_push(&server->expect, (struct expect){.kind = EXPECT_LOCAL, .local = type});
-}
-
-static bool send_raw(struct server *server, const struct frame *frame, enum expect_kind kind)
+static bool send_raw(struct server *server, const struct frame *frame, enum expect_kind kind, uint64_t about)
 {
     server_send(server, frame->body - FRAME_HEADER_LEN, frame->total);
-    return owe(server, kind, false, 0);
+    return owe(server, kind, false, about);
 }
 
-/* Writes a Parse of a shared statement under the server's name. */
-static bool write_parse(struct server *server, const struct prepared *prepared)
+static uint64_t hash_name(struct slice name)
 {
-    char name[STATEMENT_NAME_MAX], head[HEAD_MAX], count[2];
-    struct builder builder = builder_of(head, sizeof head);
-    size_t name_len = statement_name(prepared->id, name);
-    size_t following = prepared->query.len + 1 + 2 + prepared->types.len;
-    builder_begin(&builder, FRONTEND_PARSE);
-    builder_cstring(&builder, slice_of(name, name_len));
-    if (!builder_end_plus(&builder, following))
-        return false;
-    count[0] = (char)(prepared->n_types >> 8);
-    count[1] = (char)prepared->n_types;
-    server_send(server, head, builder.len);
-    server_send(server, prepared->query.data, prepared->query.len);
-    server_send(server, "", 1);
-    server_send(server, count, 2);
-    server_send(server, prepared->types.data, prepared->types.len);
-    return true;
+    uint64_t hash = 0xcbf29ce484222325u;
+    for (size_t i = 0; i < name.len; i++)
+        hash = (hash ^ (unsigned char)name.data[i]) * 0x100000001b3u;
+    return hash;
 }
 
-static bool send_parse(struct server *server, const struct prepared *prepared, bool hidden)
-{
-    return write_parse(server, prepared) && statements_add(&server->statements, prepared->id) &&
-           owe(server, EXPECT_PARSE, hidden, prepared->id);
-}
+/* ---- messages of the extended protocol ---- */
 
-/* Fails on the server and changes nothing there. */
-static bool send_duplicate(struct server *server, const struct prepared *prepared)
+/* One whose text names others is sent as it is, for the node to look at; Bind sends it again under the names
+   that they have there. */
+static bool on_unnamed_parse(struct session *session, struct server *server, const struct frame *frame,
+    const struct frontend_parse *parse)
 {
-    return write_parse(server, prepared) && owe(server, EXPECT_PARSE, false, EXPECT_ABOUT_NOTHING);
-}
-
-/* Keeps the number of statements on the server bounded: the least recently used goes. */
-static bool make_room(struct session *session, struct server *server)
-{
-    uint32_t max = session->runtime->config->max_prepared_statements;
-    while (server->statements.count >= max) {
-        uint64_t oldest = statements_oldest(&server->statements);
-        char name[STATEMENT_NAME_MAX], out[64];
-        struct builder builder = builder_of(out, sizeof out);
-        size_t len = statement_name(oldest, name);
-        if (!frontend_build_target(&builder, FRONTEND_CLOSE, 'S', slice_of(name, len)))
-            return false;
-        server_send(server, out, builder.len);
-        statements_remove(&server->statements, oldest);
-        if (!owe(server, EXPECT_CLOSE, true, oldest))
-            return false;
+    struct request *request = session->request;
+    struct statement_name uses[STATEMENT_NAMES_MAX];
+    const struct buffer *bytes = &request->bytes;
+    request->unnamed_sent = true;
+    request->unnamed_parse = slice_of(NULL, 0);
+    if (request->names_statements && statement_names(parse->query, !session->escape_strings, uses) > 0) {
+        bool collected = bytes->data && frame->body >= bytes->data && frame->body < bytes->data + bytes->len;
+        request->unnamed_parse = collected ? slice_of(frame->body - FRAME_HEADER_LEN, frame->total)
+                                           : slice_of(session->unnamed.data, session->unnamed.len);
     }
-    return true;
-}
-
-static bool ensure(struct session *session, struct server *server, const struct prepared *prepared)
-{
-    if (statements_use(&server->statements, prepared->id))
-        return true;
-    return make_room(session, server) && send_parse(server, prepared, true);
-}
-
-/* The unnamed statement of this session, on a server that holds another one; none, when the session has none.
- */
-static bool ensure_unnamed(struct session *session, struct server *server)
-{
-    if (server->statements.unnamed == session->unnamed_stamp)
-        return true;
-    if (session->unnamed.len == 0) {
-        server_send(server, "C\0\0\0\6S\0", 7);
-        server->statements.unnamed = session->unnamed_stamp = 0;
-        return owe(server, EXPECT_CLOSE, true, 0);
-    }
-    server_send(server, session->unnamed.data, session->unnamed.len);
     server->statements.unnamed = session->unnamed_stamp;
-    return owe(server, EXPECT_PARSE, true, 0);
-}
-
-/* What a name stands for at this point of the request, which has changed the session's names already when it
-   was collected: the last change that has been sent decides, or the state before the first that has not. */
-static struct prepared *prepared_of(struct session *session, struct slice name)
-{
-    const struct request *request = session->request;
-    struct prepared *now = NULL;
-    bool known = false;
-    for (uint32_t i = 0; i < request->n_changes; i++) {
-        const struct name_change *change = &request->changes[i];
-        if (change->duplicate || !slice_equal(slice_of(change->name, change->len), name))
-            continue;
-        if (change->ordinal < (change->closed ? request->closes_sent : request->parses_sent)) {
-            now = change->closed ? NULL : change->prepared;
-            known = true;
-            continue;
-        }
-        if (!known)
-            now = change->closed ? change->prepared : NULL;
-        return now;
-    }
-    return known ? now : names_find(&session->names, name);
-}
-
-/* What the request's n-th Parse did. */
-static const struct name_change *change_of(const struct request *request, uint32_t ordinal)
-{
-    for (uint32_t i = 0; i < request->n_changes; i++)
-        if (!request->changes[i].closed && request->changes[i].ordinal == ordinal)
-            return &request->changes[i];
-    return NULL;
-}
-
-/* The same inside a batch, as an unnamed statement. */
-static bool send_renamed_parse(struct session *session, struct server *server,
-    const struct prepared *prepared, const struct frontend_parse *parse)
-{
-    struct buffer text = {0};
-    char head[16];
-    struct builder builder = builder_of(head, sizeof head);
-    bool ready = special_rename(session, prepared, parse->query, &text) && ensure(session, server, prepared);
-    builder_begin(&builder, FRONTEND_PARSE);
-    builder_cstring(&builder, slice_of("", 0));
-    if (ready && builder_end_plus(&builder, text.len + 2 + parse->types.len)) {
-        char count[2] = {(char)(parse->n_types >> 8), (char)parse->n_types};
-        server_send(server, head, builder.len);
-        server_send(server, text.data, text.len);
-        server_send(server, count, sizeof count);
-        server_send(server, parse->types.data, parse->types.len);
-    }
-    buffer_release(&text, &session->all->spares);
-    return ready && owe(server, EXPECT_PARSE, false, 0);
+    return send_raw(server, frame, EXPECT_PARSE, 0);
 }
 
 static bool on_parse(struct session *session, struct server *server, const struct frame *frame)
@@ -170,43 +67,59 @@ static bool on_parse(struct session *session, struct server *server, const struc
     struct frontend_parse parse;
     if (!frontend_parse_parse(frame_body(frame), &parse))
         return false;
-    uint32_t ordinal = session->request->parses_sent++;
-    if (parse.name.len == 0) {
-        server->statements.unnamed = session->unnamed_stamp;
-        struct prepared *named = special_prepared(session);
-        if (named)
-            return send_renamed_parse(session, server, named, &parse);
-        return send_raw(server, frame, EXPECT_PARSE);
-    }
-    const struct name_change *change = change_of(session->request, ordinal);
+    uint32_t ordinal = session->request->sent_of[CAUSE_PARSE]++;
+    if (parse.name.len == 0)
+        return on_unnamed_parse(session, server, frame, &parse);
+    const struct name_change *change = changes_nth(session->request, CAUSE_PARSE, ordinal);
     struct prepared *prepared =
-        change && !change->duplicate ? change->prepared : prepared_of(session, parse.name);
+        change && !change->duplicate ? change->prepared : changes_find(session, parse.name);
     if (!prepared)
         return false;
     if (change && change->duplicate) /* the node itself shall say 42P05, in its own transaction */
-        return ensure(session, server, prepared) && send_duplicate(server, prepared);
-    if (statements_use(&server->statements, prepared->id))
-        return owe_local(server, BACKEND_PARSE_COMPLETE);
-    return make_room(session, server) && send_parse(server, prepared, false);
+        return prepare_duplicate(session, server, prepared, &parse);
+    return prepare_parse(session, server, prepared);
+}
+
+/* The name that a statement's is on the server, where it is put in place; *key is the statement's. */
+static bool server_statement(struct session *session, struct server *server, struct slice *name,
+    char out[STATEMENT_NAME_MAX + 8], uint64_t *key)
+{
+    bool unnamed = name->len == 0;
+    const struct prepared *prepared = unnamed ? session->unnamed_prepared : changes_find(session, *name);
+    *key = 0;
+    if (!prepared && unnamed)
+        return prepare_unnamed(session, server);
+    if (!prepared) { /* the node itself shall say 26000 */
+        *name = prepare_unknown(*name, out);
+        return true;
+    }
+    if (prepared->names) {
+        *name = slice_of("", 0);
+        return prepare_renamed(session, server, prepared->query, prepared->n_types, prepared->types);
+    }
+    bool other = !unnamed && stale_is_other(session, *name, prepared);
+    *name = slice_of(out, statement_name(other ? PREPARE_STALE_ID : prepared->id, out));
+    if (other)
+        return true;
+    *key = prepared->key;
+    return prepare_ensure(session, server, prepared);
 }
 
 bool dispatch_bind_head(
     struct session *session, struct server *server, const struct frontend_bind *bind, size_t rest)
 {
-    char name[STATEMENT_NAME_MAX], head[HEAD_MAX];
+    struct request *request = session->request;
+    char name[STATEMENT_NAME_MAX + 8], head[HEAD_MAX];
     struct builder builder = builder_of(head, sizeof head);
-    struct slice statement =
-        bind->statement; /* an unknown one goes as it is: the node itself shall say 26000 */
-    struct prepared *prepared = statement.len ? prepared_of(session, statement) : NULL;
-    if (prepared)
-        statement = slice_of(name, statement_name(prepared->id, name));
-    bool ready = prepared            ? ensure(session, server, prepared)
-                 : statement.len > 0 ? true
-                                     : ensure_unnamed(session, server);
-    if (!ready || !frontend_build_bind_head(&builder, bind, statement, rest))
+    struct slice statement = bind->statement;
+    request->executes_key = 0;
+    request->n_shifts = 0;
+    if (!server_statement(session, server, &statement, name, &request->bound_key) ||
+        !frontend_build_bind_head(&builder, bind, statement, rest))
         return false;
+    request->bound_portal = hash_name(bind->portal);
     server_send(server, head, builder.len);
-    return owe(server, EXPECT_BIND, false, 0);
+    return owe(server, EXPECT_BIND, false, request->bound_key);
 }
 
 static bool on_bind(struct session *session, struct server *server, const struct frame *frame)
@@ -219,65 +132,56 @@ static bool on_bind(struct session *session, struct server *server, const struct
     return true;
 }
 
-static bool on_target(struct session *session, struct server *server, const struct frame *frame)
+static bool on_execute(struct session *session, struct server *server, const struct frame *frame)
 {
-    struct frontend_target target;
-    bool close = frame->type == FRONTEND_CLOSE;
-    enum expect_kind kind = close ? EXPECT_CLOSE : EXPECT_DESCRIBE;
-    if (!frontend_parse_target(frame_body(frame), &target))
-        return false;
-    if (close)
-        session->request->closes_sent++;
-    if (target.kind == 'P')
-        return send_raw(server, frame, kind);
-    if (target.name.len == 0) {
-        if (close)
-            server->statements.unnamed = 0;
-        return (close || ensure_unnamed(session, server)) && send_raw(server, frame, kind);
-    }
-    if (close)
-        return owe_local(server, BACKEND_CLOSE_COMPLETE); /* others may share it: it stays on the server */
-    struct prepared *prepared = prepared_of(session, target.name);
-    if (!prepared)
-        return send_raw(server, frame, kind);
-    char name[STATEMENT_NAME_MAX], out[64];
-    struct builder builder = builder_of(out, sizeof out);
-    struct slice server_name = slice_of(name, statement_name(prepared->id, name));
-    if (!ensure(session, server, prepared) ||
-        !frontend_build_target(&builder, FRONTEND_DESCRIBE, 'S', server_name))
-        return false;
-    server_send(server, out, builder.len);
-    return owe(server, kind, false, prepared->id);
+    struct request *request = session->request;
+    uint64_t key = request->executes_key;
+    request->executes_key = 0;
+    request->sent_of[CAUSE_EXECUTE]++;
+    return send_raw(server, frame, EXPECT_EXECUTE, key);
 }
 
-/* EXECUTE or DEALLOCATE of what the protocol prepared: under the server's name, which must be there first. */
-static bool send_renamed(
-    struct session *session, struct server *server, const struct prepared *prepared, struct slice query)
+static bool on_close(struct session *session, struct server *server, const struct frame *frame)
 {
-    struct buffer text = {0};
-    char head[16];
-    struct builder builder = builder_of(head, sizeof head);
-    bool ready = special_rename(session, prepared, query, &text) && ensure(session, server, prepared);
-    if (ready) {
-        server_send(server, "S\0\0\0\4", 5);
-        builder_begin(&builder, FRONTEND_QUERY);
-        ready = owe(server, EXPECT_SYNC, true, 0) && begin_send(session, server) &&
-                builder_end_plus(&builder, text.len);
-        server_send(server, head, builder.len);
-        server_send(server, text.data, text.len);
-    }
-    buffer_release(&text, &session->all->spares);
-    return ready && owe(server, EXPECT_QUERY, false, 0);
+    struct frontend_target target;
+    if (!frontend_parse_target(frame_body(frame), &target))
+        return false;
+    session->request->sent_of[CAUSE_CLOSE]++;
+    if (target.kind == 'S' && target.name.len > 0) /* others may share it: it stays on the server */
+        return expect_push(
+            &server->expect, (struct expect){.kind = EXPECT_LOCAL, .local = BACKEND_CLOSE_COMPLETE});
+    if (target.kind == 'S')
+        server->statements.unnamed = 0;
+    return send_raw(server, frame, EXPECT_CLOSE, 0);
+}
+
+static bool on_describe(struct session *session, struct server *server, const struct frame *frame)
+{
+    const struct request *request = session->request;
+    struct frontend_target target;
+    char name[STATEMENT_NAME_MAX + 8], out[HEAD_MAX];
+    struct builder builder = builder_of(out, sizeof out);
+    uint64_t key;
+    if (!frontend_parse_target(frame_body(frame), &target))
+        return false;
+    if (target.kind == 'P')
+        return send_raw(server, frame, EXPECT_DESCRIBE,
+            request->bound_portal == hash_name(target.name) ? request->bound_key : 0);
+    if (!server_statement(session, server, &target.name, name, &key))
+        return false;
+    if (!frontend_build_target(&builder, FRONTEND_DESCRIBE, 'S', target.name)) /* a long, unknown name */
+        return send_raw(server, frame, EXPECT_DESCRIBE, 0);
+    server_send(server, out, builder.len);
+    return owe(server, EXPECT_DESCRIBE, false, key);
 }
 
 static bool on_query(struct session *session, struct server *server, const struct frame *frame)
 {
-    struct prepared *prepared = special_prepared(session);
     struct slice query;
     server->statements.unnamed = 0;
-    if (prepared && frontend_parse_query(frame_body(frame), &query))
-        return send_renamed(session, server, prepared, query);
-    return send_raw(server, frame, EXPECT_QUERY);
+    if (!session->request->names_statements || !frontend_parse_query(frame_body(frame), &query))
+        return send_raw(server, frame, EXPECT_QUERY, 0);
+    return prepare_query(session, server, query);
 }
 
 bool dispatch_message(struct session *session, struct server *server, const struct frame *frame)
@@ -285,12 +189,12 @@ bool dispatch_message(struct session *session, struct server *server, const stru
     switch ((enum frontend_type)frame->type) {
     case FRONTEND_PARSE: return on_parse(session, server, frame);
     case FRONTEND_BIND: return on_bind(session, server, frame);
-    case FRONTEND_DESCRIBE:
-    case FRONTEND_CLOSE: return on_target(session, server, frame);
-    case FRONTEND_EXECUTE: return send_raw(server, frame, EXPECT_EXECUTE);
-    case FRONTEND_SYNC: return send_raw(server, frame, EXPECT_SYNC);
+    case FRONTEND_DESCRIBE: return on_describe(session, server, frame);
+    case FRONTEND_CLOSE: return on_close(session, server, frame);
+    case FRONTEND_EXECUTE: return on_execute(session, server, frame);
+    case FRONTEND_SYNC: return send_raw(server, frame, EXPECT_SYNC, 0);
     case FRONTEND_QUERY: return on_query(session, server, frame);
-    case FRONTEND_FUNCTION_CALL: return send_raw(server, frame, EXPECT_QUERY);
+    case FRONTEND_FUNCTION_CALL: return send_raw(server, frame, EXPECT_QUERY, 0);
     case FRONTEND_FLUSH:
         if (session->request->flush_as_sync) {
             server_send(server, "S\0\0\0\4", 5);
@@ -301,8 +205,8 @@ bool dispatch_message(struct session *session, struct server *server, const stru
     case FRONTEND_COPY_DATA: server_send(server, frame->body - FRAME_HEADER_LEN, frame->total); return true;
     case FRONTEND_COPY_DONE:
         session->request->copy_done = true;
-        return send_raw(server, frame, EXPECT_COPY_END);
-    case FRONTEND_COPY_FAIL: return send_raw(server, frame, EXPECT_COPY_END);
+        return send_raw(server, frame, EXPECT_COPY_END, 0);
+    case FRONTEND_COPY_FAIL: return send_raw(server, frame, EXPECT_COPY_END, 0);
     case FRONTEND_TERMINATE:
     case FRONTEND_PASSWORD: break;
     }
@@ -317,11 +221,14 @@ static bool send_all(struct session *session, struct server *server)
     size_t at = 0;
     if (request->own_need)
         return own_send(session, server);
-    /* Ahead of all of it, but not of a Sync of our own (send_renamed): that would end the skipping. */
-    bool renamed = request->kind == REQUEST_QUERY && special_prepared(session);
+    /* Ahead of all of it, but not of a Sync of our own (prepare_query): that would end the skipping. */
+    bool renamed = request->kind == REQUEST_QUERY && request->names_statements;
     if (!renamed && !begin_send(session, server))
         return false;
-    request->parses_sent = request->closes_sent = 0;
+    memset(request->sent_of, 0, sizeof request->sent_of);
+    request->n_shifts = 0;
+    request->unnamed_sent = false;
+    request->unnamed_parse = slice_of(NULL, 0);
     while (at < request->bytes.len) {
         struct frame frame;
         if (frame_parse(request->bytes.data + at, request->bytes.len - at, &frame) != FRAME_OK ||
@@ -397,7 +304,27 @@ void dispatch_request(struct session *session, struct server *server)
         request->exclude = 0;
     request_arrives(session, server);
     request_pin(session);
+    request->schema = sessions_schema(session->known);
     server->shutdown_warned = server->prefix_failed = false;
+    statements_begin(&server->statements);
+    dispatch_go_on(session, server);
+}
+
+static void out_of_memory(struct session *session)
+{
+    session_fatal(session, SQLSTATE_OUT_OF_MEMORY, "out of memory");
+}
+
+void dispatch_go_on(struct session *session, struct server *server)
+{
+    struct request *request = session->request;
+    bool fine;
+    if (prepare_ahead(session, server, &fine))
+        return;
+    if (!fine) {
+        out_of_memory(session);
+        return;
+    }
     prefix_settings(session, server);
     compare_parameters(session, server);
     if (!sequence_guard(session, server) || !send_all(session, server)) {

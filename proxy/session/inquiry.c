@@ -256,6 +256,8 @@ const struct settings *session_base(const struct session *session)
 
 void session_set_settings(struct session *session, const struct settings *settings)
 {
+    bool others = session->settings->parsing != settings->parsing;
+    session->names.mixed |= others && (names_count(&session->names) > 0 || session->unnamed.len > 0);
     settings_replace(&session->settings, settings);
     session_respace(session);
 }

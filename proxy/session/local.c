@@ -1,6 +1,8 @@
 /* Answers of our own; see local.h. */
 #include "proxy/session/local.h"
 
+#include "proxy/session/changes.h"
+
 #define ROW_MAX 2048
 
 static void write_rows(struct session *session, const struct local_result *result, bool columns, bool row)
@@ -57,12 +59,12 @@ bool local_answer(struct session *session, const struct local_result *result)
         bool fine = true;
         if (frame.type == FRONTEND_PARSE) {
             write_empty(session, BACKEND_PARSE_COMPLETE);
-            request->parses_done++;
+            request->done_of[CAUSE_PARSE]++;
         } else if (frame.type == FRONTEND_BIND) {
             write_empty(session, BACKEND_BIND_COMPLETE);
         } else if (frame.type == FRONTEND_CLOSE) {
             write_empty(session, BACKEND_CLOSE_COMPLETE);
-            request->closes_done++;
+            request->done_of[CAUSE_CLOSE]++;
         } else if (frame.type == FRONTEND_DESCRIBE) {
             describe(session, result, frame_body(&frame));
         } else if (frame.type == FRONTEND_EXECUTE) {
@@ -82,7 +84,7 @@ void local_finish(struct session *session, const struct local_result *result, ch
 {
     bool failed = !local_answer(session, result);
     if (failed)
-        collect_undo(session);
+        changes_undo(session, NULL);
     if (session->request->flush_as_sync) /* the Sync is still to come */
         session->skip_to_sync = failed;
     else

@@ -6,6 +6,7 @@
  * failed until ROLLBACK, without a server. What may have been committed is 08007. Pinned sessions end with
  * 57P01.
  */
+#include "proxy/session/changes.h"
 #include "proxy/session/inquiry.h"
 #include "proxy/session/local.h"
 #include "proxy/session/prefix.h"
@@ -33,7 +34,7 @@ static void end_request(struct session *session, char status, bool failed)
     if (status == 'I')
         session->tx_flags = 0;
     if (failed)
-        collect_undo(session);
+        changes_undo(session, NULL);
     if (open_batch) {
         session->skip_to_sync = failed;
         session->skip_simple = failed && request->stream && request->bytes.len == 0;
@@ -85,7 +86,8 @@ bool lost_answer(struct session *session)
     bool ends = ends_transaction(request);
     bool commit = ends && (request->flags & STATEMENT_COMMIT);
     struct local_result result = {.tag = "ROLLBACK"};
-    bool empty = request->kind == REQUEST_BATCH && request->n_parses == 0 && !request->has_execute;
+    bool empty = request->kind == REQUEST_BATCH && request->noted_of[CAUSE_PARSE] == 0 &&
+                 request->noted_of[CAUSE_EXECUTE] == 0;
     if (empty && session->lost == LOST_REPORTED) { /* a lone Sync */
         end_request(session, 'E', false);
         return true;
@@ -142,6 +144,8 @@ static enum outcome outcome_of(const struct session *session, const struct serve
     bool nothing_ran = server->prefix_failed && (!request->in_transaction || begins) && !request->committed;
     if (nothing_ran) /* exit_on_error: what must precede it failed */
         return OUTCOME_RERUN;
+    if (request->probing) /* nor was it sent */
+        return request->in_transaction && server->tx_status != 'I' ? OUTCOME_ROLLED_BACK : OUTCOME_RERUN;
     if (begins && !request->committed && request->complete && !request->stream &&
         !(request->flags & STATEMENT_COMMIT))
         return OUTCOME_RERUN;         /* rolled back, and nobody has seen anything of it */
@@ -173,12 +177,8 @@ static void rerun(struct session *session, const struct node_live *live)
     struct request *request = session->request;
     count(&session->all->counters.reruns);
     request->reruns++;
-    begin_again(session);
-    request->completed = false;
-    request->retrying = false;
-    request->parses_done = request->closes_done = 0;
     request->fatal_sqlstate[0] = 0;
-    buffer_release(&request->withheld, &session->all->spares);
+    request_again(session);
     route_retry_without(session, live);
 }
 

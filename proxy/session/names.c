@@ -3,48 +3,60 @@
 
 #include <stdlib.h>
 #include <string.h>
-#include <uthash.h>
 
-struct name_entry {
-    struct prepared *prepared;
-    UT_hash_handle hh;
-    size_t len;
-    char name[];
-};
+#define NAME_SIGNIFICANT 63
 
-static struct name_entry *find(const struct names *names, struct slice name)
+static size_t significant(struct slice name)
 {
-    struct name_entry *entry;
-    HASH_FIND(hh, names->by_name, name.data, name.len, entry);
+    return name.len < NAME_SIGNIFICANT ? name.len : NAME_SIGNIFICANT;
+}
+
+struct name *names_entry(const struct names *names, struct slice name)
+{
+    struct name *entry;
+    HASH_FIND(hh, names->by_name, name.data, significant(name), entry);
+    return entry;
+}
+
+struct name *names_by_key(const struct names *names, uint64_t key)
+{
+    struct name *entry;
+    HASH_FIND(hh_key, names->by_key, &key, sizeof key, entry);
     return entry;
 }
 
 struct prepared *names_find(const struct names *names, struct slice name)
 {
-    struct name_entry *entry = find(names, name);
+    struct name *entry = names_entry(names, name);
     return entry ? entry->prepared : NULL;
 }
 
 bool names_add(struct names *names, struct slice name, struct prepared *prepared)
 {
-    if (find(names, name))
+    if (names_entry(names, name))
         return false;
-    struct name_entry *entry = calloc(1, sizeof *entry + name.len + 1);
+    size_t len = significant(name);
+    struct name *entry = calloc(1, sizeof *entry + len + 1);
     if (!entry)
         return false;
-    memcpy(entry->name, name.data, name.len);
-    entry->len = name.len;
+    if (len > 0)
+        memcpy(entry->text, name.data, len);
+    entry->len = len;
     entry->prepared = prepared;
-    HASH_ADD_KEYPTR(hh, names->by_name, entry->name, entry->len, entry);
+    entry->key = prepared->key;
+    names->unsettled |= prepared->settings == NULL;
+    HASH_ADD_KEYPTR(hh, names->by_name, entry->text, entry->len, entry);
+    HASH_ADD(hh_key, names->by_key, key, sizeof entry->key, entry);
     return true;
 }
 
 struct prepared *names_remove(struct names *names, struct slice name)
 {
-    struct name_entry *entry = find(names, name);
+    struct name *entry = names_entry(names, name);
     if (!entry)
         return NULL;
     struct prepared *prepared = entry->prepared;
+    HASH_DELETE(hh_key, names->by_key, entry);
     HASH_DELETE(hh, names->by_name, entry);
     free(entry);
     return prepared;
@@ -52,16 +64,26 @@ struct prepared *names_remove(struct names *names, struct slice name)
 
 void names_clear(struct names *names, struct prepared_registry *registry)
 {
-    struct name_entry *entry, *next;
+    struct name *entry, *next;
     HASH_ITER(hh, names->by_name, entry, next)
     {
+        HASH_DELETE(hh_key, names->by_key, entry);
         HASH_DELETE(hh, names->by_name, entry);
         prepared_unref(registry, entry->prepared);
         free(entry);
     }
+    names->unsettled = names->mixed = names->told = false;
 }
 
 size_t names_count(const struct names *names)
 {
     return HASH_COUNT(names->by_name);
+}
+
+void names_settle(struct names *names, const struct settings *settings)
+{
+    for (struct name *entry = names->by_name; entry; entry = entry->hh.next)
+        if (!entry->prepared->settings)
+            entry->prepared->settings = settings_ref(settings);
+    names->unsettled = false;
 }

@@ -1,19 +1,38 @@
 /*
- * The prepared statements of one session: the client's names, and what they stand for. Bounded; one thread.
+ * The prepared statements of one session: the client's names, and what they stand for. Bounded by whoever
+ * adds; one thread.
  */
 #ifndef ROLECALL_SESSION_NAMES_H
 #define ROLECALL_SESSION_NAMES_H
 
 #include "proxy/pool/prepared.h"
 
-struct name_entry;
+#include <uthash.h>
 
-struct names {
-    struct name_entry *by_name; /* hash */
+struct name {
+    struct prepared *prepared; /* one reference */
+    uint64_t key;              /* the statement's */
+    uint64_t told;             /* hash of the columns that the client was told of; 0: it was told of none */
+    uint64_t told_id;          /* the statement's id when they were last known to be right */
+    uint64_t told_schema;      /* serial of the database's schema then */
+    UT_hash_handle hh, hh_key;
+    size_t len;
+    char text[];
 };
 
-/* NULL when there is none of that name. */
+struct names {
+    struct name *by_name, *by_key; /* hashes */
+    bool unsettled;                /* the settings of some are not known yet */
+    bool mixed;                    /* some may have been parsed under other settings than the session's now */
+    bool told;                     /* the client was told of some statement's columns */
+    uint64_t told_schema, told_renewals; /* serials when it was first */
+};
+
+/* NULL when there is none of that name. Like PostgreSQL, only the first 63 bytes of it count. */
 struct prepared *names_find(const struct names *names, struct slice name);
+struct name *names_entry(const struct names *names, struct slice name);
+/* One that stands for the statement with this key. */
+struct name *names_by_key(const struct names *names, uint64_t key);
 /* Takes over the reference. False when the name is taken or memory is out (the reference is then still the
  * caller's). */
 bool names_add(struct names *names, struct slice name, struct prepared *prepared);
@@ -21,5 +40,7 @@ bool names_add(struct names *names, struct slice name, struct prepared *prepared
 struct prepared *names_remove(struct names *names, struct slice name);
 void names_clear(struct names *names, struct prepared_registry *registry);
 size_t names_count(const struct names *names);
+/* What was parsed while the session's settings were not known was parsed under these. */
+void names_settle(struct names *names, const struct settings *settings);
 
 #endif

@@ -6,6 +6,7 @@
  * more, the client's stream is held until it has drained.
  */
 #include "proxy/session/inquiry.h"
+#include "proxy/session/note.h"
 #include "proxy/session/session.h"
 
 #include "proxy/server/answer.h"
@@ -70,12 +71,14 @@ static size_t pass_large(
     if (type == FRONTEND_BIND)
         return pass_bind(session, server, frame, len);
     bool query = type == FRONTEND_QUERY || type == FRONTEND_FUNCTION_CALL;
-    if (query)
-        server->statements.unnamed = session->unnamed_stamp = 0;
+    if (query) {
+        session_forget_unnamed(session);
+        server->statements.unnamed = 0;
+    }
     if (type == FRONTEND_PARSE) {
-        session->request->n_parses++;
-        session->request->parses_sent++;
-        session->unnamed.len = 0; /* too large to keep: the session is pinned to where it is */
+        session->request->noted_of[CAUSE_PARSE]++;
+        session->request->sent_of[CAUSE_PARSE]++;
+        session_forget_unnamed(session); /* too large to keep: the session is pinned to where it is */
         server->statements.unnamed = session->unnamed_stamp = session->all->stamp++;
     }
     if (type == FRONTEND_PARSE) /* its name is known to this server only */
@@ -149,7 +152,7 @@ size_t streaming_on_data(struct session *session, const char *bytes, size_t len)
     }
     if (!frame.whole)
         return frame.total < REACTOR_READ_BUFFER / 2 ? 0 : pass_large(session, server, &frame, len);
-    if (!collect_note(session, &frame))
+    if (!note_message(session, &frame))
         return len;
     request_pin(session);
     if (!dispatch_message(session, server, &frame))

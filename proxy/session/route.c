@@ -110,7 +110,7 @@ static bool may_read(struct session *session, enum reason *reason)
         return request->class == STATEMENT_READ;
     if (session->listener->route == ROUTE_ANY)
         return true; /* nothing is decided: any node will do */
-    if (request->stream || request->flush_as_sync)
+    if (request->stream)
         return false;
     if (request->force_primary) {
         *reason = REASON_RETRY;

@@ -307,6 +307,7 @@ void session_close(struct session *session, const char *reason)
     relay_close(session);
     session_move(session, SESSION_CLOSED);
     request_reset(session);
+    session_forget_unnamed(session);
     names_clear(&session->names, all->pools.prepared);
     buffer_release(&session->unnamed, &all->spares);
     inquiry_free(session);

@@ -63,16 +63,27 @@ enum request_kind {
     REQUEST_RELAY     /* a server for good */
 };
 
-/* What a Parse or Close of the current request did to the session's names; undone when the node skipped it.
- */
+/* Which message of a request gives or takes a name of a prepared statement; by SQL it is the Execute (of a
+   Query: the statement in it). */
+enum name_cause { CAUSE_PARSE, CAUSE_CLOSE, CAUSE_EXECUTE, CAUSE_COUNT };
+
+/* What the current request did to the session's names; undone when the node skipped it. */
 struct name_change {
-    bool closed;      /* else parsed */
+    enum name_cause cause;
+    bool closed;      /* else prepared */
     bool duplicate;   /* the name was taken: the node will say so */
-    uint32_t ordinal; /* how many Parse (Close) messages of the request came before */
+    uint32_t ordinal; /* how many messages of this kind came before in the request */
     char *name;       /* owned */
     size_t len;
-    struct prepared *prepared; /* what was closed, or parsed unless `duplicate`; one reference */
+    struct prepared *prepared; /* what was closed, or prepared unless `duplicate`; one reference */
 };
+
+/* Where a text sent to the server is longer or shorter than the client's: positions in errors are moved. */
+struct shift {
+    uint32_t at; /* characters of the server's text before the place's end */
+    int32_t by;  /* how many more there are than in the client's */
+};
+#define SHIFTS_MAX 4
 
 struct request {
     struct request *next_spare;
@@ -81,7 +92,7 @@ struct request {
     bool complete;       /* ends with Sync (or is a Query) */
     bool stream; /* too large to collect, or flushed: goes to the primary and is passed on as it comes */
     bool flush_as_sync; /* ends with a Flush after Parse/Describe/Close only */
-    bool has_execute, has_unnamed_parse;
+    bool has_bind, has_unnamed_parse;
     enum statement_class class;
     enum reason reason;
     uint32_t flags, pins, frees; /* of all statements in it */
@@ -91,11 +102,22 @@ struct request {
     enum own_need own_need;            /* it is answered by rolecall, but own_send asks a server first */
     struct name_change *changes;
     uint32_t n_changes, cap_changes;
-    uint32_t n_parses, n_closes;       /* messages noted */
-    uint32_t unnamed_ordinal;          /* of the last Parse without a name, when has_unnamed_parse */
-    uint32_t parses_sent, closes_sent; /* while it is dispatched */
-    size_t awaited;                    /* bytes of a large message still to be collected */
-    size_t message_at;                 /* where it begins */
+    uint32_t noted_of[CAUSE_COUNT]; /* messages collected */
+    uint32_t sent_of[CAUSE_COUNT];  /* while it is dispatched */
+    uint32_t done_of[CAUSE_COUNT];  /* answered */
+    uint32_t unnamed_ordinal;       /* of the last Parse without a name, when has_unnamed_parse */
+    bool names_statements;          /* a text in it names prepared statements */
+    bool unnamed_sent;              /* an unnamed Parse of it was sent */
+    struct slice unnamed_parse; /* the last one, a whole message, when its text names prepared statements */
+    bool drops_statements;      /* DEALLOCATE or DISCARD ALL: what the server holds changes under us */
+    uint64_t bound_portal;      /* hash of the name of the portal bound last */
+    uint64_t bound_key;         /* the shared statement that it is of; 0: none */
+    uint64_t executes_key;      /* the one that the next Execute runs by EXECUTE; 0: none */
+    uint64_t schema;            /* serial of the database's schema when it was sent */
+    struct shift shifts[SHIFTS_MAX];
+    uint32_t n_shifts;
+    size_t awaited;    /* bytes of a large message still to be collected */
+    size_t message_at; /* where it begins */
 
     enum reason verdict;
     bool withholds; /* what precedes the first row or completion is kept back: it may run again */
@@ -110,8 +132,12 @@ struct request {
     bool copy_ended;     /* CopyDone or CopyFail was passed on */
     bool copy_done;      /* CopyDone was passed on */
     bool copying;        /* COPY FROM STDIN was begun */
-    uint32_t parses_done, closes_done;
-    uint64_t exclude; /* nodes tried */
+    bool probing;        /* statements are described again, hidden, before it is sent */
+    bool probed;
+    bool healing; /* waiting for ReadyForQuery to run again with statements parsed anew */
+    uint32_t heals;
+    struct buffer kept_error; /* of a hidden message; the client hears it instead of the next one */
+    uint64_t exclude;         /* nodes tried */
     uint32_t reruns;
     struct buffer withheld;
     bool compares; /* ParameterStatus is told at the end, as far as it differs from `before` */
@@ -168,6 +194,10 @@ struct session {
     struct names names;
     struct buffer unnamed; /* the last unnamed Parse message; for servers that do not hold it */
     uint64_t unnamed_stamp;
+    bool unnamed_names; /* its text names prepared statements */
+    const struct settings
+        *unnamed_settings;             /* that it was parsed under; one reference; NULL: none, not known */
+    struct prepared *unnamed_prepared; /* the same under a name, where that must be; one reference */
     uint32_t pins;
     bool escape_strings; /* standard_conforming_strings is off */
     char tx_status;
@@ -247,15 +277,14 @@ void welcomes_clear(struct sessions *sessions);
 void session_respace(struct session *session);
 
 /* collect.c */
-/* Classes a message of the extended protocol and applies it to the session's names. False closes the session.
- */
-bool collect_note(struct session *session, const struct frame *frame);
-/* Takes back what skipped Parse and Close messages did to the names. */
-void collect_undo(struct session *session);
+/* The session has no unnamed statement any more. */
+void session_forget_unnamed(struct session *session);
 size_t collect_on_data(struct session *session, const char *bytes, size_t len);
 /* The session's request, made when there is none yet; NULL closes the session. */
 struct request *request_begin(struct session *session);
 void request_reset(struct session *session);
+/* It will be sent again: forgets how far it came. */
+void request_again(struct session *session);
 
 /* route.c */
 void route_request(struct session *session);
@@ -275,6 +304,8 @@ void session_unpin(struct session *session, uint32_t pins);
 /* Pins what the request leaves and nobody can ask for. */
 void request_pin(struct session *session);
 bool dispatch_message(struct session *session, struct server *server, const struct frame *frame);
+/* Everything is in place: sends the request. */
+void dispatch_go_on(struct session *session, struct server *server);
 /* A Bind's head for a known or unknown statement; `rest` bytes follow. */
 bool dispatch_bind_head(
     struct session *session, struct server *server, const struct frontend_bind *bind, size_t rest);
@@ -307,14 +338,6 @@ bool session_is_relay(const struct session *session);
 
 /* special.c */
 void special_note(struct session *session, struct slice text);
-/* The shared statement that an EXECUTE or DEALLOCATE names, NULL when it names none. */
-struct prepared *special_prepared(struct session *session);
-/* The same text with the server's name for it, and a NUL. */
-bool special_rename(
-    struct session *session, const struct prepared *prepared, struct slice text, struct buffer *out);
-/* The request ended well: applies what it did to names and settings. */
-void special_settle(struct session *session, struct server *server);
-
 /* cancel.c */
 /* Cancels what runs on the session's server. */
 void cancel_running(struct session *session);

@@ -14,6 +14,7 @@
 struct known_catalogue {
     struct catalogue *catalogue; /* NULL while asked for, or stale */
     uint64_t asked_ms;
+    uint64_t schema;      /* changes that are known of */
     bool stale_again;     /* DDL was seen after the last question */
     bool reads_sequences; /* as the last one said */
     char cluster[MESSAGE_NAME_MAX], database[MESSAGE_NAME_MAX];
@@ -328,6 +329,7 @@ static void forget(struct sessions *sessions, struct known_catalogue *known)
 {
     catalogue_unref(known->catalogue);
     known->catalogue = NULL;
+    known->schema++;
     sessions->catalogue_serial++;
 }
 
@@ -349,6 +351,11 @@ void sessions_on_catalogue_changed(struct sessions *sessions, const struct messa
 bool sessions_reads_sequences(const struct known_catalogue *known)
 {
     return known && known->reads_sequences;
+}
+
+uint64_t sessions_schema(const struct known_catalogue *known)
+{
+    return known ? known->schema + 1 : 1;
 }
 
 void sessions_catalogue_changed(struct sessions *sessions, size_t cluster, const char *database)

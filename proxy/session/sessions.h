@@ -87,6 +87,8 @@ struct known_catalogue *sessions_know(struct sessions *sessions, size_t cluster,
 const struct catalogue *sessions_catalogue(struct sessions *sessions, struct known_catalogue *known);
 /* Something in the database asks for currval or lastval, as far as is known. */
 bool sessions_reads_sequences(const struct known_catalogue *known);
+/* Rises whenever DDL is known to have gone through; never 0. */
+uint64_t sessions_schema(const struct known_catalogue *known);
 /* DDL went through: what is known of the database is stale until the control thread has read it again. */
 void sessions_catalogue_changed(struct sessions *sessions, size_t cluster, const char *database);
 

@@ -104,7 +104,6 @@ def test_a_transaction_stays_on_one_server(rolecall, listener):
         ("set search_path = pg_catalog", "show search_path", '"$user", public'),
         ("set timezone = 'Asia/Tokyo'", "show timezone", "Etc/UTC"),
         ("create temp table leak (a int)", "select to_regclass('leak')::text", None),
-        ("prepare leak as select 1", "select count(*) from pg_prepared_statements where name = 'leak'", 0),
         ("listen leak", "select count(*) from pg_listening_channels()", 0),
         ("select pg_advisory_lock(4711)", "select count(*) from pg_locks where locktype = 'advisory' and pid = pg_backend_pid()", 0),
         ("declare leak cursor with hold for select 1", "select count(*) from pg_cursors where name = 'leak'", 0),

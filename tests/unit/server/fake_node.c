@@ -162,7 +162,8 @@ static void on_query(struct fake_node *node, int peer, const char *text, size_t 
     char answer[64];
     if (begins(text, len, "begin"))
         at->status = 'T';
-    else if (begins(text, len, "commit") || begins(text, len, "rollback"))
+    else if (begins(text, len, "commit") ||
+             (begins(text, len, "rollback") && !begins(text, len, "rollback to")))
         at->status = 'I';
     if (answer_inquiry(node, peer, text, len))
         return;

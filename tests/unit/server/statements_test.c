@@ -14,18 +14,18 @@ static void the_least_recently_used_is_the_oldest(void **state)
     (void)state;
     struct statements statements;
     statements_init(&statements);
-    assert_int_equal(statements_oldest(&statements), 0);
+    assert_int_equal(statements_excess(&statements, 0), 0);
     for (uint64_t id = 1; id <= 4; id++)
         assert_true(statements_add(&statements, id));
     assert_true(statements_use(&statements, 1));
-    assert_int_equal(statements_oldest(&statements), 2);
+    assert_int_equal(statements_excess(&statements, 0), 2);
     assert_true(statements_add(&statements, 2)); /* again: a use */
     assert_int_equal(statements.count, 4);
-    assert_int_equal(statements_oldest(&statements), 3);
+    assert_int_equal(statements_excess(&statements, 0), 3);
     assert_false(statements_use(&statements, 9));
     statements_remove(&statements, 9);
-    for (uint64_t id = 3; statements.count > 0; id = statements_oldest(&statements)) {
-        assert_int_equal(statements_oldest(&statements), id);
+    for (uint64_t id = 3; statements.count > 0; id = statements_excess(&statements, 0)) {
+        assert_int_equal(statements_excess(&statements, 0), id);
         statements_remove(&statements, id);
         assert_false(statements_use(&statements, id));
     }
@@ -43,7 +43,7 @@ static void removing_keeps_the_order_of_the_others(void **state)
             statements_add(&statements, id);
         statements_remove(&statements, removed);
         for (int i = 0; i < 2; i++) {
-            seen[i] = statements_oldest(&statements);
+            seen[i] = statements_excess(&statements, 0);
             statements_remove(&statements, seen[i]);
         }
         assert_int_equal(seen[0], removed == 1 ? 2 : 1);
@@ -66,6 +66,29 @@ static void clearing_forgets_the_unnamed_one_too(void **state)
     statements_fini(&statements);
 }
 
+static void what_a_batch_uses_does_not_make_room_for_what_it_needs(void **state)
+{
+    (void)state;
+    struct statements statements;
+    statements_init(&statements);
+    statements_add(&statements, 1);
+    statements_add(&statements, 2);
+    assert_int_equal(statements_excess(&statements, 3), 0);
+    statements_begin(&statements);
+    assert_true(statements_use(&statements, 1));
+    assert_int_equal(statements_excess(&statements, 2), 2);
+    statements_remove(&statements, 2);
+    statements_add(&statements, 3);
+    assert_int_equal(statements_excess(&statements, 2), 0); /* both are in use */
+    statements_add(&statements, 4);
+    statements_add(&statements, 5);
+    assert_int_equal(statements_excess(&statements, 2), 1); /* twice as many are enough */
+    statements_begin(&statements);
+    assert_true(statements_has(&statements, 1)); /* no use */
+    assert_int_equal(statements_excess(&statements, 2), 1);
+    statements_fini(&statements);
+}
+
 static void a_name_says_the_id(void **state)
 {
     (void)state;
@@ -82,6 +105,7 @@ int main(void)
         cmocka_unit_test(the_least_recently_used_is_the_oldest),
         cmocka_unit_test(removing_keeps_the_order_of_the_others),
         cmocka_unit_test(clearing_forgets_the_unnamed_one_too),
+        cmocka_unit_test(what_a_batch_uses_does_not_make_room_for_what_it_needs),
         cmocka_unit_test(a_name_says_the_id),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -81,6 +81,21 @@ static void say_pair(struct builder *builder, const char *text)
     backend_build_parameter_status(builder, slice_of(text, (size_t)(equals - text)), slice_from(equals + 1));
 }
 
+/* An ERROR that says which of the node's functions it comes from: sqlstate=function. */
+static void say_error_of(struct builder *builder, const char *text)
+{
+    const char *equals = strchr(text, '=');
+    if (!equals)
+        unknown("ErrorResponse", text);
+    builder_begin(builder, BACKEND_ERROR);
+    builder_bytes(builder, "SERROR\0VERROR\0C", 15);
+    builder_cstring(builder, slice_of(text, (size_t)(equals - text)));
+    builder_bytes(builder, "Man error\0R", 11);
+    builder_cstring(builder, slice_from(equals + 1));
+    builder_u8(builder, 0);
+    builder_end(builder);
+}
+
 static void say_notification(struct builder *builder, const char *channel)
 {
     builder_begin(builder, BACKEND_NOTIFICATION);
@@ -106,6 +121,7 @@ static void say(struct builder *builder, const char *word)
     case 'C': backend_build_command_complete(builder, slice_from(text)); return;
     case 'E': backend_build_error(builder, SEVERITY_ERROR, text, "an error", NULL, NULL); return;
     case 'F': backend_build_error(builder, SEVERITY_FATAL, text, "the end", NULL, NULL); return;
+    case 'e': say_error_of(builder, text); return;
     case 'N': backend_build_notice(builder, SEVERITY_WARNING, text, "a warning", NULL, NULL); return;
     case 'A': say_notification(builder, text); return;
     case 't': say_bytes(builder, word[0], "\0\0", 2); return;

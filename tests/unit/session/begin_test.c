@@ -116,7 +116,7 @@ static void execute_of_what_the_protocol_prepared_is_inside(void **state)
     ask(&client, "Q:begin");
     forget();
     assert_string_equal(ask(&client, "Q:execute~a"), "C:OK Z:T");
-    assert_string_equal(world.nodes[0].peers[0].heard, "S P:=BEGIN B: E Q:execute~rc_1");
+    assert_string_equal(world.nodes[0].peers[0].heard, "P:=BEGIN B: E Q:execute~rc_1");
     close_world(&client);
 }
 

@@ -15,7 +15,8 @@
 
 static struct prepared *get(struct prepared_registry *registry, const char *query)
 {
-    return prepared_get(registry, 0, slice_from(query), 0, slice_of("", 0));
+    const struct prepared_key key = {.query = slice_from(query)};
+    return prepared_get(registry, &key);
 }
 
 static void a_name_stands_for_one_statement(void **state)

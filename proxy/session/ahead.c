@@ -1,0 +1,214 @@
+/*
+ * What is put in place on a server before a request, outside of its batch; see prepare_ahead.
+ *
+ * A statement keeps the settings that it was parsed under. Where a server lacks it and the session's settings
+ * are others by now, the statement's are put in place, it is parsed, and the session's are put back; in an
+ * open transaction a savepoint does that. Where the schema has changed since the client was told of a
+ * statement's columns, it is described once more, hidden, and the request waits for that. Failure: the node's
+ * errors are kept and given to the client in place of those that follow from them.
+ */
+#include "proxy/session/changes.h"
+#include "proxy/session/inquiry.h"
+#include "proxy/session/prefix.h"
+#include "proxy/session/prepare.h"
+#include "proxy/session/stale.h"
+#include "router/statement_names.h"
+
+#include <string.h>
+
+struct ahead {
+    struct session *session;
+    struct server *server;
+    const struct settings *before; /* one reference, while a savepoint is set */
+    bool saved;                    /* a savepoint is set */
+    bool describes;                /* the answer must be waited for */
+    bool fine;
+};
+
+static bool owe(struct server *server, enum expect_kind kind, uint64_t about)
+{
+    return expect_push(
+        &server->expect, (struct expect){.kind = (uint8_t)kind, .hidden = true, .about = about});
+}
+
+static void send_sync(struct ahead *ahead)
+{
+    server_send(ahead->server, "S\0\0\0\4", 5);
+    ahead->fine = ahead->fine && owe(ahead->server, EXPECT_SYNC, 0);
+}
+
+/* ---- settings ---- */
+
+static void inject(struct ahead *ahead, const char *text)
+{
+    ahead->fine = ahead->fine && server_inject_query(ahead->server, text, INJECTED_PREFIX);
+}
+
+/* What a transaction has set is given back by the savepoint, whatever it is. */
+static void save(struct ahead *ahead)
+{
+    struct server *server = ahead->server;
+    if (ahead->saved || server->tx_status == 'I')
+        return;
+    ahead->saved = true;
+    ahead->before = server->applied ? settings_ref(server->applied) : NULL;
+    inject(ahead, "SAVEPOINT rolecall_parse");
+    if (!inquiry_unsure(ahead->session))
+        return;
+    inject(ahead, "RESET SESSION AUTHORIZATION;RESET ROLE;RESET ALL");
+    settings_replace(&server->applied, NULL);
+}
+
+static void restore(struct ahead *ahead)
+{
+    if (!ahead->saved)
+        return;
+    inject(ahead, "ROLLBACK TO SAVEPOINT rolecall_parse;RELEASE SAVEPOINT rolecall_parse");
+    settings_replace(&ahead->server->applied, ahead->before);
+}
+
+static bool was_parsed_otherwise(const struct session *session, const struct settings *settings)
+{
+    return settings && (settings->parsing != session->settings->parsing || inquiry_unsure(session));
+}
+
+static void parse_as_then(struct ahead *ahead, const struct prepared *prepared)
+{
+    if (statements_use(&ahead->server->statements, prepared->id) ||
+        !was_parsed_otherwise(ahead->session, prepared->settings))
+        return;
+    save(ahead);
+    prefix_change(ahead->session, ahead->server, prepared->settings);
+    ahead->fine = ahead->fine && prepare_ensure(ahead->session, ahead->server, prepared);
+    send_sync(ahead);
+}
+
+/* ---- columns ---- */
+
+static void describe_again(struct ahead *ahead, const struct prepared *prepared)
+{
+    char name[STATEMENT_NAME_MAX], out[64];
+    struct builder builder = builder_of(out, sizeof out);
+    prefix_settings(ahead->session, ahead->server);
+    ahead->fine = ahead->fine && prepare_ensure(ahead->session, ahead->server, prepared);
+    frontend_build_target(
+        &builder, FRONTEND_DESCRIBE, 'S', slice_of(name, statement_name(prepared->id, name)));
+    server_send(ahead->server, out, builder.len);
+    ahead->fine = ahead->fine && owe(ahead->server, EXPECT_DESCRIBE, prepared->key);
+    ahead->describes = true;
+    send_sync(ahead);
+}
+
+/* ---- the request's messages ---- */
+
+/* Its columns, as they are now. */
+static bool is_known(const struct session *session, const struct prepared *prepared)
+{
+    return prepared->shape && prepared->shape_schema >= session->request->schema;
+}
+
+static void look_at(struct ahead *ahead, struct slice text, bool runs)
+{
+    struct session *session = ahead->session;
+    struct prepared *prepared = changes_find(session, text);
+    struct name *name = names_entry(&session->names, text);
+    if (!prepared || prepared->names)
+        return;
+    parse_as_then(ahead, prepared);
+    if (runs && name && name->prepared == prepared && !session->request->probed &&
+        stale_is_suspect(session, name) && !is_known(session, prepared))
+        describe_again(ahead, prepared);
+}
+
+static void look_at_text(struct ahead *ahead, struct slice text)
+{
+    struct statement_name uses[STATEMENT_NAMES_MAX];
+    size_t n = statement_names(text, !ahead->session->escape_strings, uses);
+    for (size_t i = 0; n != SIZE_MAX && i < n; i++)
+        if (uses[i].verb == VERB_EXECUTE)
+            look_at(ahead, slice_of(uses[i].name, uses[i].name_len), false);
+}
+
+/* The unnamed statement does not outlive the queries that put settings back: it is given a name. */
+static void look_at_unnamed(struct ahead *ahead)
+{
+    struct session *session = ahead->session;
+    struct frame frame;
+    struct frontend_parse parse;
+    if (session->unnamed.len == 0 || session->request->has_unnamed_parse ||
+        frame_parse(session->unnamed.data, session->unnamed.len, &frame) != FRAME_OK || !frame.whole ||
+        !frontend_parse_parse(frame_body(&frame), &parse))
+        return;
+    if (session->unnamed_names) {
+        look_at_text(ahead, parse.query);
+        return;
+    }
+    bool held = ahead->server->statements.unnamed == session->unnamed_stamp;
+    if (!session->unnamed_prepared && !held && was_parsed_otherwise(session, session->unnamed_settings)) {
+        struct prepared_key key = {.space = session->all->stamp++,
+            .query = parse.query,
+            .n_types = parse.n_types,
+            .types = parse.types,
+            .settings = session->unnamed_settings};
+        session->unnamed_prepared = prepared_get(session->all->pools.prepared, &key);
+        ahead->fine = ahead->fine && session->unnamed_prepared;
+    }
+    if (session->unnamed_prepared)
+        parse_as_then(ahead, session->unnamed_prepared);
+}
+
+static void look_at_message(struct ahead *ahead, const struct frame *frame)
+{
+    struct request *request = ahead->session->request;
+    struct frontend_bind bind;
+    struct frontend_target target;
+    struct slice query;
+    if (frame->type == FRONTEND_PARSE) {
+        request->sent_of[CAUSE_PARSE]++;
+    } else if (frame->type == FRONTEND_CLOSE) {
+        request->sent_of[CAUSE_CLOSE]++;
+    } else if (frame->type == FRONTEND_EXECUTE) {
+        request->sent_of[CAUSE_EXECUTE]++;
+    } else if (frame->type == FRONTEND_QUERY && frontend_parse_query(frame_body(frame), &query)) {
+        look_at_text(ahead, query);
+    } else if (frame->type == FRONTEND_BIND && frontend_parse_bind(frame_body(frame), &bind)) {
+        struct prepared *prepared =
+            bind.statement.len > 0 ? changes_find(ahead->session, bind.statement) : NULL;
+        if (bind.statement.len == 0)
+            look_at_unnamed(ahead);
+        else if (prepared && prepared->names)
+            look_at_text(ahead, prepared->query);
+        else
+            look_at(ahead, bind.statement, true);
+    } else if (frame->type == FRONTEND_DESCRIBE && frontend_parse_target(frame_body(frame), &target)) {
+        if (target.kind == 'S' && target.name.len > 0)
+            look_at(ahead, target.name, false);
+        else if (target.kind == 'S')
+            look_at_unnamed(ahead);
+    }
+}
+
+bool prepare_ahead(struct session *session, struct server *server, bool *fine)
+{
+    struct request *request = session->request;
+    struct ahead ahead = {.session = session, .server = server, .fine = true};
+    uint32_t before = server->expect.count;
+    struct frame frame;
+    *fine = true;
+    bool old = !request->probed && stale_is_possible(session);
+    bool mixed = session->names.mixed || inquiry_unsure(session);
+    if ((!old && !mixed) || server->tx_status == 'E')
+        return false;
+    memset(request->sent_of, 0, sizeof request->sent_of);
+    for (size_t at = 0; at < request->bytes.len; at += frame.total) {
+        if (frame_parse(request->bytes.data + at, request->bytes.len - at, &frame) != FRAME_OK ||
+            !frame.whole)
+            break;
+        look_at_message(&ahead, &frame);
+    }
+    restore(&ahead);
+    expect_mark_ahead(&server->expect, before);
+    request->probing = ahead.describes;
+    *fine = ahead.fine;
+    return ahead.describes && ahead.fine;
+}

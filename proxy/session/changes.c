@@ -1,0 +1,158 @@
+/*
+ * The names that a request gives and takes; see changes.h.
+ *
+ * All well: every change was made when its message was collected, and stays. Failure: the node skips what
+ * follows an error; answers counted by kind tell which changes it made, the others are undone, last first.
+ */
+#include "proxy/session/changes.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+static bool note(struct request *request, struct slice name, struct name_change change)
+{
+    if (request->n_changes == request->cap_changes) {
+        uint32_t cap = request->cap_changes ? request->cap_changes * 2 : 4;
+        struct name_change *changes = realloc(request->changes, cap * sizeof *changes);
+        if (!changes)
+            return false;
+        request->changes = changes;
+        request->cap_changes = cap;
+    }
+    change.name = malloc(name.len + 1);
+    if (!change.name)
+        return false;
+    memcpy(change.name, name.data, name.len);
+    change.len = name.len;
+    request->changes[request->n_changes++] = change;
+    return true;
+}
+
+bool changes_add(struct session *session, enum name_cause cause, uint32_t ordinal, struct slice name,
+    struct prepared *prepared)
+{
+    struct name_change change = {.cause = cause, .ordinal = ordinal};
+    change.duplicate = !names_add(&session->names, name, prepared);
+    if (change.duplicate)
+        prepared_unref(session->all->pools.prepared, prepared);
+    else
+        change.prepared = prepared_ref(prepared);
+    if (note(session->request, name, change))
+        return true;
+    prepared_unref(session->all->pools.prepared, change.prepared);
+    return false;
+}
+
+bool changes_remove(struct session *session, enum name_cause cause, uint32_t ordinal, struct slice name)
+{
+    struct name_change change = {
+        .closed = true, .cause = cause, .ordinal = ordinal, .prepared = names_remove(&session->names, name)};
+    if (note(session->request, name, change))
+        return true;
+    prepared_unref(session->all->pools.prepared, change.prepared);
+    return false;
+}
+
+bool changes_remove_all(struct session *session, uint32_t ordinal)
+{
+    while (session->names.by_name) {
+        char name[LEX_NAME_MAX];
+        size_t len = session->names.by_name->len;
+        memcpy(name, session->names.by_name->text, len);
+        if (!changes_remove(session, CAUSE_EXECUTE, ordinal, slice_of(name, len)))
+            return false;
+    }
+    return true;
+}
+
+/* The last change that has been sent decides, or the state before the first that has not. */
+struct prepared *changes_find(struct session *session, struct slice name)
+{
+    const struct request *request = session->request;
+    struct prepared *now = NULL;
+    bool known = false;
+    for (uint32_t i = 0; i < request->n_changes; i++) {
+        const struct name_change *change = &request->changes[i];
+        if (change->duplicate || !slice_equal(slice_of(change->name, change->len), name))
+            continue;
+        if (change->ordinal < request->sent_of[change->cause]) {
+            now = change->closed ? NULL : change->prepared;
+            known = true;
+            continue;
+        }
+        if (!known)
+            now = change->closed ? change->prepared : NULL;
+        return now;
+    }
+    return known ? now : names_find(&session->names, name);
+}
+
+const struct name_change *changes_nth(const struct request *request, enum name_cause cause, uint32_t ordinal)
+{
+    for (uint32_t i = 0; i < request->n_changes; i++) {
+        const struct name_change *change = &request->changes[i];
+        if (!change->closed && change->cause == cause && change->ordinal == ordinal)
+            return change;
+    }
+    return NULL;
+}
+
+const struct name_change *changes_next_prepare(const struct request *request, struct slice name)
+{
+    for (uint32_t i = 0; i < request->n_changes; i++) {
+        const struct name_change *change = &request->changes[i];
+        if (!change->closed && change->cause == CAUSE_EXECUTE &&
+            change->ordinal >= request->sent_of[CAUSE_EXECUTE] &&
+            slice_equal(slice_of(change->name, change->len), name))
+            return change;
+    }
+    return NULL;
+}
+
+/* A PREPARE that failed, or was skipped: what the server holds now is not known. */
+static void forget_prepare(struct server *server, const struct prepared *prepared)
+{
+    statements_remove(&server->statements, prepared->id);
+    server->statements.unsure = true;
+}
+
+void changes_undo(struct session *session, struct server *server)
+{
+    struct request *request = session->request;
+    struct prepared_registry *registry = session->all->pools.prepared;
+    if (request->has_unnamed_parse && request->unnamed_ordinal >= request->done_of[CAUSE_PARSE])
+        session_forget_unnamed(session);
+    for (uint32_t i = request->n_changes; i-- > 0;) {
+        struct name_change *change = &request->changes[i];
+        struct slice name = slice_of(change->name, change->len);
+        if (change->ordinal < request->done_of[change->cause] || change->duplicate)
+            continue;
+        if (change->closed && change->prepared && names_add(&session->names, name, change->prepared))
+            change->prepared = NULL;
+        if (change->closed)
+            continue;
+        if (change->cause == CAUSE_EXECUTE && server)
+            forget_prepare(server, change->prepared);
+        prepared_unref(registry, names_remove(&session->names, name));
+    }
+}
+
+bool changes_client_name(const struct session *session, uint64_t id, struct slice *name)
+{
+    const struct request *request = session->request;
+    for (const struct name *entry = session->names.by_name; entry; entry = entry->hh.next) {
+        if (entry->prepared->id != id)
+            continue;
+        *name = slice_of(entry->text, entry->len);
+        return true;
+    }
+    for (uint32_t i = 0; i < request->n_changes; i++) {
+        const struct name_change *change = &request->changes[i];
+        if (!change->prepared || change->prepared->id != id)
+            continue;
+        *name = slice_of(change->name, change->len);
+        return true;
+    }
+    *name = slice_of("", 0);
+    return session->unnamed_prepared && session->unnamed_prepared->id == id;
+}
