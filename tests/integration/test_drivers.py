@@ -272,4 +272,4 @@ def test_a_driver_sees_what_it_sees_directly(drivers, driver, place, scenario):
 @pytest.mark.parametrize("driver", [name for name in SCENARIOS if name != "libpq"])
 @pytest.mark.proxy
 def test_reads_of_a_driver_go_to_replicas(drivers, prepared, driver):
-    wait_until(lambda: prepared.replica_ports & set(chain.from_iterable(drivers.answers(driver, "split", "where"))), what="replicas answer")
+    wait_until(lambda: prepared.replica_ports & set(chain.from_iterable(drivers.answers(driver, "split", "where"))), 30, "replicas answer")

@@ -310,10 +310,10 @@ async def errors(c, me):
 
 @scenario(some=8)
 async def cancels(c, me):
-    answers = [await code(c.execute("select pg_sleep(50)", timeout=0.2)), await c.fetchval("select 1")]
-    answers += [await code(c.fetchval("select pg_sleep($1)", 50, timeout=0.2)), await c.fetchval("select 2")]
+    answers = [await code(c.execute("select pg_sleep(50)", timeout=0.4)), await c.fetchval("select 1")]
+    answers += [await code(c.fetchval("select pg_sleep($1)", 50, timeout=0.4)), await c.fetchval("select 2")]
     task = asyncio.ensure_future(c.fetchval("select pg_sleep(50)"))
-    await asyncio.sleep(0.1)
+    await asyncio.sleep(0.4)
     task.cancel()
     await asyncio.gather(task, return_exceptions=True)
     answers += [task.cancelled(), await c.fetchval("select 3")]

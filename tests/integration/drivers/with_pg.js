@@ -301,15 +301,20 @@ scenarios.errors = {
     },
 };
 
+/* A cancel request that is under way when the query has ended would hit the next one: each is waited for. */
 async function cancelled(c) {
     const query = new pg.Query('select pg_sleep(50)');
     let ended = null;
     query.callback = (error) => (ended = error ? error.code : 'slept');
     c.query(query);
-    while (ended === null) {
-        await pause(150);
-        if (ended === null) new pg.Client().cancel(c, query);
+    for (await pause(150); ended === null && c.activeQuery === query; await pause(150)) {
+        const canceller = new pg.Client();
+        canceller.connection.on('error', () => {}); // the server just closes it
+        const gone = new Promise((resolve) => canceller.connection.once('end', resolve));
+        canceller.cancel(c, query);
+        await gone;
     }
+    while (ended === null) await pause(5);
     return ended;
 }
 
