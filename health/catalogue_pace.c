@@ -9,7 +9,7 @@
 #define FINGERPRINT_SHARE 2000
 #define FINGERPRINT_CREDIT_US 500000
 #define READING_SHARE 100
-#define READING_CREDIT_US 3000000
+#define READING_CREDIT_US 5000000
 /* Of a fingerprint, beside what the server knows of it: to be sent, to be woken up. */
 #define OVERHEAD_US 200u
 
