@@ -13,6 +13,7 @@
 
 /* Sums of weights stay far below 2^32, whatever the operator wrote. */
 #define WEIGHT_MAX (1u << 20)
+#define NEAR_MS 20u
 
 static bool excluded(const struct target_request *request, size_t node)
 {
@@ -45,8 +46,7 @@ static bool lag_within(
 static bool replayed(const struct target_request *request, const struct node_live *live, uint32_t incarnation)
 {
     uint64_t needed = request->write_epoch;
-    bool stays = request->last ? request->last == live && request->last_incarnation == incarnation
-                               : request->sticky == live;
+    bool stays = request->last == live && request->last_incarnation == incarnation;
     if (!stays && request->seen_epoch > needed)
         needed = request->seen_epoch;
     return needed == 0 || load64(&live->replayed_epoch) >= needed;
@@ -71,6 +71,7 @@ bool target_fresh(const struct topology *topology, const struct target_request *
 struct candidates {
     uint64_t up, suspect;
     bool stale;                                /* a node was left out only for its epoch */
+    bool near;                                 /* ... which it should reach in a moment */
     uint32_t incarnations[TOPOLOGY_MAX_NODES]; /* of the candidates alone */
 };
 
@@ -82,6 +83,12 @@ static void add_candidate(
         candidates->up |= UINT64_C(1) << i;
     else if (node->condition == CONDITION_SUSPECT)
         candidates->suspect |= UINT64_C(1) << i;
+}
+
+static void add_stale(struct candidates *candidates, const struct topology_node *node)
+{
+    candidates->stale |= node->condition != CONDITION_DOWN;
+    candidates->near |= node->condition == CONDITION_UP && load64(&node->live->lag_ms) <= NEAR_MS;
 }
 
 /* Replicas that are fit for the read and, where the route is `any`, the primary, which is always fresh. */
@@ -98,8 +105,8 @@ static void fit_for_read(
         } else if (node->role == ROLE_REPLICA && lag_within(topology, request, node->live)) {
             if (replayed(request, node->live, incarnation))
                 add_candidate(candidates, node, i, incarnation);
-            else if (node->condition != CONDITION_DOWN)
-                candidates->stale = true;
+            else
+                add_stale(candidates, node);
         }
     }
 }
@@ -187,18 +194,19 @@ static struct target_answer choose_read(const struct topology *topology, const s
 {
     struct candidates candidates;
     candidates.up = candidates.suspect = 0;
-    candidates.stale = false;
+    candidates.stale = candidates.near = false;
     fit_for_read(topology, request, &candidates);
     struct target_answer answer = pick(topology, request, &candidates, REASON_READ);
     if (answer.node >= 0)
         return answer;
     enum reason reason = candidates.stale ? REASON_CONSISTENCY : REASON_NO_REPLICA;
-    switch (request->fallback) {
-    case FALLBACK_PRIMARY: return primary_or_wait(topology, request, reason);
-    case FALLBACK_WAIT: return (struct target_answer){.node = -1, .reason = reason, .wait = true};
-    case FALLBACK_ERROR: break;
-    }
-    return (struct target_answer){.node = -1, .reason = reason, .wait = false};
+    if (request->fallback == FALLBACK_PRIMARY)
+        answer = primary_or_wait(topology, request, reason);
+    else
+        answer =
+            (struct target_answer){.node = -1, .reason = reason, .wait = request->fallback == FALLBACK_WAIT};
+    answer.near = candidates.near;
+    return answer;
 }
 
 static struct target_answer choose_master(
