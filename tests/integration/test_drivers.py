@@ -61,15 +61,15 @@ drop table dr_rows, dr_fixed;
 drop type dr_pair, dr_mood
 """
 
-COMMON = ["usual_options", "types", "transactions", "savepoints", "read_only", "copies", "notifications", "temporary_tables",
+COMMON = ["usual_options", "types", "transactions", "savepoints", "read_only", "cursors", "copies", "notifications", "temporary_tables",
           "advisory_locks", "errors", "cancels", "batches", "large_results", "its_pool"]
 PREPARING = ["prepares_by_itself", "many_statements"]
 SCENARIOS = {
-    "psycopg3": [*COMMON, *PREPARING, "cursors", "cursors_with_hold", "settings", "pipelines"],
-    "asyncpg": [*COMMON, *PREPARING, "cursors", "resets"],
-    "psycopg2": [*COMMON, "cursors", "cursors_with_hold", "settings", "schema_changes"],
-    "pg": [*COMMON, *PREPARING, "settings", "pipelines"],
-    "postgres": [*COMMON, *PREPARING, "cursors", "settings"],
+    "psycopg3": [*COMMON, *PREPARING, "cursors_with_hold", "settings", "schema_changes", "pipelines"],
+    "asyncpg": [*COMMON, *PREPARING, "resets"],
+    "psycopg2": [*COMMON, "cursors_with_hold", "settings", "schema_changes"],
+    "pg": [*COMMON, *PREPARING, "settings", "schema_changes", "pipelines"],
+    "postgres": [*COMMON, *PREPARING, "settings"],
     "libpq": ["batches", "errors", "reads_and_writes", "prepared", "transactions", "flushes", "more_than_buffers_hold", "row_by_row", "cancels"],
 }
 NODE = ("pg", "postgres")
