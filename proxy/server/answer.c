@@ -87,7 +87,7 @@ static void forget_skipped(void *context, const struct expect *entry)
     if (entry->about)
         statements_remove(&server->statements, entry->about);
     else
-        server->statements.unnamed = 0;
+        server->statements.unnamed = STATEMENTS_UNNAMED_UNKNOWN; /* perhaps the one parsed before it */
 }
 
 static void on_error(struct server *server, const struct frame *frame, struct answer *answer)

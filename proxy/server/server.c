@@ -314,7 +314,7 @@ bool server_inject_begin(struct server *server, const char *text)
             return false;
     stream_write(&server->stream, out, builder.len);
     stream_write(&server->stream, rest, sizeof rest - 1);
-    server->statements.unnamed = 0;
+    server->statements.unnamed = STATEMENTS_UNNAMED_UNKNOWN;
     return true;
 }
 

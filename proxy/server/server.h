@@ -145,7 +145,7 @@ struct server {
     /* The pool's. */
     struct server *prev, *next;
     uint64_t opening_us; /* when it was opened */
-    int placed; /* in which list; -1 = none */
+    int placed;          /* in which list; -1 = none */
     void *pool;
     void *ledger;
     void *claim;

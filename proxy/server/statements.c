@@ -115,7 +115,7 @@ void statements_clear(struct statements *statements)
 {
     while (statements->oldest)
         statements_remove(statements, statements->oldest->id);
-    statements->unnamed = 0;
+    statements->unnamed = STATEMENTS_UNNAMED_UNKNOWN; /* DISCARD ALL leaves it, when it was prepared itself */
     statements->unsure = false;
 }
 

@@ -15,13 +15,15 @@
 
 struct statement_entry;
 
+#define STATEMENTS_UNNAMED_UNKNOWN UINT64_MAX /* perhaps one that no session has parsed last */
+
 struct statements {
     struct statement_entry *by_id; /* hash */
     struct statement_entry *oldest, *newest;
     uint32_t count;
     uint32_t batch;   /* the current one; see statements_begin */
     bool unsure;      /* the server may hold others too: a name is closed before it is given */
-    uint64_t unnamed; /* stamp of the unnamed statement that the server holds; 0 = none or not known */
+    uint64_t unnamed; /* stamp of the unnamed statement that the server holds; 0 = none */
 };
 
 void statements_init(struct statements *statements);

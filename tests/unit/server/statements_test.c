@@ -61,7 +61,7 @@ static void clearing_forgets_the_unnamed_one_too(void **state)
     statements.unnamed = 9;
     statements_clear(&statements);
     assert_int_equal(statements.count, 0);
-    assert_int_equal(statements.unnamed, 0);
+    assert_true(statements.unnamed == STATEMENTS_UNNAMED_UNKNOWN);
     assert_false(statements_use(&statements, 7));
     statements_fini(&statements);
 }
