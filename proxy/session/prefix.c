@@ -140,6 +140,8 @@ static bool send_difference(
     struct session *session, struct server *server, const struct params *from, const struct params *to)
 {
     struct sql sql = {.spares = &session->all->spares};
+    if (server->role == ROLE_REPLICA) /* a standby refuses queries where serializable is the default */
+        sql_add(&sql, "SET transaction_isolation='read committed';");
     sql_add(&sql, "SET exit_on_error=on;");
     add_resets(&sql, from, to);
     add_calls(&sql, from, to);

@@ -120,6 +120,10 @@ static bool may_read(struct session *session, enum reason *reason)
         *reason = REASON_PINNED;
         return false;
     }
+    if (session->settings->isolated) { /* default_transaction_isolation above READ COMMITTED */
+        *reason = REASON_SESSION;
+        return false;
+    }
     if (session->own.route == OWN_ROUTE_PRIMARY) {
         *reason = REASON_HINT_PRIMARY;
         return false;
