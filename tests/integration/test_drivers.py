@@ -66,7 +66,7 @@ COMMON = ["usual_options", "types", "transactions", "savepoints", "read_only", "
 PREPARING = ["prepares_by_itself", "many_statements"]
 SCENARIOS = {
     "psycopg3": [*COMMON, *PREPARING, "cursors_with_hold", "settings", "schema_changes", "pipelines"],
-    "asyncpg": [*COMMON, *PREPARING, "resets"],
+    "asyncpg": [*COMMON, *PREPARING, "resets", "settings"],
     "psycopg2": [*COMMON, "cursors_with_hold", "settings", "schema_changes"],
     "pg": [*COMMON, *PREPARING, "settings", "schema_changes", "pipelines"],
     "postgres": [*COMMON, *PREPARING, "settings"],

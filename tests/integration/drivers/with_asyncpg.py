@@ -284,7 +284,18 @@ async def settings(c, me):
     assert await c.fetchval("show timezone") == f"Etc/GMT-{zone}"
     await c.execute("reset role")
     await c.reset()
-    return [await c.fetchval(f"show {name}") for name in ("search_path", "timezone", "role", "app.tenant")], c.get_settings().TimeZone
+    return [await c.fetchval(f"show {name}") for name in ("search_path", "timezone", "role", "app.tenant")]
+
+
+@scenario()
+async def reported_settings(c, me):
+    """What it is told of its settings is what they are, also when they are given back."""
+    await c.execute(f"set timezone = 'Etc/GMT-{me.number % 12 + 1}'; set intervalstyle = 'iso_8601'")
+    await me.meet()
+    await c.reset()
+    settings = c.get_settings()
+    assert await c.fetchval("show timezone") == settings.TimeZone
+    return settings.TimeZone, settings.IntervalStyle
 
 
 @scenario()
