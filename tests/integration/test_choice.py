@@ -3,6 +3,7 @@ Which replica a read goes to: shares by weight, the less busy one, none that is 
 is fit (fallback). Sessions stay where their first read went, so most tests look at first reads.
 """
 
+import contextlib
 import time
 
 import psycopg
@@ -163,9 +164,6 @@ def test_a_small_lag_is_within_the_bounds(make, lagging):
     assert set(first_reads(r, "split", 40)) == lagging.replica_ports
 
 
-# When no replica is fit.
-
-
 def paused(lagging):
     for node in lagging.replicas:
         node.pause_replay()
@@ -174,6 +172,74 @@ def paused(lagging):
 def count(w):
     """Adds one to the counter and returns what it must be read as."""
     return w.value("update counter set v = v + 1 returning v")
+
+
+# What was seen is not taken back.
+
+SEEN = "select v, whereami() from counter"
+
+
+def read(w, sql=SEEN):
+    value, port = rows(w.query(sql))[0]
+    return int(value), int(port)
+
+
+@pytest.mark.parametrize("before, sql, after", [
+    ("", f"/* rolecall: primary */ {SEEN}", ""),
+    ("", f"{SEEN} for share", ""),
+    ("begin", SEEN, "commit"),
+    ("set rolecall.route = primary", SEEN, "set rolecall.route = default"),
+])
+def test_what_the_primary_has_shown_is_asked_of_the_sessions_own_replica_too(make, lagging, before, sql, after):
+    r = make(lagging)
+    with Wire(r.ports["split"]) as w:
+        w.login()
+        wait_until(lambda: read(w)[1] in lagging.replica_ports, what="the session reads from a replica")
+        old, _ = read(w)
+        paused(lagging)
+        lagging.primary.sql("update counter set v = v + 1")
+        w.query(before)
+        assert read(w, sql) == (old + 1, lagging.primary.port)
+        w.query(after)
+        for _ in range(20):
+            assert read(w) == (old + 1, lagging.primary.port)
+        for node in lagging.replicas:
+            node.resume_replay()
+        wait_until(lambda: read(w)[1] in lagging.replica_ports, what="the session reads from a replica again")
+        assert read(w)[0] == old + 1
+
+
+def test_a_replica_that_was_killed_and_goes_back_shows_no_session_less_than_before(make):
+    """It starts from its last restart point and, told to be an hour late, stays there."""
+    with contextlib.closing(Cluster(replicas=1, settings="bgwriter_lru_maxpages = 0\n")) as nodes:
+        (replica,) = nodes.replicas
+        nodes.primary.sql("create table counter (v int); insert into counter values (0); grant all on counter to app; checkpoint")
+        nodes.catch_up()
+        replica.sql("checkpoint")
+        r = make(nodes, cluster_settings={"max_lag_time": "0"})
+        for _ in range(5):
+            nodes.primary.sql("update counter set v = v + 1")
+        nodes.catch_up()
+        with Wire(r.ports["split"]) as w:  # never writes
+            w.login()
+            wait_until(lambda: read(w) == (5, replica.port), what="the session has seen 5 on the replica")
+            replica.sql("alter system set recovery_min_apply_delay = '1h'")
+            replica.kill()
+            replica.start()
+            assert replica.value("select v from counter") < 5
+
+            def first_read():
+                with Wire(r.ports["split"]) as other:
+                    value, port = read(other.login())
+                return port == replica.port and f"{value}"
+
+            # Whoever has seen nothing gets what there is.
+            assert int(wait_until(first_read, 20, "the replica is read again")) < 5
+            for _ in range(20):
+                assert read(w) == (5, nodes.primary.port)
+
+
+# When no replica is fit.
 
 
 def test_fallback_primary_serves_what_replicas_have_not_replayed(make, lagging):

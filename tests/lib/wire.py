@@ -174,6 +174,7 @@ class Wire:
         self.timeout = timeout
         self.buffer = b""
         self.parameters = {}
+        self.last_error = None
         self.pid = None
         self.key = None
         self.negotiated = None
@@ -216,7 +217,7 @@ class Wire:
         return taken
 
     def receive(self, timeout=None):
-        """The next message. ParameterStatus is kept in `parameters` as well."""
+        """The next message. ParameterStatus is kept in `parameters`, an ErrorResponse in `last_error` as well."""
         self._fill(5, timeout)
         kind = self.buffer[:1].decode("latin-1")
         (size,) = struct.unpack("!I", self.buffer[1:5])
@@ -227,6 +228,8 @@ class Wire:
         if kind == "S":
             name, value = m.payload.split(b"\0")[:2]
             self.parameters[name.decode()] = value.decode()
+        if kind == "E":
+            self.last_error = m
         return m
 
     def until(self, kind="Z", timeout=None):
