@@ -85,7 +85,7 @@ class Crowd:
             me, died, told, acknowledged = results.recv()
         except EOFError:
             self.deaths.append(f"a session did not end (pid {process.pid})")
-            process.terminate()
+            process.kill()
             return
         finally:
             process.join(5)
