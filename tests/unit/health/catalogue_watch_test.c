@@ -209,7 +209,7 @@ static void a_server_that_restarts_is_watched_again(void **state)
     watcher_start(&watcher, watcher_config(&postgres, ""));
     watcher_ask_catalogue(&watcher, "postgres", false);
     watcher_until(&watcher, SOON_MS, "the catalogue", f_is_known, 0);
-    postgres_kill(&postgres, 0);
+    postgres_stop(&postgres, 0);
     postgres_run(&postgres, 0);
     postgres_sql(&postgres, 0, "postgres", "ALTER FUNCTION f() VOLATILE");
     watcher_until(&watcher, SOON_MS, "volatile", f_is_special, 0);
