@@ -69,9 +69,10 @@ static void note(struct settings *settings, const struct pair *pair)
     }
     if (strcasecmp(pair->name, "default_transaction_read_only") == 0)
         settings->read_only = is_on(pair->value);
-    else if (strcasecmp(pair->name, "default_transaction_isolation") == 0)
+    else if (strcasecmp(pair->name, "default_transaction_isolation") == 0) {
         settings->isolated = strncasecmp(pair->value, "read", 4) != 0;
-    else if (strcasecmp(pair->name, "role") == 0 || strcasecmp(pair->name, "session_authorization") == 0)
+        settings->serializable = strcasecmp(pair->value, "serializable") == 0;
+    } else if (strcasecmp(pair->name, "role") == 0 || strcasecmp(pair->name, "session_authorization") == 0)
         settings->as_other = true;
 }
 

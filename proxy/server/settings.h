@@ -16,6 +16,7 @@ struct settings_table;
 struct settings {
     uint64_t parsing;     /* hash of those that matter when a statement is parsed; 0: there are none */
     bool read_only;       /* default_transaction_read_only is on */
+    bool serializable;    /* default_transaction_isolation is that: a standby refuses to run anything */
     bool isolated;        /* default_transaction_isolation is above READ COMMITTED */
     bool as_other;        /* role or session_authorization is among them */
     struct params params; /* sorted by name */

@@ -120,7 +120,7 @@ static bool may_read(struct session *session, enum reason *reason)
         *reason = REASON_PINNED;
         return false;
     }
-    if (session->settings->isolated) { /* default_transaction_isolation above READ COMMITTED */
+    if (session->settings->serializable) { /* its default: a standby runs nothing then */
         *reason = REASON_SESSION;
         return false;
     }
