@@ -38,6 +38,7 @@ void statements_remove(struct statements *statements, uint64_t id);
 /* What has to go so that one more makes no more than `max`: the least recently used; 0: nothing. What the
    current batch uses stays up to twice as many. */
 uint64_t statements_excess(const struct statements *statements, uint32_t max);
+/* Forgets all; which unnamed one is there is not known then. */
 void statements_clear(struct statements *statements);
 
 /* Writes the name that statement `id` has on servers; returns its length. */

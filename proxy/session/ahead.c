@@ -67,15 +67,26 @@ static void restore(struct ahead *ahead)
     settings_replace(&ahead->server->applied, ahead->before);
 }
 
-static bool was_parsed_otherwise(const struct session *session, const struct settings *settings)
+/* Outside of a transaction the session's settings are what they are said to be. */
+static bool was_parsed_otherwise(const struct ahead *ahead, const struct settings *settings)
 {
-    return settings && (settings->parsing != session->settings->parsing || inquiry_unsure(session));
+    const struct session *session = ahead->session;
+    bool unsure = ahead->server->tx_status != 'I' && inquiry_unsure(session);
+    return settings && (settings->parsing != session->settings->parsing || unsure);
+}
+
+static bool is_parsed_here(const struct request *request, const struct prepared *prepared)
+{
+    for (uint32_t i = 0; i < request->n_changes; i++)
+        if (!request->changes[i].closed && request->changes[i].prepared == prepared)
+            return true;
+    return false;
 }
 
 static void parse_as_then(struct ahead *ahead, const struct prepared *prepared)
 {
     if (statements_use(&ahead->server->statements, prepared->id) ||
-        !was_parsed_otherwise(ahead->session, prepared->settings))
+        !was_parsed_otherwise(ahead, prepared->settings))
         return;
     save(ahead);
     prefix_change(ahead->session, ahead->server, prepared->settings);
@@ -112,7 +123,7 @@ static void look_at(struct ahead *ahead, struct slice text, bool runs)
     struct session *session = ahead->session;
     struct prepared *prepared = changes_find(session, text);
     struct name *name = names_entry(&session->names, text);
-    if (!prepared || prepared->names)
+    if (!prepared || prepared->names || is_parsed_here(session->request, prepared))
         return;
     parse_as_then(ahead, prepared);
     if (runs && name && name->prepared == prepared && !session->request->probed &&
@@ -144,7 +155,7 @@ static void look_at_unnamed(struct ahead *ahead)
         return;
     }
     bool held = ahead->server->statements.unnamed == session->unnamed_stamp;
-    if (!session->unnamed_prepared && !held && was_parsed_otherwise(session, session->unnamed_settings)) {
+    if (!session->unnamed_prepared && !held && was_parsed_otherwise(ahead, session->unnamed_settings)) {
         struct prepared_key key = {.space = session->all->stamp++,
             .query = parse.query,
             .n_types = parse.n_types,
@@ -196,7 +207,7 @@ bool prepare_ahead(struct session *session, struct server *server, bool *fine)
     struct frame frame;
     *fine = true;
     bool old = !request->probed && stale_is_possible(session);
-    bool mixed = session->names.mixed || inquiry_unsure(session);
+    bool mixed = session->names.mixed || (server->tx_status != 'I' && inquiry_unsure(session));
     if ((!old && !mixed) || server->tx_status == 'E')
         return false;
     memset(request->sent_of, 0, sizeof request->sent_of);

@@ -115,7 +115,6 @@ static void retry_now(struct session *session)
 static void discard_state(struct session *session, struct server *server)
 {
     names_clear(&session->names, session->all->pools.prepared);
-    session_forget_unnamed(session);
     session->id = session->all->stamp++;
     statements_clear(&server->statements);
     server->dirty = false;
@@ -221,6 +220,8 @@ void answer_finish(struct session *session, char status)
         changes_undo(session, server);
     else if (request->flags & STATEMENT_RESET_ALL)
         discard_state(session, server);
+    if (request->unnamed_closed && request->unnamed_ordinal < request->done_of[CAUSE_CLOSE])
+        session_forget_unnamed(session);
     settle_statements(session, server);
     remember_node(session, server->node);
     if (request->reason ==
@@ -254,7 +255,10 @@ static void write_error(struct session *session, const struct answer *answer)
         session_write(session, answer->bytes, answer->len);
         return;
     }
-    wording_write(session, kept.len > 0 ? kept : slice_of(answer->bytes, answer->len));
+    if (kept.len > 0)
+        wording_write(session, kept, EXPECT_PARSE);
+    else
+        wording_write(session, slice_of(answer->bytes, answer->len), answer->kind);
     buffer_release(&request->kept_error, &session->all->spares);
 }
 
@@ -289,8 +293,10 @@ static void on_error(struct session *session, struct server *server, const struc
         return;
     }
     commit_to_client(session);
-    if (answer->first)
+    if (answer->first) {
         request->error_seen = true;
+        request->parse_failed = answer->kind == EXPECT_PARSE;
+    }
     write_error(session, answer);
 }
 
@@ -338,7 +344,7 @@ static bool goes_again(struct session *session, struct server *server, char stat
         request->healing = false;
         request->error_seen = true;
         commit_to_client(session);
-        wording_write(session, slice_of(request->kept_error.data, request->kept_error.len));
+        wording_write(session, slice_of(request->kept_error.data, request->kept_error.len), EXPECT_BIND);
         return false;
     }
     return true;
@@ -420,7 +426,10 @@ static void on_answer(void *user, struct server *server, const struct answer *an
     if (answer->type == BACKEND_NOTICE && request->class != STATEMENT_READ) { /* people watch them */
         if (request->withheld.len > 0)
             commit_to_client(session);
-        session_write(session, answer->bytes, answer->len);
+        if (answer->first && answer->last)
+            wording_write(session, slice_of(answer->bytes, answer->len), answer->kind);
+        else
+            session_write(session, answer->bytes, answer->len);
         return;
     }
     if (request->withholds && !request->committed && is_preliminary(answer->type) &&
@@ -484,6 +493,8 @@ static void on_prefix_done(void *user, struct server *server)
         session_fatal(session, error.sqlstate, "%s", error.text);
         return;
     }
+    if (session->request->compares) /* what was put in place ahead of it is nothing new to the client */
+        params_copy(&session->request->before, &server->params);
     if (session->request->probing && server->expect.count == 0) {
         session->request->probing = false;
         session->request->probed = true;

@@ -6,6 +6,8 @@
  */
 #include "proxy/session/changes.h"
 
+#include "router/statement_names.h"
+
 #include <stdlib.h>
 #include <string.h>
 
@@ -116,12 +118,44 @@ static void forget_prepare(struct server *server, const struct prepared *prepare
     server->statements.unsure = true;
 }
 
+/* The unnamed statement is the last one that was parsed before the error; one that fails takes it away. */
+static void restore_unnamed(struct session *session)
+{
+    const struct request *request = session->request;
+    struct statement_name uses[STATEMENT_NAMES_MAX];
+    struct frontend_parse parse;
+    struct frame frame, last = {0};
+    uint32_t n = 0, last_ordinal = 0;
+    session_forget_unnamed(session);
+    uint32_t end = request->done_of[CAUSE_PARSE] + request->parse_failed;
+    for (size_t at = 0; at < request->bytes.len && n < end; at += frame.total) {
+        if (frame_parse(request->bytes.data + at, request->bytes.len - at, &frame) != FRAME_OK ||
+            !frame.whole)
+            break;
+        if (frame.type != FRONTEND_PARSE)
+            continue;
+        n++;
+        if (frontend_parse_parse(frame_body(&frame), &parse) && parse.name.len == 0)
+            last_ordinal = n, last = frame;
+    }
+    bool failed = request->parse_failed && last_ordinal == end;
+    bool all = n == end && !failed; /* not those that were passed on as they came */
+    if (!all || !last.body || !frontend_parse_parse(frame_body(&last), &parse) ||
+        !buffer_append(&session->unnamed, &session->all->spares, last.body - FRAME_HEADER_LEN, last.total))
+        return;
+    session->unnamed_stamp = session->all->stamp++;
+    session->unnamed_settings = settings_ref(session->settings);
+    session->unnamed_names =
+        request->names_statements && statement_names(parse.query, !session->escape_strings, uses) > 0;
+}
+
 void changes_undo(struct session *session, struct server *server)
 {
     struct request *request = session->request;
     struct prepared_registry *registry = session->all->pools.prepared;
-    if (request->has_unnamed_parse && request->unnamed_ordinal >= request->done_of[CAUSE_PARSE])
-        session_forget_unnamed(session);
+    if (request->has_unnamed_parse && !request->unnamed_closed &&
+        request->unnamed_ordinal >= request->done_of[CAUSE_PARSE])
+        restore_unnamed(session);
     for (uint32_t i = request->n_changes; i-- > 0;) {
         struct name_change *change = &request->changes[i];
         struct slice name = slice_of(change->name, change->len);

@@ -113,7 +113,6 @@ bool dispatch_bind_head(
     struct builder builder = builder_of(head, sizeof head);
     struct slice statement = bind->statement;
     request->executes_key = 0;
-    request->n_shifts = 0;
     if (!server_statement(session, server, &statement, name, &request->bound_key) ||
         !frontend_build_bind_head(&builder, bind, statement, rest))
         return false;

@@ -87,6 +87,9 @@ bool lone_statement(const struct session *session, struct slice *text, bool *run
     struct frame frame;
     if (request->stream || !request->complete)
         return false;
+    for (uint32_t i = 0; i < request->n_changes; i++)
+        if (request->changes[i].duplicate) /* the server shall say 42P05 */
+            return false;
     for (size_t at = 0; at < request->bytes.len; at += frame.total) {
         if (frame_parse(request->bytes.data + at, request->bytes.len - at, &frame) != FRAME_OK ||
             !frame.whole)

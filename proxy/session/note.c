@@ -114,9 +114,12 @@ static struct slice name_of_use(const struct statement_name *use)
     return slice_of(use->name, use->name_len);
 }
 
+/* A taken name is sent as what it is taken by, and fails. */
 static bool may_carry(const struct session *session, const struct statement_name *use)
 {
-    return use->alone && names_count(&session->names) < session->runtime->config->max_prepared_statements;
+    bool pinned = session->pins & PIN_PREPARE; /* the node has names of its own: it must know all */
+    return use->alone && !pinned &&
+           names_count(&session->names) < session->runtime->config->max_prepared_statements;
 }
 
 /* What an EXECUTE does is what it executes does; one that is not known may do anything. */
@@ -322,6 +325,7 @@ static bool on_parse(struct session *session, const struct frame *frame)
     session->unnamed_names = class_text(session, parse.query);
     session->unnamed_settings = inquiry_unsure(session) ? NULL : settings_ref(session->settings);
     session->request->has_unnamed_parse = true;
+    session->request->unnamed_closed = false;
     session->request->unnamed_ordinal = ordinal;
     session->unnamed_stamp = session->all->stamp++;
     return buffer_append(
@@ -355,9 +359,10 @@ static bool on_bind(struct session *session, const struct frame *frame)
         class_prepared(session, prepared);
         return !prepared->names || note_changes(session, prepared->query);
     }
-    if (!unnamed_text(session, &text))
+    bool parsed_here = session->request->has_unnamed_parse;
+    if ((parsed_here && !session->unnamed_names) || !unnamed_text(session, &text))
         return true;
-    if (!session->request->has_unnamed_parse)
+    if (!parsed_here)
         class_text(session, text);
     session->request->names_statements |= session->unnamed_names;
     return !session->unnamed_names || note_changes(session, text);
@@ -369,8 +374,13 @@ static bool on_close(struct session *session, const struct frame *frame)
     if (!frontend_parse_target(frame_body(frame), &target))
         return violation(session, "malformed Close");
     uint32_t ordinal = session->request->noted_of[CAUSE_CLOSE]++;
-    if (target.kind != 'S' || target.name.len == 0)
+    if (target.kind != 'S')
         return true;
+    if (target.name.len == 0) {
+        session->request->unnamed_closed = true;
+        session->request->unnamed_ordinal = ordinal;
+        return true;
+    }
     return changes_remove(session, CAUSE_CLOSE, ordinal, target.name);
 }
 

@@ -172,9 +172,10 @@ static bool put_deallocated(struct server *server, struct slice name)
 static bool clear_for_prepare(struct session *session, struct server *server,
     const struct name_change *change, struct slice name, char out[STATEMENT_NAME_MAX + 8], struct slice *as)
 {
+    const struct prepared *taken = change ? NULL : changes_find(session, name);
     if (!change) {
-        *as = name;
-        return true;
+        *as = taken ? server_name(taken, out) : name;
+        return !taken || prepare_ensure(session, server, taken);
     }
     const struct prepared *prepared = change->duplicate ? changes_find(session, name) : change->prepared;
     if (!prepared)
@@ -222,7 +223,7 @@ static void note_shift(struct request *request, size_t at, size_t before, size_t
     if (request->n_shifts == SHIFTS_MAX || before == after)
         return;
     request->shifts[request->n_shifts++] =
-        (struct shift){.at = (uint32_t)at, .by = (int32_t)after - (int32_t)before};
+        (struct shift){request->sent_of[CAUSE_EXECUTE], (uint32_t)at, (int32_t)after - (int32_t)before};
 }
 
 /* The text with the server's names, and a NUL, in `out`; what they stand for is sent. */
@@ -234,7 +235,6 @@ static bool rename_text(struct session *session, struct server *server, struct s
     size_t n = statement_names(text, !session->escape_strings, uses), at = 0;
     uint32_t sent = request->sent_of[CAUSE_EXECUTE];
     bool fine = true;
-    request->n_shifts = 0;
     for (size_t i = 0; fine && n != SIZE_MAX && i < n; i++) {
         char name[STATEMENT_NAME_MAX + 8];
         struct slice token = uses[i].token, as;
@@ -261,7 +261,7 @@ bool prepare_renamed(
     bool fine = rename_text(session, server, query, &text);
     if (fine)
         write_parse(server, slice_of("", 0), slice_of(text.data, text.len - 1), n_types, types);
-    server->statements.unnamed = 0;
+    server->statements.unnamed = STATEMENTS_UNNAMED_UNKNOWN;
     buffer_release(&text, &session->all->spares);
     return fine && owe(server, EXPECT_PARSE, true, 0);
 }

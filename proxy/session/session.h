@@ -80,10 +80,11 @@ struct name_change {
 
 /* Where a text sent to the server is longer or shorter than the client's: positions in errors are moved. */
 struct shift {
-    uint32_t at; /* characters of the server's text before the place's end */
-    int32_t by;  /* how many more there are than in the client's */
+    uint32_t ordinal; /* of the Execute that runs it */
+    uint32_t at;      /* characters of the server's text before the place's end */
+    int32_t by;       /* how many more there are than in the client's */
 };
-#define SHIFTS_MAX 4
+#define SHIFTS_MAX 8
 
 struct request {
     struct request *next_spare;
@@ -105,7 +106,9 @@ struct request {
     uint32_t noted_of[CAUSE_COUNT]; /* messages collected */
     uint32_t sent_of[CAUSE_COUNT];  /* while it is dispatched */
     uint32_t done_of[CAUSE_COUNT];  /* answered */
-    uint32_t unnamed_ordinal;       /* of the last Parse without a name, when has_unnamed_parse */
+    bool parse_failed;              /* the error was that of a Parse; what follows it was skipped */
+    bool unnamed_closed;            /* a Close without a name is behind every Parse without one */
+    uint32_t unnamed_ordinal;       /* of the last Close or Parse without a name */
     bool names_statements;          /* a text in it names prepared statements */
     bool unnamed_sent;              /* an unnamed Parse of it was sent */
     struct slice unnamed_parse; /* the last one, a whole message, when its text names prepared statements */

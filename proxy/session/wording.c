@@ -23,6 +23,7 @@
 struct words {
     struct session *session;
     struct buffer out;
+    enum expect_kind kind; /* of what the node was doing */
     bool failed;
 };
 
@@ -96,9 +97,12 @@ static void add_position(struct words *words, struct slice value)
     const struct request *request = words->session->request;
     char text[16];
     long position = strtol(value.data, NULL, 10), moved = position; /* a NUL follows */
-    for (uint32_t i = 0; i < request->n_shifts; i++)
-        if (position > (long)request->shifts[i].at)
-            moved -= request->shifts[i].by;
+    for (uint32_t i = 0; i < request->n_shifts; i++) {
+        const struct shift *shift = &request->shifts[i];
+        bool runs = words->kind == EXPECT_EXECUTE && shift->ordinal == request->done_of[CAUSE_EXECUTE];
+        if ((runs || words->kind == EXPECT_QUERY) && position > (long)shift->at)
+            moved -= shift->by;
+    }
     int len = snprintf(text, sizeof text, "%ld", moved);
     add(words, text, (size_t)len);
 }
@@ -142,9 +146,9 @@ static bool needs_words(const struct session *session, struct slice message)
     return session->request->n_shifts > 0 || memmem(message.data, message.len, PREFIX, PREFIX_LEN);
 }
 
-void wording_write(struct session *session, struct slice message)
+void wording_write(struct session *session, struct slice message, enum expect_kind kind)
 {
-    struct words words = {.session = session};
+    struct words words = {.session = session, .kind = kind};
     struct slice body = slice_of(message.data + FRAME_HEADER_LEN, message.len - FRAME_HEADER_LEN);
     struct reader reader = reader_of(body);
     if (!needs_words(session, message)) {

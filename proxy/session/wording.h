@@ -6,7 +6,7 @@
 #include "conf/base/slice.h"
 #include "proxy/session/session.h"
 
-/* Writes a whole ErrorResponse or NoticeResponse to the client. */
-void wording_write(struct session *session, struct slice message);
+/* Writes a whole ErrorResponse or NoticeResponse to the client; `kind` is of what the node was doing. */
+void wording_write(struct session *session, struct slice message, enum expect_kind kind);
 
 #endif

@@ -151,6 +151,8 @@ def test_errors_speak_of_the_clients_text(wire):
             text = f"prepare {name} as {'' if what == 'selec' else 'select '}{what}"
             got = error(w.query(text))
             assert (got["C"], int(got["P"])) == (sqlstate, text.index(what) + 1)
+            got = error(ask(w, parse("", text), bind(), execute(), parse("", "execute p"), bind(), execute()))
+            assert (got["C"], int(got["P"])) == (sqlstate, text.index(what) + 1)
     w.query("prepare p (int) as select $1")
     got = error(w.query("execute p(1, 2)"))
     assert (got["C"], got["M"]) == ("42601", 'wrong number of parameters for prepared statement "p"')

@@ -445,6 +445,63 @@ static void the_node_may_go_while_a_statement_is_healed(void **state)
     close_world();
 }
 
+/* ---- the unnamed statement ---- */
+
+static void after_an_error_the_unnamed_statement_is_the_last_one_parsed(void **state)
+{
+    (void)state;
+    open_world("");
+    fake_node_script(&world.nodes[0], "1 2 E:25006 Z:I"); /* the second Parse is skipped */
+    ask("P:=update~t~set~a=1 B: E: P:=update~u~set~a=1 B: E: S");
+    forget(0);
+    ask("B: E: S");
+    assert_memory_equal(heard(0), "P:=update~t~set~a=1 B: E S ", 27);
+    fake_node_script(&world.nodes[0], "1 2 C:OK E:42601 Z:I"); /* it fails itself */
+    ask("P:=update~t~set~a=1 B: E: P:=update~set B: E: S");
+    forget(0);
+    ask("B: E: S");
+    assert_string_equal(heard(0), "B: E S");
+    close_world();
+}
+
+static void a_close_takes_the_unnamed_statement_away(void **state)
+{
+    (void)state;
+    open_world("");
+    ask("P:=select~1 B: E: S");
+    ask("Cs: S");
+    forget(0);
+    ask("B: E: S");
+    assert_string_equal(heard(0), "B: E S");
+    close_world();
+}
+
+static void another_sessions_unnamed_statement_is_never_bound(void **state)
+{
+    (void)state;
+    open_world("");
+    client_ask(&world, &two, "P:=select~1 S");
+    forget(0);
+    ask("B: E: S");
+    assert_string_equal(heard(0), "Cs: B: E S");
+    close_world();
+}
+
+/* ---- taken names ---- */
+
+static void a_taken_name_is_the_nodes_affair_also_in_a_longer_string_or_for_begin(void **state)
+{
+    (void)state;
+    open_world("");
+    ask("Q:prepare~p~as~select~1");
+    forget(0);
+    ask("Q:select~2;~prepare~p~as~select~3");
+    assert_memory_equal(heard(0), "Q:select~2;~prepare~rc_1~as~select~3", 36);
+    fake_node_script(&world.nodes[0], "E:42P05 Z:I");
+    assert_string_equal(ask("P:p=begin B:p E: S"), "E:42P05 Z:I");
+    close_world();
+}
+
 /* ---- bounds and flushes ---- */
 
 static void a_batch_does_not_push_out_what_it_uses(void **state)
@@ -508,6 +565,10 @@ int main(void)
         cmocka_unit_test(the_node_may_go_while_a_statement_is_described_again),
         cmocka_unit_test(the_client_may_go_while_a_statement_is_healed),
         cmocka_unit_test(the_node_may_go_while_a_statement_is_healed),
+        cmocka_unit_test(after_an_error_the_unnamed_statement_is_the_last_one_parsed),
+        cmocka_unit_test(a_close_takes_the_unnamed_statement_away),
+        cmocka_unit_test(another_sessions_unnamed_statement_is_never_bound),
+        cmocka_unit_test(a_taken_name_is_the_nodes_affair_also_in_a_longer_string_or_for_begin),
         cmocka_unit_test(a_batch_does_not_push_out_what_it_uses),
         cmocka_unit_test(one_prepare_too_many_is_the_nodes),
         cmocka_unit_test(a_flush_behind_a_bind_binds),
