@@ -114,11 +114,13 @@ static struct slice name_of_use(const struct statement_name *use)
     return slice_of(use->name, use->name_len);
 }
 
-/* A taken name is sent as what it is taken by, and fails. */
+/* A taken name is sent as what it is taken by, and fails. A session with one connection of its own needs no
+ * other names. */
 static bool may_carry(const struct session *session, const struct statement_name *use)
 {
     bool pinned = session->pins & PIN_PREPARE; /* the node has names of its own: it must know all */
-    return use->alone && !pinned &&
+    bool own = session->limits->pool == POOL_SESSION && !session_is_split(session);
+    return use->alone && !pinned && !own &&
            names_count(&session->names) < session->runtime->config->max_prepared_statements;
 }
 
