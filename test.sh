@@ -13,7 +13,7 @@
 #   direct            the integration tests against PostgreSQL itself: do the tests ask for what PostgreSQL does?
 #   integration       the integration tests, release build
 #   integration-asan  the same ones, sanitized build
-#   regress           PostgreSQL's own regression suite, through rolecall and directly
+#   regress           PostgreSQL's own regression suite, directly and through route = primary, pool = session (the others by hand)
 #   demo              ./demo.sh with a load, from a build of its own
 #
 # On Debian 12, as root or with sudo. ROLECALL_INSTALL=no installs nothing.
@@ -121,7 +121,7 @@ step_oracle() {
 step_direct() { ROLECALL_DIRECT=1 run_pytest /nonexistent direct 2>&1 | grep -v '^SKIPPED.*ROLECALL_DIRECT'; }
 step_integration() { build release && run_pytest "$top/build/proxy/rolecall" release; }
 step_integration-asan() { build asan && run_pytest "$top/build-asan/proxy/rolecall" asan; }
-step_regress() { build release && one env ROLECALL_BIN="$top/build/proxy/rolecall" tests/regress/run; }
+step_regress() { build release && one env ROLECALL_BIN="$top/build/proxy/rolecall" tests/regress/run --through primary/session; }
 step_demo() {
     # shellcheck disable=SC2016
     one ./demo.sh -- sh -c 'pgbench -q -i -s 1 && pgbench -n -c 8 -j 2 -T 5 && pgbench -n -S -M prepared -c 8 -j 2 -T 5'
