@@ -307,7 +307,7 @@ static void set_primary(struct sampler *sampler, int primary, const struct obser
     sampler->started_us = seen ? seen->started_us : 0;
     sampler->page_bytes = seen ? seen->page_bytes : 0;
     sampler->segment_bytes = seen ? seen->segment_bytes : 0;
-    for (size_t i = 0; i < sampler->n; i++)
+    for (size_t i = 0; primary >= 0 && i < sampler->n; i++)
         fall(&sampler->nodes[i]);
 }
 
@@ -318,8 +318,10 @@ void sampler_roles(struct sampler *sampler, const struct verdict *verdict, const
     for (size_t i = 0; i < sampler->n; i++) {
         struct sampled_node *node = &sampler->nodes[i];
         bool other = node->started_us != evidence[i].seen.started_us;
-        bool leaves = node->comparable && !verdict->nodes[i].shares_history;
-        node->comparable = verdict->nodes[i].shares_history;
+        /* without a primary there is nothing to compare with, and nothing that was replayed goes */
+        bool leaves = primary >= 0 && node->comparable && !verdict->nodes[i].shares_history;
+        if (primary >= 0)
+            node->comparable = verdict->nodes[i].shares_history;
         node->started_us = evidence[i].seen.started_us;
         if (other || leaves)
             fall(node);
