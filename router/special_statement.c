@@ -7,30 +7,14 @@
 
 #include <string.h>
 
-static bool is_name(const struct token *token)
-{
-    return token->kind == TOKEN_WORD || token->kind == TOKEN_QUOTED || token->kind == TOKEN_UNICODE;
-}
-
-/* The name at hand as written, with its UESCAPE clause. */
-static struct slice as_written(const struct tokens *tokens)
-{
-    struct slice text = tokens->now.text;
-    struct lexer lexer = tokens->lexer;
-    lexer.at = text.data + text.len;
-    if (tokens->now.kind != TOKEN_UNICODE || lex_next(&lexer).keyword != KEYWORD_UESCAPE)
-        return text;
-    lex_next(&lexer);
-    return slice_of(text.data, (size_t)(lexer.at - text.data));
-}
-
 static bool take_name(struct tokens *tokens, struct special_statement *out)
 {
     char storage[LEX_NAME_MAX];
     struct slice name;
-    if (!is_name(&tokens->now) || !name_of(&tokens->now, storage, &name) || name.len >= sizeof out->name)
+    if (!name_is_token(&tokens->now) || !name_of(&tokens->now, storage, &name) ||
+        name.len >= sizeof out->name)
         return false;
-    out->token = as_written(tokens);
+    out->token = tokens_name_as_written(tokens);
     memcpy(out->name, name.data, name.len);
     out->name_len = name.len;
     tokens_advance(tokens);

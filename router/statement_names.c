@@ -20,37 +20,21 @@ struct finding {
     bool full;
 };
 
-static bool is_name(const struct token *token)
-{
-    return token->kind == TOKEN_WORD || token->kind == TOKEN_QUOTED || token->kind == TOKEN_UNICODE;
-}
-
-/* The name at hand as written, with its UESCAPE clause. */
-static struct slice as_written(const struct tokens *tokens)
-{
-    struct slice text = tokens->now.text;
-    struct lexer lexer = tokens->lexer;
-    lexer.at = text.data + text.len;
-    if (tokens->now.kind != TOKEN_UNICODE || lex_next(&lexer).keyword != KEYWORD_UESCAPE)
-        return text;
-    lex_next(&lexer);
-    return slice_of(text.data, (size_t)(lexer.at - text.data));
-}
-
 /* Takes the name at hand; NULL when there is none. */
 static struct statement_name *take(struct finding *finding, enum statement_verb verb)
 {
     struct tokens *tokens = &finding->tokens;
     char storage[LEX_NAME_MAX];
     struct slice name;
-    if (!is_name(&tokens->now) || !name_of(&tokens->now, storage, &name) || name.len >= LEX_NAME_MAX)
+    if (!name_is_token(&tokens->now) || !name_of(&tokens->now, storage, &name) || name.len >= LEX_NAME_MAX)
         return NULL;
     if (finding->n == STATEMENT_NAMES_MAX) {
         finding->full = true;
         return NULL;
     }
     struct statement_name *out = &finding->out[finding->n++];
-    *out = (struct statement_name){.verb = verb, .token = as_written(tokens), .name_len = name.len};
+    *out =
+        (struct statement_name){.verb = verb, .token = tokens_name_as_written(tokens), .name_len = name.len};
     memcpy(out->name, name.data, name.len);
     tokens_advance(tokens);
     return out;

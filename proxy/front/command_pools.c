@@ -3,9 +3,7 @@
  * where the meaning is the same.
  */
 #include "proxy/front/command_handlers.h"
-
-#include <stdlib.h>
-#include <string.h>
+#include "proxy/front/pool_totals.h"
 
 static const struct result_column pools_columns[] = {
     {"database", COLUMN_TEXT},    /* as the node calls it */
@@ -24,26 +22,6 @@ static const struct result_column pools_columns[] = {
     {"node", COLUMN_TEXT},
 };
 const struct result_shape pools_shape = RESULT_SHAPE(pools_columns);
-
-static int compare(const void *left, const void *right)
-{
-    const struct pool_report *a = left, *b = right;
-    int order = strcmp(a->cluster, b->cluster);
-    order = order ? order : strcmp(a->database, b->database);
-    order = order ? order : strcmp(a->user, b->user);
-    return order ? order : strcmp(a->node, b->node);
-}
-
-static void merge(struct pool_report *into, const struct pool_report *from)
-{
-    into->idle += from->idle;
-    into->active += from->active;
-    into->resetting += from->resetting;
-    into->opening += from->opening;
-    into->waiting += from->waiting;
-    if (from->oldest_wait_us > into->oldest_wait_us)
-        into->oldest_wait_us = from->oldest_wait_us;
-}
 
 static void add_pool(struct result *result, const struct pool_report *pool)
 {
@@ -68,16 +46,11 @@ static void add_pool(struct result *result, const struct pool_report *pool)
 
 bool show_pools(struct command_call *call, struct error *error)
 {
-    struct pool_report *pools = call->survey->pools;
-    size_t n = call->survey->n;
-    (void)error;
-    if (n > 0)
-        qsort(pools, n, sizeof *pools, compare);
-    for (size_t i = 0; i < n;) {
-        struct pool_report *pool = &pools[i++];
-        while (i < n && compare(pool, &pools[i]) == 0)
-            merge(pool, &pools[i++]);
-        add_pool(&call->result, pool);
-    }
+    struct pool_totals totals;
+    if (!pool_totals_init(&totals, call->survey))
+        return error_set(error, SQLSTATE_OUT_OF_MEMORY, "out of memory");
+    for (size_t i = 0; i < totals.n + totals.left_out; i++)
+        add_pool(&call->result, &totals.pools[i]);
+    pool_totals_fini(&totals);
     return true;
 }

@@ -9,7 +9,8 @@
 struct pool_totals {
     struct pool_report *pools; /* sorted; `worker` says nothing */
     size_t n;
-    size_t left_out; /* those behind the first POOL_TOTALS_MAX */
+    size_t
+        left_out; /* those behind the first POOL_TOTALS_MAX: for whoever has no bound, they are there too */
 };
 
 /* From a finished survey of pools. False: memory is out. */

@@ -38,11 +38,6 @@ static void tell(const struct reader *reader, void (*event)(void *context))
         event(reader->events->context);
 }
 
-static bool is_name(const struct token *token)
-{
-    return token->kind == TOKEN_WORD || token->kind == TOKEN_QUOTED || token->kind == TOKEN_UNICODE;
-}
-
 static bool is_word(const struct token *token, const char *word)
 {
     return token->kind == TOKEN_WORD && token->text.len == strlen(word) &&
@@ -151,7 +146,7 @@ static bool changes_session(const struct reader *reader)
         return is_word(&reader->before, "with");
     if (IS_ANY_WORD(word, "temp", "temporary"))
         return IS_ANY_WORD(&reader->before, "create", "replace", "local", "global") ||
-               (is_word(&reader->before, "into") && (is_name(next) && !is_word(next, "from")));
+               (is_word(&reader->before, "into") && (name_is_token(next) && !is_word(next, "from")));
     return begins_statement(reader) &&
            IS_ANY_WORD(word, "listen", "unlisten", "prepare", "deallocate", "load", "discard", "do");
 }
@@ -345,7 +340,7 @@ void function_text_read(struct slice text, const struct function_text_events *ev
             tell(&reader, events->unreadable);
             break;
         }
-        if (is_name(token))
+        if (name_is_token(token))
             read_name(&reader);
         else
             read_other(&reader);

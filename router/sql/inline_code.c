@@ -15,7 +15,7 @@ static bool is_known_language(const struct token *token, bool standard_strings)
 {
     char storage[LEX_NAME_MAX];
     struct slice name;
-    bool word = token->kind == TOKEN_WORD || token->kind == TOKEN_QUOTED || token->kind == TOKEN_UNICODE;
+    bool word = name_is_token(token);
     bool told = word ? name_of(token, storage, &name)
                      : literal_of(token, standard_strings, storage, sizeof storage, &name);
     return told && (slice_is(name, "plpgsql") || slice_is(name, "sql"));

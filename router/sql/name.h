@@ -10,6 +10,12 @@
 
 #include <stdbool.h>
 
+/* A token that name_of() understands. */
+static inline bool name_is_token(const struct token *token)
+{
+    return token->kind == TOKEN_WORD || token->kind == TOKEN_QUOTED || token->kind == TOKEN_UNICODE;
+}
+
 /*
  * The name that a TOKEN_WORD, TOKEN_QUOTED or TOKEN_UNICODE stands for. It lies in `storage` or in the
  * token's own text. ASCII letters are folded, others not, as in every multi-byte database encoding. False

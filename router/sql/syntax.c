@@ -16,7 +16,7 @@
 static bool is_plain_name(const struct token *token)
 {
     if (token->kind != TOKEN_WORD)
-        return walker_is_name(token);
+        return name_is_token(token);
     /* XMLTABLE(... COLUMNS a text PATH f(x)): the one word that is no key word and introduces an expression
      */
     return token->keyword == NO_KEYWORD &&
@@ -30,7 +30,7 @@ static bool is_operator_clause(const struct tokens *tokens)
     struct lexer ahead = tokens->lexer;
     struct token token = lex_next(&ahead);
     int names = 0;
-    for (; names < 3 && walker_is_name(&token); names++) {
+    for (; names < 3 && name_is_token(&token); names++) {
         token = lex_next(&ahead);
         if (!token_is(&token, '.'))
             return false;

@@ -61,3 +61,14 @@ bool tokens_accept(struct tokens *tokens, enum keyword keyword)
     tokens_advance(tokens);
     return true;
 }
+
+struct slice tokens_name_as_written(const struct tokens *tokens)
+{
+    struct slice text = tokens->now.text;
+    struct lexer lexer = tokens->lexer;
+    lexer.at = text.data + text.len;
+    if (tokens->now.kind != TOKEN_UNICODE || lex_next(&lexer).keyword != KEYWORD_UESCAPE)
+        return text;
+    lex_next(&lexer);
+    return slice_of(text.data, (size_t)(lexer.at - text.data));
+}

@@ -23,4 +23,7 @@ bool tokens_at_end(const struct tokens *tokens);
 /* Goes past the current token when it is this key word. */
 bool tokens_accept(struct tokens *tokens, enum keyword keyword);
 
+/* The name at hand as written, with its UESCAPE clause. */
+struct slice tokens_name_as_written(const struct tokens *tokens);
+
 #endif

@@ -333,7 +333,7 @@ static bool on_token(struct walker *walker)
         return on_character(walker);
     if (token->kind == TOKEN_OPERATOR)
         on_operator(walker, slice_is(token->text, "!=") ? slice_from("<>") : token->text);
-    if (!walker_is_name(token))
+    if (!name_is_token(token))
         return true;
     if (token->keyword != NO_KEYWORD && !token_is(&walker->before, '.'))
         on_keyword(walker, token->keyword);
@@ -378,7 +378,7 @@ bool walk_relation(struct tokens *tokens, const struct catalogue *catalogue, str
     struct walker walker = {.tokens = tokens, .catalogue = catalogue, .findings = findings};
     findings_init(findings);
     for (;;) {
-        if (!walker_is_name(&tokens->now))
+        if (!name_is_token(&tokens->now))
             return false;
         struct slice name;
         walker.turn ^= 1;

@@ -44,11 +44,6 @@ static inline void walker_set_bit(uint64_t *bits, unsigned depth, bool on)
         *bits = (*bits & ~(UINT64_C(1) << depth)) | (uint64_t)on << depth;
 }
 
-static inline bool walker_is_name(const struct token *token)
-{
-    return token->kind == TOKEN_WORD || token->kind == TOKEN_QUOTED || token->kind == TOKEN_UNICODE;
-}
-
 /* True when the name at hand, though a parenthesis follows, is no call of a function. `word` is its key word,
  * if any. */
 bool walker_is_syntax(const struct walker *walker, enum keyword word);
