@@ -13,6 +13,7 @@
 #   direct            the integration tests against PostgreSQL itself: do the tests ask for what PostgreSQL does?
 #   integration       the integration tests, release build
 #   integration-asan  the same ones, sanitized build
+#   consistency       50 sessions read what they write before replicas that are late, paused and killed; the short form
 #   regress           PostgreSQL's own regression suite, directly and through route = primary, pool = session (the others by hand)
 #   demo              ./demo.sh with a load, from a build of its own
 #
@@ -20,7 +21,7 @@
 set -uo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")" || exit 1
 top=$PWD
-steps_known="format floors release clang unit asan fuzz oracle direct integration integration-asan regress demo"
+steps_known="format floors release clang unit asan fuzz oracle direct integration integration-asan consistency regress demo"
 python=/usr/bin/python3
 jobs=$(nproc)
 work=$(mktemp -d)
@@ -121,6 +122,7 @@ step_oracle() {
 step_direct() { ROLECALL_DIRECT=1 run_pytest /nonexistent direct 2>&1 | grep -v '^SKIPPED.*ROLECALL_DIRECT'; }
 step_integration() { build release && run_pytest "$top/build/proxy/rolecall" release; }
 step_integration-asan() { build asan && run_pytest "$top/build-asan/proxy/rolecall" asan; }
+step_consistency() { build release && one env ROLECALL_BIN="$top/build/proxy/rolecall" tests/consistency/run --short --seed 1; }
 step_regress() { build release && one env ROLECALL_BIN="$top/build/proxy/rolecall" tests/regress/run --through primary/session; }
 step_demo() {
     # shellcheck disable=SC2016

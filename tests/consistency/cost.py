@@ -123,7 +123,7 @@ def compare(cluster, sampled, strong, rounds, seconds):
           f"sampling ({rounds} rounds, from {100 * min(ratios):.1f} to {100 * max(ratios):.1f} %)", flush=True)
 
 
-def cost(report, cluster, sampled, strong, seconds):
+def cost(report, cluster, sampled, strong, seconds, rounds):
     cluster.primary.sql("insert into counter values (%s, 0) on conflict do nothing", [COUNTER])
     cluster.catch_up()
     for node in cluster.replicas:
@@ -131,7 +131,8 @@ def cost(report, cluster, sampled, strong, seconds):
     try:
         must_be_cheap(report, cluster, sampled, seconds)
         must_stop(report, cluster)
-        compare(cluster, sampled, strong, rounds=5, seconds=max(1, round(seconds / 3)))
+        if rounds:
+            compare(cluster, sampled, strong, rounds, seconds=max(1, round(seconds / 3)))
     finally:
         for node in cluster.replicas:
             node.resume_replay()
