@@ -150,3 +150,17 @@ const char *tls_mode_name(enum tls_mode mode)
 {
     return name_of(SECTION_LISTENER, "tls", mode);
 }
+
+/* The keys of a cluster's commands lie in its array in their order. */
+const char *hook_name(enum hook hook)
+{
+    static const char *const names[HOOK_KINDS] = {
+        [HOOK_ON_PRIMARY_DOWN] = "on_primary_down",
+        [HOOK_REJOIN] = "rejoin",
+        [HOOK_ON_ROLE_CHANGE] = "on_role_change",
+        [HOOK_ON_NODE_DOWN] = "on_node_down",
+        [HOOK_ON_NODE_UP] = "on_node_up",
+        [HOOK_ON_SPLIT] = "on_split",
+    };
+    return names[hook];
+}

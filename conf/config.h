@@ -23,6 +23,17 @@ enum pool_mode { POOL_NONE, POOL_SESSION, POOL_TRANSACTION, POOL_STATEMENT };
 enum auth_method { AUTH_SCRAM, AUTH_MD5, AUTH_PASSWORD, AUTH_TRUST, AUTH_CERT, AUTH_HBA, AUTH_PASSTHROUGH };
 enum tls_mode { TLS_DISABLE, TLS_ALLOW, TLS_REQUIRE, TLS_VERIFY_CA, TLS_VERIFY_FULL };
 enum fallback { FALLBACK_PRIMARY, FALLBACK_WAIT, FALLBACK_ERROR };
+/* Commands that are run when something happens to a cluster. */
+enum hook {
+    HOOK_ON_PRIMARY_DOWN, /* the primary is given up */
+    HOOK_REJOIN,          /* an old primary has come back */
+    HOOK_ON_ROLE_CHANGE,
+    HOOK_ON_NODE_DOWN,
+    HOOK_ON_NODE_UP,
+    HOOK_ON_SPLIT
+};
+#define HOOK_KINDS 6
+
 enum consistency { CONSISTENCY_SESSION, CONSISTENCY_EVENTUAL, CONSISTENCY_STRONG };
 
 /* One side's TLS. On a listener: what clients must do. On a cluster: what rolecall does towards nodes. */
@@ -71,7 +82,9 @@ struct config_cluster {
     char **read_functions, **write_functions; /* NULL-terminated, "name" or "schema.name" */
     /* outages */
     uint64_t hold_timeout_ms;
-    uint32_t hold_limit; /* sessions held at once; more get 57P03 at once */
+    uint32_t hold_limit;      /* sessions held at once; more get 57P03 at once */
+    char **hooks[HOOK_KINDS]; /* by enum hook: words, NULL-terminated; NULL = none */
+    uint64_t hook_timeout_ms;
     /* login to the nodes */
     uint64_t server_connect_timeout_ms, server_login_timeout_ms;
     struct config_tls tls;
@@ -182,6 +195,7 @@ const char *route_name(enum route route);
 const char *pool_mode_name(enum pool_mode mode);
 const char *auth_method_name(enum auth_method method);
 const char *tls_mode_name(enum tls_mode mode);
+const char *hook_name(enum hook hook);
 
 /* Writes the documented sample configuration, made from the schema. */
 void config_write_sample(FILE *out);

@@ -30,6 +30,7 @@
 
 #define IN_CONFIG(member) .offset = offsetof(struct config, member)
 #define IN_CLUSTER(member) .offset = offsetof(struct config_cluster, member)
+#define IN_HOOKS(hook) .offset = offsetof(struct config_cluster, hooks) + (hook) * sizeof(char **)
 #define IN_NODE(member) .offset = offsetof(struct config_node, member)
 #define IN_LISTENER(member) .offset = offsetof(struct config_listener, member)
 #define IN_DATABASE(member) .offset = offsetof(struct config_database, member)
@@ -161,6 +162,21 @@ static const struct schema_key keys[] = {
         .help = "How long clients wait for a primary during a failover before they get an error."},
     {"hold_limit", CLUSTER, VALUE_UINT, IN_CLUSTER(hold_limit), .value = "10000", .max = 1000000,
         .help = "How many may wait at once; further ones get an error at once."},
+    {"on_primary_down", CLUSTER, VALUE_COMMAND, IN_HOOKS(HOOK_ON_PRIMARY_DOWN),
+        .help = "Command to run when the primary is given up. Commands are "
+                "absolute paths with words, run without a shell; they find facts in ROLECALL_* variables."},
+    {"rejoin", CLUSTER, VALUE_COMMAND, IN_HOOKS(HOOK_REJOIN),
+        .help = "Command to run when an old primary has come back; `rolecall clone --rejoin` may serve it."},
+    {"on_role_change", CLUSTER, VALUE_COMMAND, IN_HOOKS(HOOK_ON_ROLE_CHANGE),
+        .help = "Command to run when a node's role has changed."},
+    {"on_node_down", CLUSTER, VALUE_COMMAND, IN_HOOKS(HOOK_ON_NODE_DOWN),
+        .help = "Command to run when a node is down."},
+    {"on_node_up", CLUSTER, VALUE_COMMAND, IN_HOOKS(HOOK_ON_NODE_UP),
+        .help = "Command to run when a node is up again."},
+    {"on_split", CLUSTER, VALUE_COMMAND, IN_HOOKS(HOOK_ON_SPLIT),
+        .help = "Command to run when two nodes take writes apart from each other."},
+    {"hook_timeout", CLUSTER, VALUE_DURATION, IN_CLUSTER(hook_timeout_ms), .value = "30s", .min = 100,
+        .max = HOUR, .help = "A command that runs longer is killed, with all that it has started."},
     {"server_connect_timeout", CLUSTER, VALUE_DURATION, IN_CLUSTER(server_connect_timeout_ms), .value = "3s",
         .min = 10, .max = HOUR, .help = "For opening a connection to a node."},
     {"server_login_timeout", CLUSTER, VALUE_DURATION, IN_CLUSTER(server_login_timeout_ms), .value = "10s",

@@ -36,6 +36,7 @@ enum value_type {
     VALUE_TEXT,     /* char *, anything: SQL */
     VALUE_PATH,     /* char *, made absolute by the folder of the configuration file */
     VALUE_LIST,     /* char **, NULL-terminated */
+    VALUE_COMMAND,  /* char **, the words of a command (command_line.h); NULL when not set */
     VALUE_MODE,     /* uint32_t, written in octal */
     VALUE_SECRET,   /* char *, wiped; also as <key>_file */
     VALUE_CLUSTER   /* the name of a cluster; size_t, its index (a node: nothing, it lies in its cluster) */
@@ -64,7 +65,7 @@ struct schema_key {
     const char *help;
 };
 
-#define SCHEMA_KEYS_MAX 96
+#define SCHEMA_KEYS_MAX 128
 #define LIMIT_POOL (1u << 0)
 
 /* The whole table, in the order of the sample. */

@@ -69,6 +69,19 @@ static bool check_own_certificate(
     return true;
 }
 
+static bool check_hooks(const struct build *build, const struct build_section *section)
+{
+    const struct config_cluster *cluster = section->object;
+    for (int hook = 0; hook < HOOK_KINDS; hook++) {
+        const char *key = hook_name((enum hook)hook);
+        char **argv = cluster->hooks[hook];
+        if (argv && access(argv[0], X_OK) != 0)
+            return build_fail(
+                build, section, key, "%s: cannot execute %.200s: %s", key, argv[0], strerror(errno));
+    }
+    return true;
+}
+
 static bool check_cluster(const struct build *build, const struct build_section *section)
 {
     const struct config_cluster *cluster = section->object;
@@ -80,7 +93,7 @@ static bool check_cluster(const struct build *build, const struct build_section 
             (unsigned long long)(cluster->probe_interval_ms + cluster->probe_timeout_ms));
     if (cluster->auth_query && !strstr(cluster->auth_query, "$1"))
         return build_fail(build, section, "auth_query", "auth_query must hold $1, the name of the user");
-    return check_own_certificate(build, section, &cluster->tls);
+    return check_hooks(build, section) && check_own_certificate(build, section, &cluster->tls);
 }
 
 /* The cluster that the section's node lies in. */

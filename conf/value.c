@@ -4,6 +4,8 @@
  */
 #include "conf/value.h"
 
+#include "conf/command_line.h"
+
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -198,6 +200,17 @@ static bool parse_list(const struct schema_key *key, const char *text, char ***o
     return true;
 }
 
+static bool parse_command(const struct schema_key *key, const char *text, char ***out, char *why)
+{
+    char **argv;
+    const char *reason;
+    if (!command_line_split(text, &argv, &reason))
+        return refuse(why, reason);
+    value_fini(key, out);
+    *out = argv;
+    return true;
+}
+
 bool value_parse(const struct schema_key *key, const char *text, void *place, char *why)
 {
     uint64_t number;
@@ -230,6 +243,7 @@ bool value_parse(const struct schema_key *key, const char *text, void *place, ch
     case VALUE_TEXT:
     case VALUE_SECRET: return store_string(key, text, place, why);
     case VALUE_LIST: return check_word(key, text, why) && parse_list(key, text, place, why);
+    case VALUE_COMMAND: return check_word(key, text, why) && parse_command(key, text, place, why);
     case VALUE_CLUSTER: break;
     }
     return refuse(why, "not a value");
@@ -252,6 +266,7 @@ void value_fini(const struct schema_key *key, void *place)
         *text = NULL;
         return;
     case VALUE_LIST:
+    case VALUE_COMMAND:
         value_list_free(*(char ***)place);
         *(char ***)place = NULL;
         return;
@@ -280,7 +295,8 @@ size_t value_size(const struct schema_key *key)
     case VALUE_TEXT:
     case VALUE_PATH:
     case VALUE_SECRET: return sizeof(char *);
-    case VALUE_LIST: return sizeof(char **);
+    case VALUE_LIST:
+    case VALUE_COMMAND: return sizeof(char **);
     case VALUE_CLUSTER: return sizeof(size_t);
     }
     return 0;
@@ -309,7 +325,8 @@ bool value_equal(const struct schema_key *key, const void *a, const void *b)
     case VALUE_TEXT:
     case VALUE_PATH:
     case VALUE_SECRET: return string_equal(*(char *const *)a, *(char *const *)b);
-    case VALUE_LIST: return list_equal(*(char **const *)a, *(char **const *)b);
+    case VALUE_LIST:
+    case VALUE_COMMAND: return list_equal(*(char **const *)a, *(char **const *)b);
     case VALUE_BOOL:
     case VALUE_UINT:
     case VALUE_PORT:
@@ -371,6 +388,7 @@ void value_allowed(const struct schema_key *key, char *out, size_t size)
     case VALUE_DURATION:
     case VALUE_SIZE: allowed_range(key, out, size); return;
     case VALUE_LIST:
+    case VALUE_COMMAND:
     case VALUE_PATH:
     case VALUE_TEXT:
     case VALUE_SECRET:
@@ -407,6 +425,7 @@ char *value_text(const struct schema_key *key, const void *place)
         break;
     case VALUE_MODE: snprintf(number, sizeof number, "%04o", (unsigned)*(const uint32_t *)place); break;
     case VALUE_LIST: return join(*(char *const *const *)place);
+    case VALUE_COMMAND: return *(char **const *)place ? command_line_join(*(char **const *)place) : NULL;
     case VALUE_SECRET: return *(char *const *)place ? strdup("********") : NULL;
     case VALUE_STRING:
     case VALUE_TEXT:
@@ -428,6 +447,7 @@ static const char *kind_of(enum value_type type)
     case VALUE_BOOL:
     case VALUE_ENUM:
     case VALUE_LIST:
+    case VALUE_COMMAND:
     case VALUE_PATH:
     case VALUE_TEXT:
     case VALUE_SECRET:

@@ -14,13 +14,13 @@
 
 /*
  * Parses `text` as `key` wants it and stores it at `place`; what a string or list there held before is freed.
- * The empty text makes a string NULL and a list empty. On failure says what is wrong and what is allowed in
- * `why` (VALUE_WHY_MAX bytes), without the text itself, and leaves the place as it was. Not for
+ * The empty text makes a string or a command NULL and a list empty. On failure says what is wrong and what is
+ * allowed in `why` (VALUE_WHY_MAX bytes), without the text itself, and leaves the place as it was. Not for
  * VALUE_CLUSTER.
  */
 bool value_parse(const struct schema_key *key, const char *text, void *place, char *why);
 
-/* Frees what a string, a secret (wiped first) or a list at `place` holds. */
+/* Frees what a string, a secret (wiped first), a list or a command at `place` holds. */
 void value_fini(const struct schema_key *key, void *place);
 
 bool value_equal(const struct schema_key *key, const void *a, const void *b);

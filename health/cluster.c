@@ -11,6 +11,7 @@
 #include "conf/base/clock.h"
 #include "conf/base/log.h"
 #include "health/catalogue_reader.h"
+#include "health/hook/events.h"
 #include "health/memory.h"
 #include "health/node.h"
 #include "health/reload.h"
@@ -40,6 +41,7 @@ struct cluster {
     struct secrets *secrets;
     struct catalogue_reader *catalogues;
     struct state_file *state_file;
+    struct hook_queue *hooks;
     uv_timer_t expiry;
 };
 
@@ -165,6 +167,7 @@ static void judge_now(struct cluster *cluster)
     sampler_roles(cluster->sampler, &cluster->verdict, evidence);
     publish_now(cluster);
     log_verdict(cluster, &before);
+    events_tell(cluster->hooks, &cluster->settings, &before, &cluster->verdict);
     if (cluster->verdict.memory.system_identifier != 0)
         state_file_save(cluster->state_file, &cluster->verdict.memory);
     if (cluster->verdict.primary >= 0)
@@ -368,6 +371,7 @@ struct cluster *cluster_open(
     open_sampler(cluster);
     cluster->secrets = secrets_open(loop, &cluster->settings, subscribers, &fit);
     cluster->catalogues = catalogue_reader_open(loop, &cluster->settings, subscribers, &fit);
+    cluster->hooks = hook_queue_open(loop, &cluster->settings);
     uv_timer_init(loop, &cluster->expiry);
     cluster->expiry.data = cluster;
     publish_now(cluster);
@@ -458,6 +462,7 @@ void cluster_close(struct cluster *cluster)
     for (size_t i = 0; i < cluster->n; i++)
         node_close(cluster->nodes[i]);
     state_file_close(cluster->state_file);
+    hook_queue_close(cluster->hooks);
     publisher_fini(&cluster->publisher);
     cluster_live_unref(cluster->live);
     config_unref(cluster->settings.config);

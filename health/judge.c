@@ -88,7 +88,7 @@ static void weigh_conditions(struct bench *bench)
         bench->timeline_before[i] = node->timeline;
         node->condition = condition_of(bench->rules, &bench->evidence[i], node->condition);
         node->role = ROLE_UNKNOWN;
-        node->read_only = false;
+        node->read_only = node->strayed = false;
         node->shares_history = false;
         node->timeline = bench->evidence[i].answered ? bench->evidence[i].seen.timeline : 0;
         tell_condition(&bench->evidence[i], node);
@@ -190,6 +190,7 @@ static void refuse_old_timelines(struct bench *bench)
             timeline, verdict->memory.timeline);
         because(verdict->reason, "%s takes writes on timeline %" PRIu32 ", but timeline %" PRIu32 " was seen",
             bench->evidence[i].name, timeline, verdict->memory.timeline);
+        verdict->nodes[i].strayed = true;
         bench->standing[i] = STANDING_NONE;
     }
 }
@@ -203,6 +204,7 @@ static bool same_server(const struct observation *a, const struct observation *b
 static void tell_split(struct bench *bench, size_t a, size_t b)
 {
     const struct observation *one = &bench->evidence[a].seen, *other = &bench->evidence[b].seen;
+    bench->verdict->split = true;
     char where[64] = "";
     if (history_differs(&one->history, &other->history) && one->history.n > 0 && other->history.n > 0) {
         char lsn_one[LSN_TEXT_MAX], lsn_other[LSN_TEXT_MAX];
@@ -302,7 +304,8 @@ static void judge_replica(struct bench *bench, size_t i)
     struct node_verdict *node = &bench->verdict->nodes[i];
     int primary = bench->verdict->primary;
     const struct observation *leader = primary >= 0 ? &bench->evidence[primary].seen : NULL;
-    if (leader && !descends(seen, leader, node->reason))
+    node->strayed = leader && !descends(seen, leader, node->reason);
+    if (node->strayed)
         return;
     node->role = ROLE_REPLICA;
     node->shares_history = leader && seen->timeline != 0 && seen->timeline == leader->timeline;
@@ -381,6 +384,7 @@ void judge(const struct judge_rules *rules, const struct evidence *evidence, str
 {
     struct bench bench = {.rules = rules, .evidence = evidence, .verdict = verdict};
     verdict->reason[0] = '\0';
+    verdict->split = false;
     weigh_conditions(&bench);
     refuse_foreigners(&bench);
     if (!bench.identity_open)

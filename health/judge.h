@@ -42,6 +42,7 @@ struct node_verdict {
     enum node_role role;
     enum node_condition condition;
     bool read_only;      /* primary, but default_transaction_read_only is on */
+    bool strayed;        /* went its own way: must be rewound or cloned before it can serve again */
     bool shares_history; /* replica whose positions can be compared with the primary's */
     uint32_t generation; /* raised with each change of role, and when a primary's timeline changed unseen */
     uint32_t timeline;
@@ -51,6 +52,7 @@ struct node_verdict {
 struct verdict {
     struct judge_memory memory;
     int primary; /* -1 = none, and `reason` says why */
+    bool split;  /* ... because two nodes take writes apart from each other */
     char reason[JUDGE_REASON_MAX];
     size_t n;
     struct node_verdict nodes[TOPOLOGY_MAX_NODES];
