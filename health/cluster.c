@@ -13,6 +13,7 @@
 #include "health/catalogue_reader.h"
 #include "health/hook/events.h"
 #include "health/memory.h"
+#include "health/news.h"
 #include "health/node.h"
 #include "health/reload.h"
 #include "health/sampler.h"
@@ -21,9 +22,6 @@
 
 #include <assert.h>
 #include <stdio.h>
-
-/* Reasons that come and go while there is no primary are logged that often at most. */
-#define REASON_GAP_US 5000000u
 
 struct cluster {
     uv_loop_t *loop;
@@ -34,8 +32,7 @@ struct cluster {
     struct sample_mark marks[TOPOLOGY_MAX_NODES]; /* of the looks under way; number 0: no sample */
     struct verdict verdict;
     uint64_t seeking_since_us; /* there is no primary since; 0 = there is one */
-    uint64_t told_us;          /* when the log was told last why there is none, and what */
-    char told[JUDGE_REASON_MAX];
+    struct news news;
     struct publisher publisher;
     struct sampler *sampler;
     struct secrets *secrets;
@@ -53,48 +50,6 @@ static size_t index_of(const struct cluster *cluster, const struct node *node)
         assert(i < cluster->n);
     }
     return i;
-}
-
-/* --- the log --- */
-
-static void log_node(const struct cluster *cluster, size_t i, const struct node_verdict *before)
-{
-    const struct node_verdict *now = &cluster->verdict.nodes[i];
-    const char *name = cluster->settings.cluster->name, *node = node_name(cluster->nodes[i]);
-    if (now->role != before->role)
-        log_event(LOG_INFO, "role_changed", "cluster=%s node=%s from=%s to=%s generation=%u reason=%s", name,
-            node, node_role_name(before->role), node_role_name(now->role), (unsigned)now->generation,
-            now->reason);
-    if (now->condition != before->condition)
-        log_event(now->condition == CONDITION_UP ? LOG_INFO : LOG_WARNING, "condition_changed",
-            "cluster=%s node=%s from=%s to=%s reason=%s", name, node, node_condition_name(before->condition),
-            node_condition_name(now->condition), now->reason);
-}
-
-static void log_no_primary(struct cluster *cluster, bool lost)
-{
-    const char *reason = cluster->verdict.reason;
-    uint64_t now_us = clock_now_us();
-    bool soon = now_us - cluster->told_us < REASON_GAP_US;
-    if (!lost && (soon || strcmp(cluster->told, reason) == 0))
-        return;
-    cluster->told_us = now_us;
-    snprintf(cluster->told, sizeof cluster->told, "%s", reason);
-    log_event(
-        lost ? LOG_WARNING : LOG_INFO, "no_primary", "cluster=%s reason=%s", cluster_name(cluster), reason);
-}
-
-static void log_verdict(struct cluster *cluster, const struct verdict *before)
-{
-    const struct verdict *now = &cluster->verdict;
-    for (size_t i = 0; i < cluster->n; i++)
-        log_node(cluster, i, &before->nodes[i]);
-    if (now->primary >= 0 && before->primary != now->primary)
-        log_event(LOG_INFO, "primary_found", "cluster=%s node=%s timeline=%u",
-            cluster->settings.cluster->name, node_name(cluster->nodes[now->primary]),
-            (unsigned)now->nodes[now->primary].timeline);
-    if (now->primary < 0)
-        log_no_primary(cluster, before->primary >= 0);
 }
 
 /* --- judging --- */
@@ -166,7 +121,7 @@ static void judge_now(struct cluster *cluster)
     judge(&rules, evidence, &cluster->verdict);
     sampler_roles(cluster->sampler, &cluster->verdict, evidence);
     publish_now(cluster);
-    log_verdict(cluster, &before);
+    news_of_verdict(&cluster->news, &before, &cluster->verdict, evidence, cluster->seeking_since_us);
     events_tell(cluster->hooks, &cluster->settings, &before, &cluster->verdict);
     if (cluster->verdict.memory.system_identifier != 0)
         state_file_save(cluster->state_file, &cluster->verdict.memory);
@@ -237,14 +192,6 @@ static struct node *find_node(struct cluster *cluster, const char *name)
     return NULL;
 }
 
-static void log_decision(const struct cluster *cluster, const char *what, const char *node)
-{
-    const struct judge_memory *memory = &cluster->verdict.memory;
-    log_event(LOG_WARNING, what, "cluster=%s node=%s system_identifier=%llu timeline=%u",
-        cluster_name(cluster), node, (unsigned long long)memory->system_identifier,
-        (unsigned)memory->timeline);
-}
-
 void cluster_accept(struct cluster *cluster, const char *name)
 {
     struct node *node = find_node(cluster, name);
@@ -258,7 +205,7 @@ void cluster_accept(struct cluster *cluster, const char *name)
         return;
     }
     cluster->verdict.memory = (struct judge_memory){evidence.seen.system_identifier, evidence.seen.timeline};
-    log_decision(cluster, "node_accepted", name);
+    news_of_decision(&cluster->news, "node_accepted", name, &cluster->verdict.memory);
     judge_now(cluster);
 }
 
@@ -283,7 +230,7 @@ void cluster_forget(struct cluster *cluster, const char *name)
         return;
     node_forget(node);
     cluster->verdict.memory.timeline = highest_shown(cluster);
-    log_decision(cluster, "node_forgotten", name);
+    news_of_decision(&cluster->news, "node_forgotten", name, &cluster->verdict.memory);
     judge_now(cluster);
     node_hint(node, 0);
 }
@@ -360,6 +307,7 @@ struct cluster *cluster_open(
     set_settings(cluster, config, index);
     cluster->live = cluster_live_new();
     cluster->publisher.subscribers = subscribers;
+    news_init(&cluster->news, cluster_name(cluster), subscribers);
     cluster->n = cluster->settings.cluster->n_nodes;
     cluster->seeking_since_us = clock_now_us();
     for (size_t i = 0; i < cluster->n; i++)
@@ -400,7 +348,7 @@ static void drop_node(struct cluster *cluster, struct node *node)
 {
     secrets_forget_endpoint(cluster->secrets, node_endpoint(node));
     catalogue_reader_forget_endpoint(cluster->catalogues, node_endpoint(node));
-    log_event(LOG_INFO, "node_removed", "cluster=%s node=%s", cluster_name(cluster), node_name(node));
+    news_of_member(&cluster->news, node_name(node), false);
     node_close(node);
 }
 
@@ -422,6 +370,7 @@ static void change_members(struct cluster *cluster)
                 cluster->verdict.primary = (int)i;
         } else {
             cluster->nodes[i] = open_node(cluster, &config->nodes[i]);
+            news_of_member(&cluster->news, config->nodes[i].name, true);
         }
     }
     cluster->n = config->n_nodes;

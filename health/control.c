@@ -188,7 +188,8 @@ static void on_letter(void *owner, struct letter *letter)
     case MESSAGE_SERVER:
     case MESSAGE_CANCEL:
     case MESSAGE_STATUS_REQUEST:
-    case MESSAGE_STATUS_REPLY: assert(!"a message that is not for the control thread");
+    case MESSAGE_STATUS_REPLY:
+    case MESSAGE_EVENT: assert(!"a message that is not for the control thread");
     }
     if (!passed_on)
         message_free(message);

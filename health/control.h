@@ -13,7 +13,8 @@
  *   MESSAGE_STOP               end (control_stop posts it)
  *
  * What it gives: MESSAGE_TOPOLOGY (one per cluster at once at the start, with every node "not probed yet",
- * then at every change) and MESSAGE_CATALOGUE to every subscriber, with a reference of its own each.
+ * then at every change) and MESSAGE_CATALOGUE to every subscriber, with a reference of its own each;
+ * MESSAGE_EVENT to the last of them.
  */
 #ifndef ROLECALL_HEALTH_CONTROL_H
 #define ROLECALL_HEALTH_CONTROL_H

@@ -4,6 +4,7 @@
  */
 #include "health/publish.h"
 
+#include "conf/base/clock.h"
 #include "health/memory.h"
 
 void subscribers_send_topology(const struct subscribers *subscribers, struct topology *topology)
@@ -22,6 +23,14 @@ void subscribers_send_catalogue(const struct subscribers *subscribers, struct ca
         message->catalogue = catalogue_ref(catalogue);
         mailbox_post(subscribers->mailboxes[i], &message->letter);
     }
+}
+
+void subscribers_send_event(const struct subscribers *subscribers, const struct event *event)
+{
+    struct message *message = message_of_event(event);
+    if (message->event->at_ms == 0)
+        message->event->at_ms = clock_day_ms();
+    mailbox_post(subscribers->mailboxes[subscribers->n - 1], &message->letter);
 }
 
 static void fill_node(struct topology_node *out, const struct config_node *config,

@@ -24,6 +24,9 @@ struct subscribers {
 void subscribers_send_topology(const struct subscribers *subscribers, struct topology *topology);
 void subscribers_send_catalogue(const struct subscribers *subscribers, struct catalogue *catalogue);
 
+/* To the last of them, which keeps what operators want to hear of; sets the time when it has none. */
+void subscribers_send_event(const struct subscribers *subscribers, const struct event *event);
+
 /* The facts of one node that a snapshot holds, beside its configuration. */
 struct published_node {
     struct endpoint *endpoint;

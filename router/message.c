@@ -24,6 +24,16 @@ struct message *message_new(enum message_kind kind)
     return message;
 }
 
+struct message *message_of_event(const struct event *event)
+{
+    struct message *message = message_new(MESSAGE_EVENT);
+    message->event = malloc(sizeof *event);
+    if (!message->event)
+        abort();
+    *message->event = *event;
+    return message;
+}
+
 static void drop_connection(struct message *message)
 {
     if (message->connection.fd >= 0)
@@ -37,6 +47,7 @@ static void drop_content(struct message *message)
     case MESSAGE_CONFIG: config_unref(message->config); break;
     case MESSAGE_TOPOLOGY: topology_unref(message->topology); break;
     case MESSAGE_CATALOGUE: catalogue_unref(message->catalogue); break;
+    case MESSAGE_EVENT: free(message->event); break;
     case MESSAGE_NODE_HINT: node_live_unref(message->node_hint.node); break;
     case MESSAGE_CONNECTION: drop_connection(message); break;
     case MESSAGE_RUNTIME:

@@ -8,6 +8,7 @@
 #include "conf/base/mailbox.h"
 #include "conf/config.h"
 #include "router/catalogue.h"
+#include "router/event.h"
 #include "router/topology.h"
 
 #include <stdint.h>
@@ -29,6 +30,7 @@ enum message_kind {
     MESSAGE_CANCEL,            /* worker -> worker: a cancel request whose key names you */
     MESSAGE_STATUS_REQUEST,    /* main -> worker: report what you hold */
     MESSAGE_STATUS_REPLY,      /* worker -> main */
+    MESSAGE_EVENT,             /* control, worker -> main: something an operator wants to hear of */
     MESSAGE_STOP               /* main -> all: drain and end */
 };
 
@@ -52,6 +54,7 @@ struct message {
         struct config *config;       /* one reference */
         struct topology *topology;   /* one reference */
         struct catalogue *catalogue; /* one reference */
+        struct event *event;         /* owned */
         struct {
             char cluster[MESSAGE_NAME_MAX], database[MESSAGE_NAME_MAX];
             bool changed; /* DDL was seen: what is known is stale */
@@ -113,6 +116,8 @@ struct message {
 };
 
 struct message *message_new(enum message_kind kind);
+/* A MESSAGE_EVENT with a copy. */
+struct message *message_of_event(const struct event *event);
 void message_free(struct message *message); /* NULL is allowed */
 /* For mailbox_open's `drop`. */
 void message_drop(struct letter *letter);

@@ -44,6 +44,9 @@ struct cluster_live {
     _Atomic uint64_t started;
     _Atomic uint64_t
         wanted_at_us; /* clock_now_us of the last moment a session missed an epoch; workers raise it */
+    _Atomic uint32_t holding;     /* requests that wait for a node now, of all workers */
+    _Atomic uint64_t held;        /* that had to, since the start */
+    _Atomic uint64_t hold_failed; /* that were refused or gave up, since the start */
 };
 
 struct topology_node {

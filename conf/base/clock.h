@@ -12,4 +12,9 @@ uint64_t clock_now_us(void);
  */
 void clock_format(char *out, size_t size);
 
+/* The time of day, in milliseconds since 1970; may jump. */
+uint64_t clock_day_ms(void);
+/* Writes such a time as clock_format does. */
+void clock_format_ms(char *out, size_t size, uint64_t day_ms);
+
 #endif

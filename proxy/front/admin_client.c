@@ -9,6 +9,7 @@
 #include "proxy/front/admin_client.h"
 
 #include "conf/base/log.h"
+#include "proxy/front/events.h"
 
 #include <assert.h>
 #include <stdio.h>
@@ -63,6 +64,18 @@ static void note_gaps(const struct survey *survey, struct result *result)
         snprintf(result->notice, sizeof result->notice, "out of memory: rows are missing");
 }
 
+/* An event for who has changed something, or tried to. */
+static void note_command(const struct client *client, const char *failure)
+{
+    const struct command_call *call = &client->call;
+    const char *argument = call->n_arguments ? call->arguments[0].text : "";
+    struct event event = {.kind = EVENT_COMMAND};
+    event_say(event.text, sizeof event.text, "%s%s%s", call->command->words, *argument ? " " : "", argument);
+    event_say(event.reason, sizeof event.reason, "said on the admin socket by uid %u%s%s", client->uid,
+        *failure ? "; refused: " : "", failure);
+    events_add(call->view->events, &event);
+}
+
 static void run_command(struct client *client)
 {
     struct command_call *call = &client->call;
@@ -71,7 +84,10 @@ static void run_command(struct client *client)
     if (call->command->permission == PERMISSION_ADMIN)
         log_event(LOG_INFO, "admin_command", "command=%s argument=%s uid=%u", call->command->words,
             call->n_arguments ? call->arguments[0].text : NULL, client->uid);
-    if (!command_run(call, &error)) {
+    bool done = command_run(call, &error);
+    if (call->command->permission == PERMISSION_ADMIN && call->view->events)
+        note_command(client, done ? "" : error.text);
+    if (!done) {
         fail_command(client, &error);
         return;
     }

@@ -22,6 +22,7 @@ struct admin_actions {
 };
 
 struct latency;
+struct events;
 
 struct admin_view {
     struct config *config;        /* one reference */
@@ -32,6 +33,7 @@ struct admin_view {
     uint32_t n_workers;
     uint64_t started_us;
     const struct latency *latency; /* borrowed; NULL: nothing is known */
+    struct events *events;         /* borrowed; NULL: none are kept */
     const struct admin_actions *actions;
     void *context;
 };

@@ -33,6 +33,10 @@ bool show_servers(struct command_call *call, struct error *error);
 extern const struct result_shape latency_shape;
 bool show_latency(struct command_call *call, struct error *error);
 
+/* command_events.c */
+extern const struct result_shape events_shape;
+bool show_events(struct command_call *call, struct error *error);
+
 /* command_pools.c */
 extern const struct result_shape pools_shape;
 bool show_pools(struct command_call *call, struct error *error);

@@ -30,6 +30,8 @@ static const struct command table[] = {
     {"SHOW LATENCY", "", PERMISSION_READ, SURVEY_NONE, &latency_shape, show_latency,
         "How long requests waited and took, by node and by pool: quantiles since the start, and of the last "
         "minute"},
+    {"SHOW EVENTS", "[SINCE id]", PERMISSION_READ, SURVEY_NONE, &events_shape, show_events,
+        "What has happened: role changes, outages, holds, reloads, each with its reason and evidence"},
     {"SHOW CONFIG", "", PERMISSION_READ, SURVEY_NONE, &config_shape, show_config,
         "The configuration in force, without its secrets"},
     {"SHOW VERSION", "", PERMISSION_READ, SURVEY_NONE, &version_shape, show_version,

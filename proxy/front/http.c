@@ -102,17 +102,18 @@ static enum MHD_Result refuse(struct MHD_Connection *connection, unsigned status
     return queued;
 }
 
-static struct http_asked asked(const struct http *http, const char *cluster)
+static struct http_asked asked(const struct http *http)
 {
-    return (struct http_asked){.view = http->host.view, .cluster = cluster, .stopping = http->stopping};
+    return (struct http_asked){.view = http->host.view, .stopping = http->stopping};
 }
 
 static enum MHD_Result answer_now(
     struct http *http, struct MHD_Connection *connection, const struct http_route *route, bool only_status)
 {
     struct output body = {0};
-    const struct http_asked what =
-        asked(http, MHD_lookup_connection_value(connection, MHD_GET_ARGUMENT_KIND, "cluster"));
+    struct http_asked what = asked(http);
+    what.cluster = MHD_lookup_connection_value(connection, MHD_GET_ARGUMENT_KIND, "cluster");
+    what.since = MHD_lookup_connection_value(connection, MHD_GET_ARGUMENT_KIND, "since");
     unsigned status = route->surveys ? MHD_HTTP_OK : route->answer(&what, &body);
     if (only_status)
         output_fini(&body);
@@ -181,7 +182,7 @@ static void on_surveyed(void *user, struct survey *survey)
     struct http *http = user;
     size_t n;
     const struct http_route *routes = http_routes(&n);
-    struct http_asked what = asked(http, NULL);
+    struct http_asked what = asked(http);
     what.pools = survey;
     for (size_t i = 0; i < n; i++)
         if (http->documents[i].wanted)

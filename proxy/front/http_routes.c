@@ -1,6 +1,7 @@
 /* The table of what the HTTP door can be asked for; see http_routes.h. "/" tells it. */
 #include "proxy/front/http_routes.h"
 
+#include "proxy/front/events_json.h"
 #include "proxy/front/metrics.h"
 #include "proxy/front/stats_json.h"
 
@@ -22,6 +23,8 @@ static const struct http_route routes[] = {
         .help = "200 when there is a fit replica to send to, else 503; ?cluster=NAME"},
     {"/stats.json", HTTP_TYPE_JSON, NULL, .surveys = true, .answer = stats_json_answer,
         .help = "everything there is to know, for programs"},
+    {"/events.json", HTTP_TYPE_JSON, NULL, .answer = events_json_answer,
+        .help = "what has happened; ?since=ID tells what is new"},
     {"/metrics", HTTP_TYPE_METRICS, NULL, .surveys = true, .answer = metrics_answer,
         .help = "metrics for Prometheus"},
 };

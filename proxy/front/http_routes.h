@@ -21,6 +21,7 @@ struct http_asked {
     const struct admin_view *view;
     const struct survey *pools; /* NULL unless the route wants it */
     const char *cluster;        /* ?cluster=NAME; NULL = not said */
+    const char *since;          /* ?since=ID; NULL = not said */
     bool stopping;
 };
 

@@ -10,6 +10,7 @@
 
 #include "conf/base/log.h"
 #include "proxy/front/admin.h"
+#include "proxy/front/chronicle.h"
 #include "proxy/front/http.h"
 #include "proxy/front/latency.h"
 #include "proxy/front/privilege.h"
@@ -41,6 +42,7 @@ struct program {
     struct admin *admin;
     struct http *http;
     struct latency *latency;
+    struct chronicle *chronicle;
     _Atomic uint32_t clients;
     bool stopping, forced;
 };
@@ -81,6 +83,8 @@ static void begin_stop(struct program *program, int signum)
     }
     program->stopping = true;
     log_event(LOG_INFO, "stopping", "signal=%d clients=%u", signum, program->clients);
+    chronicle_note(program->chronicle, EVENT_STOPPING, "rolecall takes no more clients and ends",
+        signum ? "a signal said so" : "a command said so");
     close_listeners(program);
     http_drain(program->http);
     post_stop(program);
@@ -90,9 +94,23 @@ static void begin_stop(struct program *program, int signum)
 
 /* ---- reload ---- */
 
+/* What a reload changes, for its event. */
+struct changes {
+    char text[EVENT_TEXT_MAX];
+    size_t len;
+};
+
+static void note_change(struct changes *changes, const char *section, const char *key, bool reloadable)
+{
+    size_t room = sizeof changes->text - changes->len;
+    int len = snprintf(changes->text + changes->len, room, "%s[%s] %s%s",
+        changes->len ? ", " : "changed: ", section, key, reloadable ? "" : " (needs a restart)");
+    changes->len += len > 0 && (size_t)len < room ? (size_t)len : room - 1;
+}
+
 static void on_change(void *context, const char *section, const char *key, bool reloadable)
 {
-    (void)context;
+    note_change(context, section, key, reloadable);
     log_event(reloadable ? LOG_INFO : LOG_WARNING, reloadable ? "setting_changed" : "setting_needs_restart",
         "section=%s key=%s", section, key);
 }
@@ -112,14 +130,17 @@ static void publish_runtime(struct program *program)
 
 static bool reload(struct program *program, struct error *error)
 {
+    struct changes changes = {.len = 0};
     struct config *config = config_load(program->path, error);
     struct runtime *runtime = config ? runtime_new(config, program->runtime, error) : NULL;
     if (!runtime) {
         log_event(LOG_ERROR, "reload_failed", "error=%s", error->text);
+        chronicle_note(
+            program->chronicle, EVENT_RELOAD_FAILED, "the configuration stays as it was", error->text);
         config_unref(config);
         return false;
     }
-    config_diff(program->config, config, program, on_change);
+    config_diff(program->config, config, &changes, on_change);
     log_set_level(config->log_level);
     log_set_format(config->log_format);
     config_unref(program->config);
@@ -132,6 +153,8 @@ static bool reload(struct program *program, struct error *error)
     for (size_t i = 0; i < program->n_listeners; i++)
         listener_set_config(program->listeners[i], config);
     log_event(LOG_INFO, "reloaded", "file=%s", program->path);
+    chronicle_note(program->chronicle, EVENT_RELOADED, "the configuration was read again",
+        changes.len ? changes.text : "nothing has changed");
     return true;
 }
 
@@ -176,6 +199,7 @@ static void close_handles(struct program *program)
     mailbox_close(&program->mailbox);
     http_close(program->http);
     latency_close(program->latency);
+    chronicle_close(program->chronicle);
     admin_close(program->admin);
     for (size_t i = 0; i < sizeof program->signals / sizeof *program->signals; i++)
         uv_close((uv_handle_t *)&program->signals[i], NULL);
@@ -188,6 +212,7 @@ static void receive(void *owner, struct letter *letter)
     struct message *message = (struct message *)letter;
     if (message->kind == MESSAGE_STOP && ++program->n_ended == program->n_workers)
         close_handles(program);
+    chronicle_on_message(program->chronicle, message);
     admin_on_message(program->admin, message);
     message_free(message);
 }
@@ -226,9 +251,12 @@ static bool open_admin(struct program *program, struct error *error)
         .actions = &admin_actions,
         .context = program};
     program->admin = admin_open(&host, error);
-    program->latency = program->admin ? latency_open(&program->loop) : NULL;
-    if (!program->latency)
-        return program->admin ? error_set(error, SQLSTATE_OUT_OF_MEMORY, "out of memory") : false;
+    if (!program->admin)
+        return false;
+    program->latency = latency_open(&program->loop);
+    program->chronicle = chronicle_open(&program->loop, admin_view(program->admin));
+    if (!program->latency || !program->chronicle)
+        return error_set(error, SQLSTATE_OUT_OF_MEMORY, "out of memory");
     admin_view(program->admin)->latency = program->latency;
     return true;
 }
@@ -314,6 +342,7 @@ static void finish(struct program *program)
     mailbox_fini(&program->mailbox);
     http_free(program->http);
     latency_free(program->latency);
+    chronicle_free(program->chronicle);
     admin_free(program->admin);
     int left = uv_loop_close(&program->loop);
     assert(left == 0);
@@ -335,6 +364,8 @@ int program_run(const char *config_path, const struct control_door *door)
     }
     for (size_t i = 0; i < program.n_listeners; i++)
         listener_start(program.listeners[i]);
+    chronicle_note(
+        program.chronicle, EVENT_STARTED, "rolecall " ROLECALL_VERSION " has started", config_path);
     log_event(LOG_INFO, "started", "version=%s workers=%u listeners=%zu file=%s", ROLECALL_VERSION,
         program.n_workers, program.n_listeners, config_path);
     uv_run(&program.loop, UV_RUN_DEFAULT);

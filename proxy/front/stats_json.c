@@ -6,6 +6,7 @@
 
 #include "conf/base/clock.h"
 #include "proxy/front/counters.h"
+#include "proxy/front/events_json.h"
 #include "proxy/front/latency.h"
 #include "proxy/front/pool_totals.h"
 #include "proxy/session/census.h"
@@ -16,6 +17,7 @@
 #include <unistd.h>
 
 #define OUT_OF_MEMORY 503u
+#define EVENTS_SHOWN 64
 
 /* ---- values ---- */
 
@@ -263,6 +265,11 @@ static json_t *latency(const struct http_asked *asked)
     return object;
 }
 
+static json_t *events(const struct http_asked *asked)
+{
+    return events_json(asked->view->events, 0, EVENTS_SHOWN);
+}
+
 /* ---- the whole ---- */
 
 static const struct {
@@ -275,6 +282,7 @@ static const struct {
     {"totals", totals},
     {"verdicts", verdicts},
     {"latency", latency},
+    {"events", events},
 };
 
 static void put_process(json_t *root, const struct http_asked *asked)

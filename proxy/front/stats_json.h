@@ -20,6 +20,7 @@
  *     latency          all, nodes[] (cluster, node_name), pools[] (cluster, database, user; "*" = those
  * beyond a bound), each with wait, login, node, client, request (proxy/pool/meter.h), each of them with
  * max_us, since_start and last_minute: count, p50_us, p95_us, p99_us, p999_us
+ *     events[]         the newest 64, oldest first: proxy/front/events_json.h
  */
 #ifndef ROLECALL_FRONT_STATS_JSON_H
 #define ROLECALL_FRONT_STATS_JSON_H

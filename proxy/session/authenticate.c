@@ -50,6 +50,8 @@ static void refuse(struct session *session, const char *sqlstate, const char *wh
     count(&session->all->counters.login_failures);
     log_event(LOG_WARNING, "login_failed", "user=%s database=%s listener=%s reason=%s", session->user,
         session->database, session->listener->name, why);
+    failed_logins_note(
+        &session->all->failed_logins, session->user, session->database, session->listener->name, why);
     session_fatal(session, sqlstate, "%s", why);
 }
 

@@ -21,11 +21,40 @@
 
 /* ---- holding ---- */
 
+/* The cluster's count, for those who watch it (events, pages). There is none before the first topology. */
+static void count_held(struct session *session)
+{
+    struct topology *topology = pool_topology(session->pool);
+    if (!topology || !topology->live)
+        return;
+    session->held_in = cluster_live_ref(topology->live);
+    atomic_fetch_add_explicit(&session->held_in->holding, 1, memory_order_relaxed);
+    if (session->state != SESSION_HELD)
+        atomic_fetch_add_explicit(&session->held_in->held, 1, memory_order_relaxed);
+}
+
+static void count_unheld(struct session *session)
+{
+    if (!session->held_in)
+        return;
+    atomic_fetch_sub_explicit(&session->held_in->holding, 1, memory_order_relaxed);
+    cluster_live_unref(session->held_in);
+    session->held_in = NULL;
+}
+
+void route_hold_failed(const struct session *session)
+{
+    const struct topology *topology = pool_topology(session->pool);
+    if (topology && topology->live)
+        atomic_fetch_add_explicit(&topology->live->hold_failed, 1, memory_order_relaxed);
+}
+
 void route_unhold(struct session *session)
 {
     struct sessions *all = session->all;
     if (!session->is_held)
         return;
+    count_unheld(session);
     if (session->held_prev)
         session->held_prev->held_next = session->held_next;
     else
@@ -58,11 +87,13 @@ static void hold(struct session *session, const char *why)
     if (held_ms >= cluster->hold_timeout_ms || all->n_held >= (limit ? limit : 1)) {
         char text[ERROR_TEXT_MAX];
         snprintf(text, sizeof text, "%s", why);
+        route_hold_failed(session);
         lost_fail_request(session, SQLSTATE_CANNOT_CONNECT_NOW, text, session->tx_status);
         return;
     }
     if (session->state != SESSION_HELD)
         count(&all->counters.held);
+    count_held(session);
     session_move(session, SESSION_HELD);
     session_deadline(session, cluster->hold_timeout_ms - held_ms);
     session->held_prev = all->held_last;
@@ -355,6 +386,7 @@ void route_request(struct session *session)
         return;
     }
     if (answer.node < 0) {
+        route_hold_failed(session);
         lost_fail_request(session, SQLSTATE_CANNOT_CONNECT_NOW, no_node_reason(topology, read), 'I');
         return;
     }

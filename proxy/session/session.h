@@ -219,6 +219,7 @@ struct session {
     bool greeted;         /* of a passthrough relay: the node's key has been seen */
     bool counted;         /* among logged-in clients of its limits */
 
+    struct cluster_live *held_in;      /* whose count of waiting requests it is in; one reference */
     struct node_live *sticky;          /* one reference */
     struct node_live *last_node;       /* who answered last; one reference */
     uint32_t last_incarnation;         /* of that node, when it was chosen */
@@ -292,6 +293,8 @@ void request_again(struct session *session);
 /* route.c */
 void route_request(struct session *session);
 void route_unhold(struct session *session);
+/* What it asks for cannot be had in time, or not at all: counts it for those who watch the cluster. */
+void route_hold_failed(const struct session *session);
 /* Sends the request again, not to this node. */
 void route_retry_without(struct session *session, const struct node_live *live);
 extern const struct claim_events route_claim_events, route_parked_events;

@@ -232,7 +232,7 @@ static void late(struct session *session)
         else
             session_fatal(session, SQLSTATE_IDLE_SESSION_TIMEOUT, "client_idle_timeout");
         return;
-    case SESSION_HELD:
+    case SESSION_HELD: route_hold_failed(session); /* fall through */
     case SESSION_WAITING:
         lost_fail_request(session,
             session->state == SESSION_HELD ? SQLSTATE_CANNOT_CONNECT_NOW : SQLSTATE_LIMIT_EXCEEDED, NULL,

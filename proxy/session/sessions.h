@@ -7,6 +7,7 @@
 
 #include "proxy/pool/pool.h"
 #include "proxy/session/buffer.h"
+#include "proxy/session/failed_logins.h"
 #include "router/classify.h"
 
 #include <stdatomic.h>
@@ -56,6 +57,7 @@ struct sessions {
     bool draining;                      /* no new sessions; idle ones are ended */
     struct cancel_request *cancels;
     uint64_t cancel_failures_ms, cancel_failures;
+    struct failed_logins failed_logins;
     struct session_counters counters;
 };
 

@@ -28,6 +28,7 @@ static void on_tick(uv_timer_t *timer)
 {
     struct worker *worker = timer->data;
     sessions_tick(&worker->sessions);
+    failed_logins_tell(&worker->sessions.failed_logins, uv_now(&worker->loop), worker->main);
     if (worker->sessions.draining && !worker->sessions.first)
         finish(worker);
 }
@@ -69,6 +70,7 @@ static void receive(void *owner, struct letter *letter)
     case MESSAGE_CONFIG:
     case MESSAGE_SECRET_REQUEST:
     case MESSAGE_NODE_HINT:
+    case MESSAGE_EVENT:
     case MESSAGE_STATUS_REPLY: break; /* not for workers */
     }
     message_free(message);

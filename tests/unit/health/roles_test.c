@@ -63,10 +63,21 @@ static void a_killed_primary_is_down_at_once_and_a_promoted_replica_found_in_hal
     assert_true(took_ms < 500);
     assert_int_equal(stage.watcher.topology->primary, -1);
     assert_non_null(stage.watcher.topology->no_primary_reason);
+    watcher_run(&stage.watcher, 10); /* events come behind the snapshot */
+    assert_int_equal(stage.watcher.events[EVENT_PRIMARY_LOST], 1);
+    assert_int_equal(stage.watcher.events[EVENT_NODE_DOWN], 1);
     postgres_sql(&stage.postgres, 1, "postgres", "SELECT pg_promote(true)");
     took_ms = watcher_until(&stage.watcher, 1000, "promoted", primary_is, 1);
     assert_true(took_ms < 500);
     assert_true(stage.watcher.topology->nodes[1].generation > generation);
+    watcher_run(&stage.watcher, 10);
+    assert_int_equal(stage.watcher.events[EVENT_PRIMARY_FOUND], 2);
+    assert_int_equal(stage.watcher.last_event.kind, EVENT_PRIMARY_FOUND);
+    assert_string_equal(stage.watcher.last_event.node, "n1");
+    assert_non_null(
+        strstr(stage.watcher.last_event.text, "n1 is the primary, it was n0; there was none for "));
+    assert_non_null(strstr(stage.watcher.last_event.reason, "takes writes on timeline 2"));
+    assert_non_null(strstr(stage.watcher.last_event.evidence, "takes writes on timeline 2, at 0/"));
     /* The old primary comes back as it was: it must not get the role again. */
     postgres_run(&stage.postgres, 0);
     watcher_until(&stage.watcher, 2000, "back", node_is_up, 0);

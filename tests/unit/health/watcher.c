@@ -46,6 +46,9 @@ static void on_letter(void *owner, struct letter *letter)
         catalogue_unref(watcher->catalogue);
         watcher->catalogue = catalogue_ref(message->catalogue);
         watcher->catalogues++;
+    } else if (message->kind == MESSAGE_EVENT) {
+        watcher->events[message->event->kind]++;
+        watcher->last_event = *message->event;
     } else if (message->kind == MESSAGE_SECRET_REPLY) {
         take_reply(watcher, message);
     } else {

@@ -18,6 +18,8 @@ struct watcher {
     unsigned topologies;         /* how many came */
     struct catalogue *catalogue; /* the newest */
     unsigned catalogues;
+    unsigned events[EVENT_KINDS]; /* how many came */
+    struct event last_event;
     unsigned replies;
     uint64_t ticket; /* of the newest reply */
     bool answered, found;

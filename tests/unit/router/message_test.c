@@ -95,6 +95,31 @@ static void a_server_and_a_ledger_are_handed_to_their_destructors(void **state)
     assert_int_equal(ledgers, 1);
 }
 
+static void an_event_is_copied_and_freed(void **state)
+{
+    (void)state;
+    struct event event = {.kind = EVENT_SPLIT, .text = "before"};
+    struct message *message = message_of_event(&event);
+    event.text[0] = 'B';
+    assert_int_equal(message->kind, MESSAGE_EVENT);
+    assert_int_equal(message->event->kind, EVENT_SPLIT);
+    assert_string_equal(message->event->text, "before");
+    message_free(message);
+}
+
+static void every_kind_of_event_has_a_name_of_its_own(void **state)
+{
+    (void)state;
+    for (int i = 0; i < EVENT_KINDS; i++) {
+        assert_non_null(event_kind_name((enum event_kind)i));
+        for (int k = 0; k < i; k++)
+            assert_string_not_equal(event_kind_name((enum event_kind)i), event_kind_name((enum event_kind)k));
+    }
+    assert_string_equal(event_weight_name(event_weight(EVENT_PRIMARY_LOST)), "trouble");
+    assert_string_equal(event_weight_name(event_weight(EVENT_PRIMARY_FOUND)), "good");
+    assert_string_equal(event_weight_name(event_weight(EVENT_RELOADED)), "note");
+}
+
 static void every_kind_may_be_freed_empty(void **state)
 {
     (void)state;
@@ -112,6 +137,8 @@ int main(void)
         cmocka_unit_test(a_lost_connection_is_closed),
         cmocka_unit_test(a_connection_that_was_taken_stays_open),
         cmocka_unit_test(a_server_and_a_ledger_are_handed_to_their_destructors),
+        cmocka_unit_test(an_event_is_copied_and_freed),
+        cmocka_unit_test(every_kind_of_event_has_a_name_of_its_own),
         cmocka_unit_test(every_kind_may_be_freed_empty),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
