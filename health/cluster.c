@@ -319,7 +319,7 @@ struct cluster *cluster_open(
     open_sampler(cluster);
     cluster->secrets = secrets_open(loop, &cluster->settings, subscribers, &fit);
     cluster->catalogues = catalogue_reader_open(loop, &cluster->settings, subscribers, &fit);
-    cluster->hooks = hook_queue_open(loop, &cluster->settings);
+    cluster->hooks = hook_queue_open(loop, &cluster->settings, &cluster->news);
     uv_timer_init(loop, &cluster->expiry);
     cluster->expiry.data = cluster;
     publish_now(cluster);

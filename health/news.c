@@ -147,6 +147,15 @@ void news_of_member(const struct news *news, const char *node, bool added)
     news_send(news, &event);
 }
 
+void news_of_hook(const struct news *news, const char *hook, bool ok, const char *how, uint64_t took_ms)
+{
+    struct event event = news_event(news, ok ? EVENT_HOOK : EVENT_HOOK_FAILED, "");
+    event_say(event.text, sizeof event.text, "%s %s after %.1f s", hook, ok ? "ended well" : "failed",
+        (double)took_ms / 1000);
+    event_say(event.reason, sizeof event.reason, "%s", how);
+    news_send(news, &event);
+}
+
 void news_of_decision(
     const struct news *news, const char *what, const char *node, const struct judge_memory *memory)
 {

@@ -33,6 +33,8 @@ void news_of_verdict(struct news *news, const struct verdict *before, const stru
     const struct evidence *evidence, uint64_t without_since_us);
 /* A reload has brought a node, or taken it away. */
 void news_of_member(const struct news *news, const char *node, bool added);
+/* A hook has ended: `how` in words. */
+void news_of_hook(const struct news *news, const char *hook, bool ok, const char *how, uint64_t took_ms);
 /* The operator's word (`what`: "node_accepted", "node_forgotten"), and what is remembered from now on. */
 void news_of_decision(
     const struct news *news, const char *what, const char *node, const struct judge_memory *memory);

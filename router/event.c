@@ -25,6 +25,7 @@ static const struct {
     [EVENT_FAILOVER] = {"failover", EVENT_NOTE},
     [EVENT_SWITCHOVER] = {"switchover", EVENT_NOTE},
     [EVENT_HOOK] = {"hook", EVENT_NOTE},
+    [EVENT_HOOK_FAILED] = {"hook_failed", EVENT_TROUBLE},
     [EVENT_HOLD_BEGUN] = {"hold_begun", EVENT_TROUBLE},
     [EVENT_HOLD_ENDED] = {"hold_ended", EVENT_GOOD},
     [EVENT_LOGIN_FAILURES] = {"login_failures", EVENT_TROUBLE},

@@ -30,7 +30,8 @@ enum event_kind {
     EVENT_SPLIT,
     EVENT_FAILOVER,   /* rolecall or a manager moves the primary since it is gone: begun, done, called off */
     EVENT_SWITCHOVER, /* ... since somebody asked for it */
-    EVENT_HOOK,       /* a hook ran; the text has its outcome */
+    EVENT_HOOK,       /* a hook ran and ended well */
+    EVENT_HOOK_FAILED,
     EVENT_HOLD_BEGUN, /* requests wait for a node */
     EVENT_HOLD_ENDED,
     EVENT_LOGIN_FAILURES, /* many in a short time */

@@ -19,6 +19,7 @@ struct waiting {
 struct hook_queue {
     uv_loop_t *loop;
     const struct settings *settings;
+    const struct news *news;
     struct waiting *first, *last; /* the first is the one that runs, while `run` is set */
     size_t n;
     struct command_run *run;
@@ -43,9 +44,12 @@ static void on_ended(void *context, const struct command_end *end)
 {
     struct hook_queue *queue = context;
     struct waiting ended = *queue->first;
+    uint64_t took_ms = (clock_now_us() - queue->began_us) / 1000;
     log_event(end->ok ? LOG_INFO : LOG_WARNING, end->ok ? "hook_done" : "hook_failed",
         "cluster=%s hook=%s how=%s took_ms=%llu", queue->cluster, hook_name(ended.hook), end->how,
-        (unsigned long long)(clock_now_us() - queue->began_us) / 1000);
+        (unsigned long long)took_ms);
+    if (queue->news)
+        news_of_hook(queue->news, hook_name(ended.hook), end->ok, end->how, took_ms);
     queue->run = NULL;
     forget_first(queue);
     start_next(queue);
@@ -83,11 +87,12 @@ static void start_next(struct hook_queue *queue)
         start(queue, queue->first, words_of(queue, queue->first->hook));
 }
 
-struct hook_queue *hook_queue_open(uv_loop_t *loop, const struct settings *settings)
+struct hook_queue *hook_queue_open(uv_loop_t *loop, const struct settings *settings, const struct news *news)
 {
     struct hook_queue *queue = memory_new(1, sizeof *queue);
     queue->loop = loop;
     queue->settings = settings;
+    queue->news = news;
     queue->cluster = memory_copy(settings->cluster->name);
     return queue;
 }

@@ -7,6 +7,7 @@
 
 #include "health/hook/command.h"
 #include "health/hook/facts.h"
+#include "health/news.h"
 #include "health/settings.h"
 
 #include <stdbool.h>
@@ -16,8 +17,8 @@
 
 struct hook_queue;
 
-/* Settings must live until hook_queue_close. */
-struct hook_queue *hook_queue_open(uv_loop_t *loop, const struct settings *settings);
+/* `news` (NULL: nobody) hears how each one ended. Both must live until hook_queue_close. */
+struct hook_queue *hook_queue_open(uv_loop_t *loop, const struct settings *settings, const struct news *news);
 
 bool hook_queue_has(const struct hook_queue *queue, enum hook hook);
 

@@ -31,7 +31,7 @@ static int set_up(void **context)
     uv_loop_init(&world->loop);
     world->cluster = (struct config_cluster){.name = cluster_name, .hook_timeout_ms = 10000};
     world->settings.cluster = &world->cluster;
-    world->queue = hook_queue_open(&world->loop, &world->settings);
+    world->queue = hook_queue_open(&world->loop, &world->settings, NULL);
     strcpy(world->log_path, "/tmp/rolecall-hooks-test.XXXXXX");
     world->log_fd = mkstemp(world->log_path);
     log_set_fd(world->log_fd);
