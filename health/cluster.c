@@ -96,7 +96,8 @@ static void publish_now(struct cluster *cluster)
 {
     struct published_node nodes[TOPOLOGY_MAX_NODES];
     for (size_t i = 0; i < cluster->n; i++)
-        nodes[i] = (struct published_node){node_endpoint(cluster->nodes[i]), node_live(cluster->nodes[i])};
+        nodes[i] = (struct published_node){
+            node_endpoint(cluster->nodes[i]), node_live(cluster->nodes[i]), node_orders(cluster->nodes[i])};
     publish(&cluster->publisher, &cluster->settings, cluster->live, nodes, &cluster->verdict);
 }
 
@@ -181,32 +182,27 @@ bool cluster_hint(struct cluster *cluster, const struct node_live *live, enum no
 
 /* --- what the operator says --- */
 
-static struct node *find_node(struct cluster *cluster, const char *name)
+static int find_node(const struct cluster *cluster, const char *name, struct error *error)
 {
     for (size_t i = 0; i < cluster->n; i++) {
         if (strcmp(node_name(cluster->nodes[i]), name) == 0)
-            return cluster->nodes[i];
+            return (int)i;
     }
-    log_event(LOG_WARNING, "decision_refused", "cluster=%s node=%s error=%s", cluster_name(cluster), name,
-        "no such node");
-    return NULL;
+    error_set(
+        error, SQLSTATE_INVALID_PARAMETER, "cluster %s has no node \"%s\"", cluster_name(cluster), name);
+    return -1;
 }
 
-void cluster_accept(struct cluster *cluster, const char *name)
+static bool accept_node(struct cluster *cluster, struct node *node, struct error *error)
 {
-    struct node *node = find_node(cluster, name);
     struct evidence evidence;
-    if (!node)
-        return;
     node_evidence(node, clock_now_us(), &evidence);
-    if (!evidence.answered) {
-        log_event(LOG_WARNING, "decision_refused", "cluster=%s node=%s error=%s", cluster_name(cluster), name,
-            "the node has never answered: nothing is known to accept");
-        return;
-    }
+    if (!evidence.answered)
+        return error_set(error, SQLSTATE_CANNOT_CONNECT_NOW,
+            "node %s has never answered: nothing is known to accept", node_name(node));
     cluster->verdict.memory = (struct judge_memory){evidence.seen.system_identifier, evidence.seen.timeline};
-    news_of_decision(&cluster->news, "node_accepted", name, &cluster->verdict.memory);
-    judge_now(cluster);
+    news_of_decision(&cluster->news, "node_accepted", node_name(node), &cluster->verdict.memory);
+    return true;
 }
 
 /* The highest timeline that any node of this cluster showed last, however long ago. */
@@ -223,16 +219,61 @@ static uint32_t highest_shown(const struct cluster *cluster)
     return highest;
 }
 
-void cluster_forget(struct cluster *cluster, const char *name)
+static void forget_node(struct cluster *cluster, struct node *node)
 {
-    struct node *node = find_node(cluster, name);
-    if (!node)
-        return;
     node_forget(node);
     cluster->verdict.memory.timeline = highest_shown(cluster);
-    news_of_decision(&cluster->news, "node_forgotten", name, &cluster->verdict.memory);
+    news_of_decision(&cluster->news, "node_forgotten", node_name(node), &cluster->verdict.memory);
+}
+
+static void set_duty(struct cluster *cluster, struct node *node, enum node_duty duty)
+{
+    node_orders(node)->duty = duty;
+    log_event(LOG_WARNING, "node_duty", "cluster=%s node=%s duty=%s", cluster_name(cluster), node_name(node),
+        node_duty_name(duty));
+}
+
+static void set_weight(struct cluster *cluster, size_t i, uint32_t weight)
+{
+    struct node *node = cluster->nodes[i];
+    orders_set_weight(node_orders(node), weight, cluster->settings.cluster->nodes[i].weight);
+    log_event(LOG_WARNING, "node_weight", "cluster=%s node=%s weight=%u", cluster_name(cluster),
+        node_name(node), (unsigned)weight);
+}
+
+static void probe_all(struct cluster *cluster)
+{
+    for (size_t i = 0; i < cluster->n; i++)
+        node_hint(cluster->nodes[i], 0);
+}
+
+bool cluster_order(
+    struct cluster *cluster, enum node_order order, const char *name, uint32_t weight, struct error *error)
+{
+    if (order == ORDER_PROBE && !name[0]) {
+        probe_all(cluster);
+        return true;
+    }
+    int i = find_node(cluster, name, error);
+    if (i < 0)
+        return false;
+    struct node *node = cluster->nodes[i];
+    switch (order) {
+    case ORDER_ACCEPT:
+        if (!accept_node(cluster, node, error))
+            return false;
+        break;
+    case ORDER_FORGET: forget_node(cluster, node); break;
+    case ORDER_ENABLE: set_duty(cluster, node, DUTY_ENABLED); break;
+    case ORDER_DRAIN: set_duty(cluster, node, DUTY_DRAINED); break;
+    case ORDER_DISABLE: set_duty(cluster, node, DUTY_DISABLED); break;
+    case ORDER_WEIGHT: set_weight(cluster, (size_t)i, weight); break;
+    case ORDER_PROBE: break;
+    }
     judge_now(cluster);
-    node_hint(node, 0);
+    if (order == ORDER_FORGET || order == ORDER_PROBE)
+        node_hint(node, 0);
+    return true;
 }
 
 /* --- where secrets and catalogues are read --- */

@@ -30,9 +30,10 @@ bool cluster_hint(struct cluster *cluster, const struct node_live *live, enum no
 void cluster_secret_request(struct cluster *cluster, struct message *message);
 void cluster_catalogue_request(struct cluster *cluster, const char *database, bool changed);
 
-/* The operator's word against the cluster's memory, see control_decide. Logs what came of it. */
-void cluster_accept(struct cluster *cluster, const char *node);
-void cluster_forget(struct cluster *cluster, const char *node);
+/* The operator's word about a node ("" = all, for ORDER_PROBE alone). What comes of it is logged, and in the
+   next topology; false fills the error: nothing has changed. */
+bool cluster_order(
+    struct cluster *cluster, enum node_order order, const char *node, uint32_t weight, struct error *error);
 
 /* No callback and no publication afterwards; the memory goes when the loop has closed the handles. */
 void cluster_close(struct cluster *cluster);

@@ -18,17 +18,10 @@
 #include <signal.h>
 #include <stdio.h>
 
-struct decision {
-    struct letter letter; /* first */
-    enum control_decision decision;
-    char cluster[MESSAGE_NAME_MAX], node[NODE_NAME_MAX];
-};
-
 struct control {
     pthread_t thread;
     uv_loop_t loop;
     struct mailbox mailbox;
-    struct mailbox decisions;
     struct subscribers subscribers;
     struct config *config;
     struct cluster **clusters;
@@ -95,27 +88,34 @@ static void stop(struct control *control)
     control->clusters = NULL;
     control->n_clusters = 0;
     mailbox_close(&control->mailbox);
-    mailbox_close(&control->decisions);
 }
 
-static void on_decision(void *owner, struct letter *letter)
+static bool obey(struct control *control, struct message *message, struct error *error)
 {
-    struct control *control = owner;
-    struct decision *decision = (struct decision *)letter;
-    struct cluster *cluster = find_cluster(control, decision->cluster);
+    const char *name = message->node_order.cluster;
+    struct cluster *cluster = find_cluster(control, name);
     if (!cluster)
-        log_event(
-            LOG_WARNING, "decision_refused", "cluster=%s error=%s", decision->cluster, "no such cluster");
-    else if (decision->decision == CONTROL_ACCEPT)
-        cluster_accept(cluster, decision->node);
-    else
-        cluster_forget(cluster, decision->node);
-    free(decision);
+        return error_set(error, SQLSTATE_INVALID_PARAMETER, "there is no cluster \"%s\"", name);
+    return cluster_order(
+        cluster, message->node_order.order, message->node_order.node, message->node_order.weight, error);
 }
 
-static void drop_decision(struct letter *letter)
+static void take_order(struct control *control, struct message *message)
 {
-    free(letter);
+    struct error error = {0};
+    message->node_order.cluster[MESSAGE_NAME_MAX - 1] = '\0';
+    message->node_order.node[NODE_NAME_MAX - 1] = '\0';
+    bool done = obey(control, message, &error);
+    if (!done)
+        log_event(LOG_WARNING, "node_order_refused", "cluster=%s node=%s error=%s",
+            message->node_order.cluster, message->node_order.node, error.text);
+    if (!message->node_order.reply_to)
+        return;
+    struct message *reply = message_new(MESSAGE_NODE_ORDER_REPLY);
+    reply->node_order_reply.ticket = message->node_order.ticket;
+    reply->node_order_reply.done = done;
+    reply->node_order_reply.error = error;
+    mailbox_post(message->node_order.reply_to, &reply->letter);
 }
 
 static void take_hint(struct control *control, const struct message *message)
@@ -176,6 +176,7 @@ static void on_letter(void *owner, struct letter *letter)
         message->config = NULL;
         break;
     case MESSAGE_NODE_HINT: take_hint(control, message); break;
+    case MESSAGE_NODE_ORDER: take_order(control, message); break;
     case MESSAGE_CATALOGUE_REQUEST: take_catalogue_request(control, message); break;
     case MESSAGE_SECRET_REQUEST: passed_on = take_secret_request(control, message); break;
     case MESSAGE_STOP: stop(control); break;
@@ -183,6 +184,7 @@ static void on_letter(void *owner, struct letter *letter)
     case MESSAGE_RUNTIME:
     case MESSAGE_CATALOGUE:
     case MESSAGE_SECRET_REPLY:
+    case MESSAGE_NODE_ORDER_REPLY:
     case MESSAGE_CONNECTION:
     case MESSAGE_SERVER_WANTED:
     case MESSAGE_SERVER:
@@ -251,26 +253,18 @@ static struct control *new_control(struct config *config, struct mailbox *const 
 }
 
 /* False with the loop closed again. */
-static bool open_mailboxes(struct control *control)
+static bool open_mailbox(struct control *control)
 {
-    if (!mailbox_open(&control->mailbox, &control->loop, control, on_letter, message_drop)) {
-        close_loop(&control->loop);
-        return false;
-    }
-    if (!mailbox_open(&control->decisions, &control->loop, control, on_decision, drop_decision)) {
-        mailbox_close(&control->mailbox);
-        close_loop(&control->loop);
-        mailbox_fini(&control->mailbox);
-        return false;
-    }
-    return true;
+    if (mailbox_open(&control->mailbox, &control->loop, control, on_letter, message_drop))
+        return true;
+    close_loop(&control->loop);
+    return false;
 }
 
 static void close_all(struct control *control)
 {
     close_loop(&control->loop);
     mailbox_fini(&control->mailbox);
-    mailbox_fini(&control->decisions);
     release(control);
 }
 
@@ -280,7 +274,7 @@ struct control *control_start(
     pgconn_clear_environment();
     struct control *control = new_control(config, subscribers, n_subscribers);
     int failed = uv_loop_init(&control->loop);
-    if (failed || !open_mailboxes(control)) {
+    if (failed || !open_mailbox(control)) {
         error_set(error, SQLSTATE_INTERNAL_ERROR, "the control thread gets no loop: %s",
             failed ? uv_strerror(failed) : "no descriptor for its mailbox");
         release(control);
@@ -290,7 +284,6 @@ struct control *control_start(
     if (failed) {
         error_set(error, SQLSTATE_INTERNAL_ERROR, "the control thread does not start: %s", strerror(failed));
         mailbox_close(&control->mailbox);
-        mailbox_close(&control->decisions);
         close_all(control);
         return NULL;
     }
@@ -300,16 +293,6 @@ struct control *control_start(
 struct mailbox *control_mailbox(struct control *control)
 {
     return &control->mailbox;
-}
-
-void control_decide(
-    struct control *control, enum control_decision kind, const char *cluster, const char *node)
-{
-    struct decision *decision = memory_new(1, sizeof *decision);
-    decision->decision = kind;
-    snprintf(decision->cluster, sizeof decision->cluster, "%s", cluster);
-    snprintf(decision->node, sizeof decision->node, "%s", node);
-    mailbox_post(&control->decisions, &decision->letter);
 }
 
 void control_stop(struct control *control)

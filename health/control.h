@@ -5,10 +5,15 @@
  * the rest of the process meets it only through mailboxes and the shared records of router/topology.h.
  *
  * What it takes (control_mailbox, any thread may post):
- *   MESSAGE_CONFIG             a reload; nodes that stay (same name, host and port) keep their record and
- * evidence MESSAGE_NODE_HINT          probe that node now (hints that any client can cause are rate-limited
- * per node) MESSAGE_CATALOGUE_REQUEST  read that database's catalogue, or again when `changed`; repeat the
- * request now and then while the database is used: one not asked for within an hour is let go
+ *   MESSAGE_CONFIG             a reload; nodes that stay (same name, host and port) keep their record,
+ *                              evidence and orders
+ *   MESSAGE_NODE_HINT          probe that node now (hints that any client can cause are rate-limited per
+ *                              node)
+ *   MESSAGE_NODE_ORDER         the operator's word about a node; the outcome goes to the log, into the next
+ *                              topology, and back as MESSAGE_NODE_ORDER_REPLY
+ *   MESSAGE_CATALOGUE_REQUEST  read that database's catalogue, or again when `changed`; repeat the request
+ *                              now and then while the database is used: one not asked for within an hour is
+ *                              let go
  *   MESSAGE_SECRET_REQUEST     run auth_query; the MESSAGE_SECRET_REPLY goes to subscribers[request.worker]
  *   MESSAGE_STOP               end (control_stop posts it)
  *
@@ -39,17 +44,6 @@ struct control *control_start(
     struct config *config, struct mailbox *const *subscribers, size_t n_subscribers, struct error *error);
 
 struct mailbox *control_mailbox(struct control *control);
-
-enum control_decision {
-    CONTROL_ACCEPT, /* what this node is now (system identifier, timeline) is the cluster: re-initialised,
-                       pg_upgrade */
-    CONTROL_FORGET /* what this node showed does not count any more: it was promoted by mistake and is gone */
-};
-
-/* The operator's word against the cluster's memory; any thread. The outcome goes to the log and into the next
-   topology. Names that are not known are logged, and nothing else. */
-void control_decide(
-    struct control *control, enum control_decision decision, const char *cluster, const char *node);
 
 /* Posts MESSAGE_STOP, joins the thread and frees. Nobody may post to the mailbox any more. NULL is allowed.
  */

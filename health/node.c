@@ -19,6 +19,7 @@ struct node {
     struct node_live *live;
     struct sql_probe *probe;
     struct schedule schedule;
+    struct orders orders;
     bool closed;
     /* evidence */
     enum finding finding;
@@ -97,6 +98,11 @@ struct endpoint *node_endpoint(struct node *node)
 struct node_live *node_live(struct node *node)
 {
     return node->live;
+}
+
+struct orders *node_orders(struct node *node)
+{
+    return &node->orders;
 }
 
 bool node_is(const struct node *node, const struct config_node *config)

@@ -7,6 +7,7 @@
 
 #include "health/endpoint.h"
 #include "health/judge.h"
+#include "health/orders.h"
 #include "health/scheduler.h"
 #include "health/settings.h"
 
@@ -30,6 +31,8 @@ struct node *node_open(uv_loop_t *loop, const struct settings *settings, const s
 const char *node_name(const struct node *node);
 struct endpoint *node_endpoint(struct node *node);
 struct node_live *node_live(struct node *node);
+/* The operator's word about it; lives as long as the watch. */
+struct orders *node_orders(struct node *node);
 /* True when the configuration means the same node: name, host and port. */
 bool node_is(const struct node *node, const struct config_node *config);
 

@@ -7,6 +7,8 @@
 #include "conf/base/clock.h"
 #include "health/memory.h"
 
+#include <stdio.h>
+
 void subscribers_send_topology(const struct subscribers *subscribers, struct topology *topology)
 {
     for (size_t i = 0; i < subscribers->n; i++) {
@@ -33,6 +35,29 @@ void subscribers_send_event(const struct subscribers *subscribers, const struct 
     mailbox_post(subscribers->mailboxes[subscribers->n - 1], &message->letter);
 }
 
+/* The operator's word comes before the judge's. */
+static char *told_off(enum node_duty duty, const char *reason)
+{
+    char text[JUDGE_REASON_MAX + 64];
+    snprintf(text, sizeof text, "%s by the administrator%s%s", node_duty_name(duty), reason ? "; " : "",
+        reason ? reason : "");
+    return memory_copy(text);
+}
+
+/* A primary that takes no new work is none for those who seek one; it keeps its role, and what runs there
+ * goes on. */
+static void dismiss_primary(struct topology *topology)
+{
+    const struct topology_node *node = topology->primary < 0 ? NULL : &topology->nodes[topology->primary];
+    char text[NODE_NAME_MAX + 64];
+    if (!node || node->duty == DUTY_ENABLED)
+        return;
+    snprintf(text, sizeof text, "the primary, node %s, is %s by the administrator", node->name,
+        node_duty_name(node->duty));
+    topology->primary = -1;
+    topology->no_primary_reason = memory_copy(text);
+}
+
 static void fill_node(struct topology_node *out, const struct config_node *config,
     const struct published_node *node, const struct node_verdict *verdict)
 {
@@ -40,13 +65,15 @@ static void fill_node(struct topology_node *out, const struct config_node *confi
     out->host = memory_copy(config->host);
     out->hostaddr = memory_copy(endpoint_address(node->endpoint));
     out->port = config->port;
-    out->weight = config->weight;
+    out->weight = orders_weight(node->orders, config->weight);
     out->max_connections = config->max_connections;
     out->role = verdict->role;
     out->read_only = verdict->read_only;
-    out->condition = verdict->condition;
+    out->duty = node->orders->duty;
+    out->condition = out->duty == DUTY_DISABLED ? CONDITION_DOWN : verdict->condition;
     out->generation = verdict->generation;
-    out->reason = memory_copy(verdict->reason);
+    out->reason =
+        out->duty == DUTY_ENABLED ? memory_copy(verdict->reason) : told_off(out->duty, verdict->reason);
     out->live = node_live_ref(node->live);
 }
 
@@ -63,6 +90,7 @@ static struct topology *make(const struct settings *settings, struct cluster_liv
     topology->live = cluster_live_ref(live);
     for (size_t i = 0; i < cluster->n_nodes; i++)
         fill_node(&topology->nodes[i], &cluster->nodes[i], &nodes[i], &verdict->nodes[i]);
+    dismiss_primary(topology);
     return topology;
 }
 
@@ -74,8 +102,8 @@ static bool same_text(const char *a, const char *b)
 static bool same_node(const struct topology_node *a, const struct topology_node *b)
 {
     return a->live == b->live && a->role == b->role && a->read_only == b->read_only &&
-           a->condition == b->condition && a->generation == b->generation && a->port == b->port &&
-           a->weight == b->weight && a->max_connections == b->max_connections &&
+           a->condition == b->condition && a->duty == b->duty && a->generation == b->generation &&
+           a->port == b->port && a->weight == b->weight && a->max_connections == b->max_connections &&
            same_text(a->name, b->name) && same_text(a->host, b->host) &&
            same_text(a->hostaddr, b->hostaddr) && same_text(a->reason, b->reason);
 }

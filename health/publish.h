@@ -8,6 +8,7 @@
 #include "conf/base/mailbox.h"
 #include "health/endpoint.h"
 #include "health/judge.h"
+#include "health/orders.h"
 #include "health/settings.h"
 #include "router/message.h"
 
@@ -31,6 +32,7 @@ void subscribers_send_event(const struct subscribers *subscribers, const struct 
 struct published_node {
     struct endpoint *endpoint;
     struct node_live *live;
+    struct orders *orders;
 };
 
 struct publisher {

@@ -62,6 +62,8 @@ static void drop_content(struct message *message)
         if (message->server_wanted.ledger && message->server_wanted.drop_ledger)
             message->server_wanted.drop_ledger(message->server_wanted.ledger);
         break;
+    case MESSAGE_NODE_ORDER:
+    case MESSAGE_NODE_ORDER_REPLY:
     case MESSAGE_CATALOGUE_REQUEST:
     case MESSAGE_SECRET_REQUEST:
     case MESSAGE_SECRET_REPLY:

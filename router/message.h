@@ -5,6 +5,7 @@
 #ifndef ROLECALL_ROUTER_MESSAGE_H
 #define ROLECALL_ROUTER_MESSAGE_H
 
+#include "conf/base/error.h"
 #include "conf/base/mailbox.h"
 #include "conf/config.h"
 #include "router/catalogue.h"
@@ -24,6 +25,8 @@ enum message_kind {
     MESSAGE_SECRET_REQUEST,    /* worker -> control: run auth_query */
     MESSAGE_SECRET_REPLY,      /* control -> the asking worker */
     MESSAGE_NODE_HINT,         /* worker -> control: something was seen on a node; probe it now */
+    MESSAGE_NODE_ORDER,        /* main -> control: the operator's word about a node */
+    MESSAGE_NODE_ORDER_REPLY,  /* control -> whoever gave it */
     MESSAGE_CONNECTION,        /* main -> worker: an accepted descriptor */
     MESSAGE_SERVER_WANTED,     /* worker -> worker: an idle server of this pool, please */
     MESSAGE_SERVER,            /* worker -> worker: here is one */
@@ -40,6 +43,17 @@ enum node_hint {
     HINT_SHUTDOWN,  /* 57P01, 57P02, 57P03 */
     HINT_READ_ONLY, /* 25006 or in_hot_standby=on from a supposed primary */
     HINT_PROMOTED   /* in_hot_standby=off from a supposed replica */
+};
+
+enum node_order {
+    ORDER_ACCEPT, /* what this node is now (system identifier, timeline) is the cluster: re-initialised,
+                     pg_upgrade */
+    ORDER_FORGET, /* what this node showed does not count any more: it was promoted by mistake and is gone */
+    ORDER_ENABLE, /* these three set its duty (topology.h) */
+    ORDER_DRAIN,
+    ORDER_DISABLE,
+    ORDER_WEIGHT, /* its share of the reads */
+    ORDER_PROBE   /* look at it now; without a name at every node */
 };
 
 /* The fixed part of strings that cross threads: PostgreSQL's NAMEDATALEN is 64; longer names are refused at
@@ -78,6 +92,18 @@ struct message {
             uint32_t generation;
             enum node_hint hint;
         } node_hint;
+        struct {
+            enum node_order order;
+            uint32_t weight;
+            char cluster[MESSAGE_NAME_MAX], node[NODE_NAME_MAX];
+            struct mailbox *reply_to; /* NULL: nobody waits; the outcome is logged in any case */
+            uint64_t ticket;          /* given back in the reply */
+        } node_order;
+        struct {
+            uint64_t ticket;
+            bool done;
+            struct error error; /* when not done */
+        } node_order_reply;
         struct {
             int fd;                /* owned; closed by message_free when still set */
             size_t listener;       /* index into config->listeners */

@@ -98,7 +98,7 @@ static void fit_for_read(
     for (size_t i = 0; i < topology->n_nodes; i++) {
         const struct topology_node *node = &topology->nodes[i];
         uint32_t incarnation = incarnation_of(node);
-        if (node->weight == 0 || excluded(request, i))
+        if (node->weight == 0 || node->duty != DUTY_ENABLED || excluded(request, i))
             continue;
         if (request->route == ROUTE_ANY && (int)i == topology->primary) {
             add_candidate(candidates, node, i, incarnation);
@@ -116,7 +116,7 @@ static void masters(
 {
     for (size_t i = 0; i < topology->n_nodes; i++) {
         const struct topology_node *node = &topology->nodes[i];
-        if (node->role == ROLE_MASTER && !excluded(request, i))
+        if (node->role == ROLE_MASTER && node->duty == DUTY_ENABLED && !excluded(request, i))
             add_candidate(candidates, node, i, incarnation_of(node));
     }
 }

@@ -2,11 +2,11 @@
  * Which node takes the next piece of work: a pure choice from a topology and what a session needs. Any
  * thread; reads the nodes' shared numbers (relaxed), keeps nothing, allocates nothing.
  *
- * A replica is fit for a read when it has the role, is not down, not excluded, has weight, is within the lag
- * bounds and has replayed the session's write epoch; unless the session's last answer came from it, in its
- * present incarnation, also the seen epoch, so that reads never go back in time. Replicas that are up come
- * before suspect ones. A session goes where its reads went before as long as that node is fit; otherwise two
- * are drawn by weight and the one with less outstanding work per weight is taken.
+ * A replica is fit for a read when it has the role, is not down, not drained, not excluded, has weight, is
+ * within the lag bounds and has replayed the session's write epoch; unless the session's last answer came
+ * from it, in its present incarnation, also the seen epoch, so that reads never go back in time. Replicas
+ * that are up come before suspect ones. A session goes where its reads went before as long as that node is
+ * fit; otherwise two are drawn by weight and the one with less outstanding work per weight is taken.
  */
 #ifndef ROLECALL_ROUTER_TARGET_H
 #define ROLECALL_ROUTER_TARGET_H

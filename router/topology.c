@@ -142,3 +142,13 @@ const char *node_condition_name(enum node_condition condition)
     }
     return "unknown";
 }
+
+const char *node_duty_name(enum node_duty duty)
+{
+    switch (duty) {
+    case DUTY_ENABLED: return "enabled";
+    case DUTY_DRAINED: return "drained";
+    case DUTY_DISABLED: return "disabled";
+    }
+    return "unknown";
+}

@@ -19,6 +19,13 @@
 enum node_role { ROLE_UNKNOWN, ROLE_PRIMARY, ROLE_REPLICA, ROLE_MASTER };
 enum node_condition { CONDITION_UP, CONDITION_SUSPECT, CONDITION_DOWN };
 
+/* What the operator said of a node, whatever its role is. */
+enum node_duty {
+    DUTY_ENABLED,
+    DUTY_DRAINED, /* gets no new work; what it has begun ends in peace */
+    DUTY_DISABLED /* as if it were down: its condition says so, too */
+};
+
 /* One per configured node; lives as long as anybody refers to it. */
 struct node_live {
     _Atomic uint32_t refs;
@@ -58,6 +65,7 @@ struct topology_node {
     enum node_role role;
     bool read_only; /* primary, but default_transaction_read_only is on */
     enum node_condition condition;
+    enum node_duty duty;
     uint32_t generation; /* a server connection keeps the generation that it was made in */
     char *reason;        /* why this role and condition, in words */
     struct node_live *live;
@@ -93,5 +101,6 @@ void cluster_live_unref(struct cluster_live *live); /* NULL is allowed */
 
 const char *node_role_name(enum node_role role);
 const char *node_condition_name(enum node_condition condition);
+const char *node_duty_name(enum node_duty duty);
 
 #endif

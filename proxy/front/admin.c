@@ -20,7 +20,7 @@
 
 #define CLIENTS_MAX 64
 #define BACKLOG 128
-#define TICK_MS 500
+#define TICK_MS 100
 
 struct admin {
     struct admin_view view;
@@ -170,6 +170,11 @@ void admin_on_message(struct admin *admin, struct message *message)
     } else if (message->kind == MESSAGE_CATALOGUE && message->catalogue) {
         admin_view_set_catalogue(&admin->view, message->catalogue);
         message->catalogue = NULL;
+    } else if (message->kind == MESSAGE_NODE_ORDER_REPLY) {
+        for (struct client *client = admin->first, *next; client; client = next) {
+            next = client->next;
+            client_on_reply(client, message);
+        }
     } else if (message->kind == MESSAGE_STATUS_REPLY) {
         surveys_on_reply(&admin->surveys, message->status.request);
     }

@@ -21,6 +21,7 @@
 #define FLUSH_BYTES ((size_t)16 * 1024) /* of answers; then the loop may serve others */
 #define IDLE_MS 3600000
 #define STALLED_MS 60000
+#define REPLY_MS 5000 /* of the control thread */
 
 static void step(struct client *client);
 
@@ -48,8 +49,25 @@ static void leave_command(struct client *client)
     client->survey = NULL;
 }
 
+/* An event for who has changed something, or tried to. */
+static void note_command(const struct client *client, const char *failure)
+{
+    const struct command_call *call = &client->call;
+    if (!call->command || call->command->permission != PERMISSION_ADMIN || !call->view->events)
+        return;
+    const char *first = call->n_arguments > 0 ? call->arguments[0].text : "";
+    const char *second = call->n_arguments > 1 ? call->arguments[1].text : "";
+    struct event event = {.kind = EVENT_COMMAND};
+    event_say(event.text, sizeof event.text, "%s%s%s%s%s", call->command->words, *first ? " " : "", first,
+        *second ? " " : "", second);
+    event_say(event.reason, sizeof event.reason, "said on the admin socket by uid %u%s%s", client->uid,
+        *failure ? "; refused: " : "", failure);
+    events_add(call->view->events, &event);
+}
+
 static void fail_command(struct client *client, const struct error *error)
 {
+    note_command(client, error->text);
     client->events->fail(client, error);
     leave_command(client);
     end_script(client);
@@ -64,16 +82,12 @@ static void note_gaps(const struct survey *survey, struct result *result)
         snprintf(result->notice, sizeof result->notice, "out of memory: rows are missing");
 }
 
-/* An event for who has changed something, or tried to. */
-static void note_command(const struct client *client, const char *failure)
+static void answer_command(struct client *client)
 {
-    const struct command_call *call = &client->call;
-    const char *argument = call->n_arguments ? call->arguments[0].text : "";
-    struct event event = {.kind = EVENT_COMMAND};
-    event_say(event.text, sizeof event.text, "%s%s%s", call->command->words, *argument ? " " : "", argument);
-    event_say(event.reason, sizeof event.reason, "said on the admin socket by uid %u%s%s", client->uid,
-        *failure ? "; refused: " : "", failure);
-    events_add(call->view->events, &event);
+    note_command(client, "");
+    note_gaps(client->survey, &client->call.result);
+    client->events->answer(client, &client->call);
+    leave_command(client);
 }
 
 static void run_command(struct client *client)
@@ -81,19 +95,19 @@ static void run_command(struct client *client)
     struct command_call *call = &client->call;
     struct error error = {0};
     call->survey = client->survey;
-    if (call->command->permission == PERMISSION_ADMIN)
-        log_event(LOG_INFO, "admin_command", "command=%s argument=%s uid=%u", call->command->words,
-            call->n_arguments ? call->arguments[0].text : NULL, client->uid);
-    bool done = command_run(call, &error);
-    if (call->command->permission == PERMISSION_ADMIN && call->view->events)
-        note_command(client, done ? "" : error.text);
-    if (!done) {
+    call->next = COMMAND_DONE;
+    if (!command_run(call, &error)) {
         fail_command(client, &error);
         return;
     }
-    note_gaps(client->survey, &call->result);
-    client->events->answer(client, call);
-    leave_command(client);
+    if (call->next == COMMAND_DONE) {
+        answer_command(client);
+        return;
+    }
+    survey_free(client->survey);
+    client->survey = NULL;
+    client->state = CLIENT_RUNNING;
+    client->since_ms = now_ms(client);
 }
 
 static void on_survey(void *user, struct survey *survey)
@@ -105,25 +119,68 @@ static void on_survey(void *user, struct survey *survey)
     step(client);
 }
 
+/* Runs it as soon as the workers have told what it wants to know. */
+static void begin_command(struct client *client)
+{
+    const struct command *command = client->call.command;
+    struct error error;
+    if (command->survey == SURVEY_NONE) {
+        run_command(client);
+        return;
+    }
+    client->survey =
+        survey_start(client->owner->surveys, command->survey, &client->call.errand, on_survey, client);
+    if (client->survey) {
+        client->state = CLIENT_RUNNING;
+        return;
+    }
+    error_set(&error, SQLSTATE_OUT_OF_MEMORY, "out of memory");
+    fail_command(client, &error);
+}
+
 static void start_command(struct client *client, const struct command *command, size_t used)
 {
+    struct error error = {0};
     client->call = (struct command_call){.command = command,
         .arguments = client->words.list + used,
         .n_arguments = client->words.n - used,
         .view = client->owner->view};
     result_init(&client->call.result, command->shape);
-    if (command->survey == SURVEY_NONE) {
-        run_command(client);
-        return;
-    }
-    client->survey = survey_start(client->owner->surveys, command->survey, on_survey, client);
-    if (client->survey) {
-        client->state = CLIENT_RUNNING;
-        return;
-    }
-    struct error error;
-    error_set(&error, SQLSTATE_OUT_OF_MEMORY, "out of memory");
-    fail_command(client, &error);
+    if (command->permission == PERMISSION_ADMIN)
+        log_event(LOG_INFO, "admin_command", "command=%s argument=%s uid=%u", command->words,
+            client->call.n_arguments ? client->call.arguments[0].text : NULL, client->uid);
+    if (command->prepare && !command->prepare(&client->call, &error))
+        fail_command(client, &error);
+    else
+        begin_command(client);
+}
+
+static void resume_command(struct client *client)
+{
+    client->state = CLIENT_READING;
+    begin_command(client);
+    step(client);
+}
+
+static void end_order(struct client *client, const struct error *error)
+{
+    client->state = CLIENT_READING;
+    if (error)
+        fail_command(client, error);
+    else
+        answer_command(client);
+    step(client);
+}
+
+static bool awaits_reply(const struct client *client)
+{
+    return client->state == CLIENT_RUNNING && !client->survey && client->call.next == COMMAND_ORDERED;
+}
+
+void client_on_reply(struct client *client, const struct message *reply)
+{
+    if (awaits_reply(client) && client->call.ticket == reply->node_order_reply.ticket)
+        end_order(client, reply->node_order_reply.done ? NULL : &reply->node_order_reply.error);
 }
 
 static void next_command(struct client *client)
@@ -320,11 +377,25 @@ static const char *why_late(struct client *client, uint64_t login_timeout_ms)
     return NULL;
 }
 
+static void tick_running(struct client *client)
+{
+    uint64_t waited = now_ms(client) - client->since_ms;
+    struct error error;
+    if (client->survey) {
+        survey_check(client->survey);
+    } else if (client->call.next == COMMAND_AGAIN) {
+        resume_command(client);
+    } else if (waited > REPLY_MS) {
+        error_set(&error, SQLSTATE_INTERNAL_ERROR, "the control thread does not answer; the log will tell");
+        end_order(client, &error);
+    }
+}
+
 void client_tick(struct client *client, uint64_t login_timeout_ms)
 {
     struct error error;
     if (client->state == CLIENT_RUNNING) {
-        survey_check(client->survey);
+        tick_running(client);
         return;
     }
     const char *why = why_late(client, login_timeout_ms);

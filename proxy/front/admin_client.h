@@ -46,7 +46,7 @@ struct script_events {
 
 enum client_state {
     CLIENT_READING,
-    CLIENT_RUNNING, /* a survey is on its way */
+    CLIENT_RUNNING, /* a survey is on its way, or a reply, or the command is to be run again */
     CLIENT_WRITING,
     CLIENT_CLOSED
 };
@@ -95,6 +95,8 @@ void client_close(struct client *client);
 void client_dismiss(struct client *client, const struct error *error);
 /* Looks at its deadlines. */
 void client_tick(struct client *client, uint64_t login_timeout_ms);
+/* The control thread has answered an order; nothing happens when this client does not wait for it. */
+void client_on_reply(struct client *client, const struct message *reply);
 bool client_is_idle(const struct client *client);
 
 /* For the languages: runs the commands in a copy of this text, one after the other. */

@@ -25,6 +25,7 @@ struct survey_part {
     struct survey *survey; /* main's; NULL when it is not wanted any more */
     uint32_t worker;
     enum survey_kind kind;
+    struct errand errand;
     /* the worker's while it is on its way */
     uint32_t cursor;
     char *reports;
@@ -39,6 +40,7 @@ static size_t report_size(enum survey_kind kind)
     case SURVEY_SESSIONS: return sizeof(struct session_report);
     case SURVEY_SERVERS: return sizeof(struct server_report);
     case SURVEY_POOLS: return sizeof(struct pool_report);
+    case SURVEY_ERRAND: return sizeof(struct errand_report);
     case SURVEY_NONE: break;
     }
     assert(false);
@@ -113,6 +115,11 @@ static void answer(void *request, void *context, uint32_t worker)
         part->cursor = UINT32_MAX;
         break;
     }
+    case SURVEY_ERRAND:
+        errand_run(sessions, &part->errand, end);
+        part->n++;
+        part->cursor = UINT32_MAX;
+        break;
     case SURVEY_NONE: break;
     }
     struct message *reply = message_new(MESSAGE_STATUS_REPLY);
@@ -164,8 +171,8 @@ static struct survey_part *part_new(struct survey *survey, uint32_t worker)
     return part;
 }
 
-struct survey *survey_start(
-    struct surveys *surveys, enum survey_kind kind, void (*done)(void *, struct survey *), void *user)
+struct survey *survey_start(struct surveys *surveys, enum survey_kind kind, const struct errand *errand,
+    void (*done)(void *, struct survey *), void *user)
 {
     struct survey *survey = calloc(1, sizeof *survey);
     if (!survey)
@@ -174,6 +181,8 @@ struct survey *survey_start(
         .kind = kind, .all = surveys, .progress_us = clock_now_us(), .done = done, .user = user};
     for (uint32_t i = 0; i < surveys->n_workers; i++) {
         struct survey_part *part = part_new(survey, i);
+        if (part && errand)
+            part->errand = *errand;
         if (!part || !dispatch(part)) {
             survey_free(survey);
             return NULL;

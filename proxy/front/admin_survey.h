@@ -6,6 +6,7 @@
 #ifndef ROLECALL_FRONT_ADMIN_SURVEY_H
 #define ROLECALL_FRONT_ADMIN_SURVEY_H
 
+#include "proxy/session/errand.h"
 #include "proxy/session/report.h"
 #include "proxy/worker/worker.h"
 
@@ -13,7 +14,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-enum survey_kind { SURVEY_NONE, SURVEY_SESSIONS, SURVEY_SERVERS, SURVEY_POOLS };
+enum survey_kind { SURVEY_NONE, SURVEY_SESSIONS, SURVEY_SERVERS, SURVEY_POOLS, SURVEY_ERRAND };
 
 struct survey_part;
 
@@ -31,6 +32,7 @@ struct survey {
         struct session_report *sessions;
         struct server_report *servers;
         struct pool_report *pools;
+        struct errand_report *errands; /* one for each worker that answered */
     };
     size_t n;
     uint32_t silent; /* workers that did not answer in time */
@@ -49,9 +51,10 @@ void surveys_init(
 /* When the workers' threads have ended. */
 void surveys_fini(struct surveys *surveys);
 
-/* `done` is called later, never from here, unless survey_free came first. NULL: out of memory. */
-struct survey *survey_start(
-    struct surveys *surveys, enum survey_kind kind, void (*done)(void *, struct survey *), void *user);
+/* `done` is called later, never from here, unless survey_free came first. `errand`: of SURVEY_ERRAND, copied;
+   else NULL. NULL: out of memory. */
+struct survey *survey_start(struct surveys *surveys, enum survey_kind kind, const struct errand *errand,
+    void (*done)(void *, struct survey *), void *user);
 /* Ends the wait when no worker has answered for two seconds; call it now and then. */
 void survey_check(struct survey *survey);
 /* Also while it is on its way. NULL is allowed. */

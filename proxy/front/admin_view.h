@@ -8,6 +8,7 @@
 #include "conf/config.h"
 #include "proxy/worker/worker.h"
 #include "router/catalogue.h"
+#include "router/message.h"
 #include "router/topology.h"
 
 #include <stdbool.h>
@@ -19,6 +20,8 @@ struct admin_actions {
     bool (*reload)(void *context, struct error *error); /* false fills the error: nothing has changed */
     void (*stop)(void *context);                        /* drains; at once when it is draining already */
     void (*ask_catalogue)(void *context, const char *cluster, const char *database);
+    /* To the control thread; takes the message, whose reply comes to admin_on_message. */
+    void (*order_node)(void *context, struct message *order);
 };
 
 struct latency;
@@ -32,6 +35,8 @@ struct admin_view {
     const struct worker *workers; /* only what any thread may read of them: counters */
     uint32_t n_workers;
     uint64_t started_us;
+    uint64_t tickets;              /* given to orders so far */
+    struct pauses pauses;          /* as the workers were told */
     const struct latency *latency; /* borrowed; NULL: nothing is known */
     struct events *events;         /* borrowed; NULL: none are kept */
     const struct admin_actions *actions;

@@ -104,7 +104,7 @@ const struct command *command_find(
             "permission denied: %s is for root and the account that rolecall runs as", found->words);
         return NULL;
     }
-    if (!found->arguments[0] && words->n > *used) {
+    if (!found->arguments && words->n > *used) {
         error_set(error, SQLSTATE_SYNTAX_ERROR, "%s takes no argument", found->words);
         return NULL;
     }

@@ -3,6 +3,7 @@
  * and handler that serves both languages, HELP and `rolecall ctl`. Main thread.
  *
  *     command_find -> (survey of the workers, when the command wants one) -> command_run -> result
+ *                                                                        -> again, or a reply is awaited
  */
 #ifndef ROLECALL_FRONT_COMMAND_H
 #define ROLECALL_FRONT_COMMAND_H
@@ -15,10 +16,19 @@
 
 #define SQLSTATE_SYNTAX_ERROR "42601"
 #define SQLSTATE_INSUFFICIENT_PRIVILEGE "42501"
+#define SQLSTATE_UNDEFINED_OBJECT "42704"
+#define SQLSTATE_OBJECT_NOT_IN_STATE "55000"
 
 enum permission {
     PERMISSION_READ, /* whoever may open the socket */
     PERMISSION_ADMIN /* root and the account that rolecall runs as */
+};
+
+/* What becomes of a command when its handler has run without an error. */
+enum command_next {
+    COMMAND_DONE,
+    COMMAND_AGAIN,  /* it is run again in a moment, with a new survey */
+    COMMAND_ORDERED /* the control thread was asked by this ticket: its reply decides */
 };
 
 struct command_call {
@@ -27,17 +37,22 @@ struct command_call {
     size_t n_arguments;
     struct admin_view *view;
     const struct survey *survey; /* finished; NULL unless the command wants one */
+    struct errand errand;        /* of SURVEY_ERRAND */
     struct result result;        /* to be filled; has the command's columns */
+    enum command_next next;
+    uint64_t ticket;
 };
 
 struct command {
     const char *words;     /* "SHOW NODES": upper case, one blank between */
-    const char *arguments; /* for people; "" = none are taken; "..." = any, and ignored */
+    const char *arguments; /* for people; NULL = none are taken; "..." = any, and ignored */
     enum permission permission;
     enum survey_kind survey;
     const struct result_shape *shape;
     bool (*run)(struct command_call *call, struct error *error);
     const char *help; /* NULL: accepted for the sake of drivers, not shown */
+    /* Reads the arguments before the workers are asked; NULL = nothing is to be read then. */
+    bool (*prepare)(struct command_call *call, struct error *error);
 };
 
 const struct command *command_table(size_t *n);

@@ -20,6 +20,7 @@ static const struct result_column nodes_columns[] = {
     {"node", COLUMN_TEXT},
     {"role", COLUMN_TEXT},
     {"condition", COLUMN_TEXT},
+    {"duty", COLUMN_TEXT}, /* what the administrator said: enabled, drained, disabled */
     {"host", COLUMN_TEXT},
     {"port", COLUMN_NUMBER},
     {"weight", COLUMN_NUMBER},
@@ -52,6 +53,7 @@ static void add_node(struct result *result, const struct topology *topology, con
     result_text(result, node->name);
     result_format(result, "%s%s", node_role_name(node->role), node->read_only ? " (read-only)" : "");
     result_text(result, node_condition_name(node->condition));
+    result_text(result, node_duty_name(node->duty));
     result_text(result, node->host);
     result_number(result, node->port);
     result_number(result, node->weight);

@@ -41,6 +41,12 @@ bool show_events(struct command_call *call, struct error *error);
 extern const struct result_shape pools_shape;
 bool show_pools(struct command_call *call, struct error *error);
 
+/* command_databases.c */
+extern const struct result_shape databases_shape, users_shape, lists_shape;
+bool show_databases(struct command_call *call, struct error *error);
+bool show_users(struct command_call *call, struct error *error);
+bool show_lists(struct command_call *call, struct error *error);
+
 /* command_config.c */
 extern const struct result_shape config_shape;
 bool show_config(struct command_call *call, struct error *error);
@@ -48,6 +54,27 @@ bool show_config(struct command_call *call, struct error *error);
 /* command_explain.c */
 extern const struct result_shape explain_shape;
 bool explain_route(struct command_call *call, struct error *error);
+
+/* command_nodes.c */
+bool run_drain(struct command_call *call, struct error *error);
+bool run_enable(struct command_call *call, struct error *error);
+bool run_disable(struct command_call *call, struct error *error);
+bool run_set_weight(struct command_call *call, struct error *error);
+bool run_accept(struct command_call *call, struct error *error);
+bool run_forget(struct command_call *call, struct error *error);
+bool run_probe(struct command_call *call, struct error *error);
+
+/* command_pause.c */
+/* "worker.serial" */
+bool session_id_parse(const char *text, uint32_t *worker, uint64_t *serial);
+bool prepare_pause(struct command_call *call, struct error *error);
+bool prepare_resume(struct command_call *call, struct error *error);
+bool prepare_reconnect(struct command_call *call, struct error *error);
+bool prepare_kill(struct command_call *call, struct error *error);
+bool run_pause(struct command_call *call, struct error *error);
+bool run_resume(struct command_call *call, struct error *error);
+bool run_reconnect(struct command_call *call, struct error *error);
+bool run_kill(struct command_call *call, struct error *error);
 
 /* command_process.c */
 extern const struct result_shape no_shape, version_shape, help_shape;

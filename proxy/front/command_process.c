@@ -35,7 +35,7 @@ bool show_help(struct command_call *call, struct error *error)
         if (!table[i].help)
             continue;
         result_text(&call->result, table[i].words);
-        result_text(&call->result, table[i].arguments[0] ? table[i].arguments : NULL);
+        result_text(&call->result, table[i].arguments);
         result_text(&call->result, table[i].permission == PERMISSION_ADMIN ? "admin" : "read");
         result_text(&call->result, table[i].help);
     }

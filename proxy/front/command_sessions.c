@@ -5,10 +5,10 @@
 #include <arpa/inet.h>
 #include <stdio.h>
 
-/* worker and slot name a session in every table. */
-static void add_id(struct result *result, uint32_t worker, uint32_t slot)
+/* worker and serial name a session in every table, and nothing else ever after. */
+static void add_id(struct result *result, uint32_t worker, uint64_t serial)
 {
-    result_format(result, "%u.%u", worker, slot);
+    result_format(result, "%u.%llu", worker, (unsigned long long)serial);
 }
 
 static void add_address(struct result *result, const struct report_address *address)
@@ -80,7 +80,7 @@ const struct result_shape sessions_shape = RESULT_SHAPE(sessions_columns);
 
 static void add_session(struct result *result, const struct session_report *session)
 {
-    add_id(result, session->worker, session->slot);
+    add_id(result, session->worker, session->serial);
     result_text(result, or_null(session->user));
     result_text(result, or_null(session->database));
     result_text(result, session->listener);
@@ -131,7 +131,7 @@ bool show_pins(struct command_call *call, struct error *error)
         const struct session_report *session = &call->survey->sessions[i];
         if (!session->pins)
             continue;
-        add_id(result, session->worker, session->slot);
+        add_id(result, session->worker, session->serial);
         result_text(result, or_null(session->user));
         result_text(result, or_null(session->database));
         result_text(result, session->listener);

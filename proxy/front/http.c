@@ -203,7 +203,7 @@ static void on_check(uv_timer_t *timer)
 static enum MHD_Result wait_for_survey(struct http *http, struct exchange *exchange)
 {
     if (!http->survey) {
-        http->survey = survey_start(http->host.surveys, SURVEY_POOLS, on_surveyed, http);
+        http->survey = survey_start(http->host.surveys, SURVEY_POOLS, NULL, on_surveyed, http);
         if (!http->survey)
             return refuse(exchange->connection, MHD_HTTP_SERVICE_UNAVAILABLE, "out of memory\n");
         uv_timer_start(&http->check, on_check, CHECK_MS, CHECK_MS);

@@ -189,8 +189,17 @@ static void on_catalogue_asked(void *context, const char *cluster, const char *d
     mailbox_post(program->door->mailbox(program->control), &message->letter);
 }
 
-static const struct admin_actions admin_actions = {
-    .reload = on_reload_asked, .stop = on_stop_asked, .ask_catalogue = on_catalogue_asked};
+static void on_node_ordered(void *context, struct message *order)
+{
+    struct program *program = context;
+    order->node_order.reply_to = &program->mailbox;
+    mailbox_post(program->door->mailbox(program->control), &order->letter);
+}
+
+static const struct admin_actions admin_actions = {.reload = on_reload_asked,
+    .stop = on_stop_asked,
+    .ask_catalogue = on_catalogue_asked,
+    .order_node = on_node_ordered};
 
 /* ---- the main thread's mailbox ---- */
 

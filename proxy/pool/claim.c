@@ -212,7 +212,7 @@ void pool_node_serve(struct pool_node *at)
 {
     struct pools *pools = at->pool->pools;
     const struct topology_node *node = pool_node_entry(at);
-    while (node && at->n_claims > at->places[PLACE_OPENING].count) {
+    while (node && !at->pool->paused && at->n_claims > at->places[PLACE_OPENING].count) {
         if (pools_now(pools) < at->retry_ms)
             return;
         const struct params *native = at->first_claim->native;
@@ -231,7 +231,8 @@ void pool_node_serve(struct pool_node *at)
 void pool_node_open(struct pool_node *at, uint32_t up_to)
 {
     const struct topology_node *node = pool_node_entry(at);
-    bool fit = node && node->condition != CONDITION_DOWN && pools_now(at->pool->pools) >= at->retry_ms;
+    bool fit = node && node->condition != CONDITION_DOWN && node->duty == DUTY_ENABLED &&
+               pools_now(at->pool->pools) >= at->retry_ms;
     if (fit && ledger_reserve(at->ledger, up_to, node->max_connections) == LEDGER_ROOM)
         open_one(at, node, NULL);
 }
@@ -243,7 +244,8 @@ bool server_is_current(const struct server *server)
     const struct pool_node *at = server->pool;
     const struct topology_node *node = pool_node_entry(at);
     uint64_t lifetime = at->pool->limits.server_lifetime_ms;
-    if (!node || node->generation != server->generation || node->condition == CONDITION_DOWN)
+    if (!node || node->generation != server->generation || node->condition == CONDITION_DOWN ||
+        node->duty != DUTY_ENABLED || at->pool->paused || server->spent)
         return false;
     return lifetime == 0 || pools_now(at->pool->pools) - server->opened_ms < lifetime;
 }

@@ -43,6 +43,7 @@ struct pool {
     struct secret secret;
     struct secret derived; /* SCRAM keys of a plain secret, found at the first login */
     struct pool_node *nodes;
+    bool paused;      /* by the administrator */
     uint32_t users;   /* sessions that joined */
     uint64_t left_ms; /* when the last one left */
     UT_hash_handle hh;

@@ -146,13 +146,14 @@ static void review_node(struct pool_node *at)
     struct error error;
     error_set(&error, SQLSTATE_ADMIN_SHUTDOWN, "node %s: %s", at->live->name,
         node && node->reason ? node->reason : "no longer a member");
+    bool serves = node && node->condition != CONDITION_DOWN && node->duty == DUTY_ENABLED;
     for (int place = 0; place < PLACES; place++)
         for (struct server *server = at->places[place].first, *next; server; server = next) {
             next = server->next;
             if (must_cut(server, node) || (place == PLACE_IDLE && !server_is_current(server)))
                 pool_drop_server(server, STREAM_END_RESET, &error, "node changed");
         }
-    if (!node || node->condition == CONDITION_DOWN)
+    if (!serves)
         pool_refuse_all(at, REFUSED_NO_NODE, &error);
     at->retry_ms = 0;
 }
@@ -215,6 +216,7 @@ struct pool *pool_join(struct pools *pools, const struct pool_key *key, const ch
         pool->user = strdup(key->user);
         pool->connect_query = connect_query ? strdup(connect_query) : NULL;
         assert(pool->database && pool->user);
+        pool->paused = pauses_cover(&pools->pauses, pool->database);
         HASH_ADD_KEYPTR(hh, pools->by_key, pool->key, pool->key_len, pool);
     }
     set_limits(pool, key);

@@ -15,6 +15,7 @@
 #include "conf/base/mailbox.h"
 #include "proxy/pool/ledger.h"
 #include "proxy/pool/meter.h"
+#include "proxy/pool/pause.h"
 #include "proxy/pool/prepared.h"
 #include "proxy/pool/runtime.h"
 #include "proxy/server/server.h"
@@ -63,6 +64,7 @@ struct pools {
     struct mailbox *const *peers; /* the workers' mailboxes, by worker */
     uint32_t n_peers;
     struct pool *by_key; /* hash */
+    struct pauses pauses;
     uint64_t hinted_ms;
     const struct node_live *hinted; /* compared only */
     bool handing_over;     /* some idle connection leaves for another worker at the end of the turn */

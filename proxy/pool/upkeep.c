@@ -56,7 +56,7 @@ static void tick_node(struct pool_node *at, uint64_t now)
     expire(at, now);
     if (at->first_claim)
         pool_node_serve(at);
-    if (ledger_connections(at->ledger) < at->pool->limits.min_pool_size)
+    if (!at->pool->paused && ledger_connections(at->ledger) < at->pool->limits.min_pool_size)
         pool_node_open(at, at->pool->limits.min_pool_size);
 }
 

@@ -128,7 +128,7 @@ struct server {
     struct params carried;          /* the same while it moves between workers */
     struct statements statements;
     bool dirty;      /* session state may be left on it: reset before anybody else uses it */
-    bool spent;      /* state is left on it that no reset takes away: nobody else uses it */
+    bool spent;      /* nobody else uses it: no reset takes away its state, or the administrator said so */
     uint64_t writer; /* the session whose work may have left values of sequences here; 0: nobody's */
 
     uint32_t key_pid;

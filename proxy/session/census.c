@@ -68,3 +68,27 @@ uint32_t census_count(enum census_kind kind, const char *name)
     pthread_mutex_unlock(&table.lock);
     return count;
 }
+
+static int compare(const void *left, const void *right)
+{
+    return strcmp(((const struct census_row *)left)->name, ((const struct census_row *)right)->name);
+}
+
+size_t census_list(enum census_kind kind, struct census_row **rows)
+{
+    size_t n = 0;
+    struct entry *entry, *next;
+    pthread_mutex_lock(&table.lock);
+    *rows = calloc(HASH_COUNT(table.by_key) + 1, sizeof **rows);
+    HASH_ITER(hh, table.by_key, entry, next)
+    {
+        if (!*rows || entry->key[0] != (char)('0' + kind))
+            continue;
+        snprintf((*rows)[n].name, sizeof(*rows)[n].name, "%s", entry->key + 1);
+        (*rows)[n++].count = entry->count;
+    }
+    pthread_mutex_unlock(&table.lock);
+    if (n > 0)
+        qsort(*rows, n, sizeof **rows, compare);
+    return n;
+}

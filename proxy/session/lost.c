@@ -50,8 +50,10 @@ void lost_fail_request(struct session *session, const char *sqlstate, const char
     route_unhold(session);
     if (!text) {
         snprintf(buffer, sizeof buffer, "%s",
-            session->state == SESSION_HELD ? "hold_timeout: no node took over in time"
-                                           : "query_wait_timeout: no server connection became free in time");
+            session->state != SESSION_HELD ? "query_wait_timeout: no server connection became free in time"
+            : pool_is_paused(session->pool)
+                ? "query_wait_timeout: the database is paused by the administrator"
+                : "hold_timeout: no node took over in time");
         text = buffer;
     }
     session->held_since_ms = 0;

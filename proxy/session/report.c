@@ -50,7 +50,7 @@ static void tell_session(const struct session *session, struct session_report *o
     bool waits = session->state == SESSION_HELD || session->state == SESSION_WAITING;
     *out = (struct session_report){
         .worker = all->pools.worker,
-        .slot = session->slot,
+        .serial = session->serial,
         .state = session_state_name(session->state),
         .server_pid = server ? server->key_pid : 0,
         .pins = session->pins,
@@ -139,7 +139,7 @@ size_t report_relays(struct sessions *sessions, uint32_t *cursor, struct server_
         struct server_report *report = &out[n++];
         tell_server(sessions, session->relay, report);
         report->relay = true;
-        report->session = session->slot;
+        report->session = session->serial;
         copy_name(report->user, session->user);
         copy_name(report->database, session->database);
         copy_name(
@@ -179,7 +179,7 @@ static void add_server(void *context, const struct pool *pool, const struct serv
     tell_server(reports->sessions, server, out);
     const struct claim *claim = server->claim;
     if (claim)
-        out->session = ((const struct session *)claim->user)->slot;
+        out->session = ((const struct session *)claim->user)->serial;
     copy_name(out->user, pool_user(pool));
     copy_name(out->database, pool_database(pool));
     copy_name(out->cluster, cluster_name(reports->sessions, pool_cluster(pool)));

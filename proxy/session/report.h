@@ -14,7 +14,7 @@
 #include <stdint.h>
 
 #define REPORT_NAME_MAX 64 /* with the final NUL; longer names are cut */
-#define REPORT_NO_SESSION UINT32_MAX
+#define REPORT_NO_SESSION UINT64_MAX
 
 /* The end of a connection, as small as it can be. */
 struct report_address {
@@ -24,8 +24,9 @@ struct report_address {
 };
 
 struct session_report {
-    uint32_t worker, slot; /* together they name a session while it lives */
-    const char *state;     /* static */
+    uint32_t worker;
+    uint64_t serial;   /* together they name a session */
+    const char *state; /* static */
     char user[REPORT_NAME_MAX], database[REPORT_NAME_MAX], listener[REPORT_NAME_MAX];
     char application_name[REPORT_NAME_MAX];
     char node[REPORT_NAME_MAX]; /* of the server connection that it holds; "" = none */
@@ -41,7 +42,7 @@ struct session_report {
 
 struct server_report {
     uint32_t worker;
-    uint32_t session;  /* slot of the session that uses it; REPORT_NO_SESSION = none */
+    uint64_t session;  /* serial of the session that uses it; REPORT_NO_SESSION = none */
     const char *state; /* static */
     char cluster[REPORT_NAME_MAX], user[REPORT_NAME_MAX], database[REPORT_NAME_MAX], node[REPORT_NAME_MAX];
     struct report_address address;

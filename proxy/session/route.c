@@ -73,29 +73,26 @@ static const struct config_cluster *cluster_of(const struct session *session)
     return &session->all->pools.runtime->config->clusters[pool_cluster(session->pool)];
 }
 
-static void hold(struct session *session, const char *why)
+/* False when too many wait: then the request has failed. */
+static bool may_wait(struct session *session, const char *why)
+{
+    const struct sessions *all = session->all;
+    uint32_t limit = cluster_of(session)->hold_limit / (all->pools.n_peers ? all->pools.n_peers : 1);
+    if (all->n_held < (limit ? limit : 1))
+        return true;
+    route_hold_failed(session);
+    lost_fail_request(session, SQLSTATE_CANNOT_CONNECT_NOW, why, session->tx_status);
+    return false;
+}
+
+static void wait_in_line(struct session *session, uint64_t at_most_ms)
 {
     struct sessions *all = session->all;
-    const struct config_cluster *cluster = cluster_of(session);
-    uint64_t now = uv_now(all->reactor->loop);
-    if (session->request->kind == REQUEST_WELCOME && welcome_from_memory(session, true))
-        return;
-    if (!session->held_since_ms)
-        session->held_since_ms = now ? now : 1;
-    uint64_t held_ms = now - session->held_since_ms;
-    uint32_t limit = cluster->hold_limit / (all->pools.n_peers ? all->pools.n_peers : 1);
-    if (held_ms >= cluster->hold_timeout_ms || all->n_held >= (limit ? limit : 1)) {
-        char text[ERROR_TEXT_MAX];
-        snprintf(text, sizeof text, "%s", why);
-        route_hold_failed(session);
-        lost_fail_request(session, SQLSTATE_CANNOT_CONNECT_NOW, text, session->tx_status);
-        return;
-    }
     if (session->state != SESSION_HELD)
         count(&all->counters.held);
     count_held(session);
     session_move(session, SESSION_HELD);
-    session_deadline(session, cluster->hold_timeout_ms - held_ms);
+    session_deadline(session, at_most_ms);
     session->held_prev = all->held_last;
     session->held_next = NULL;
     if (all->held_last)
@@ -105,6 +102,38 @@ static void hold(struct session *session, const char *why)
     all->held_last = session;
     session->is_held = true;
     all->n_held++;
+}
+
+static void hold(struct session *session, const char *why)
+{
+    const struct config_cluster *cluster = cluster_of(session);
+    uint64_t now = uv_now(session->all->reactor->loop);
+    char text[ERROR_TEXT_MAX];
+    if (session->request->kind == REQUEST_WELCOME && welcome_from_memory(session, true))
+        return;
+    if (!session->held_since_ms)
+        session->held_since_ms = now ? now : 1;
+    uint64_t held_ms = now - session->held_since_ms;
+    snprintf(text, sizeof text, "%s", why);
+    if (held_ms >= cluster->hold_timeout_ms) {
+        route_hold_failed(session);
+        lost_fail_request(session, SQLSTATE_CANNOT_CONNECT_NOW, text, session->tx_status);
+    } else if (may_wait(session, text))
+        wait_in_line(session, cluster->hold_timeout_ms - held_ms);
+}
+
+/* What the administrator has paused waits as for a connection: that no node is there is not the reason. */
+static void hold_paused(struct session *session)
+{
+    uint64_t limit = session->limits->query_wait_timeout_ms;
+    uint64_t now = uv_now(session->all->reactor->loop);
+    uint64_t waited = session->state == SESSION_HELD ? now - session->state_since_ms : 0;
+    if (session->request->kind == REQUEST_WELCOME && welcome_from_memory(session, true))
+        return;
+    if (limit && waited >= limit)
+        lost_fail_request(session, SQLSTATE_CANNOT_CONNECT_NOW, NULL, session->tx_status);
+    else if (may_wait(session, "the database is paused by the administrator, and too many wait"))
+        wait_in_line(session, limit ? limit - waited : 0);
 }
 
 /* ---- the verdict ---- */
@@ -361,6 +390,10 @@ void route_request(struct session *session)
                         : session->pins           ? REASON_PINNED
                                                   : REASON_LISTENER);
         dispatch_request(session, session->claim.server);
+        return;
+    }
+    if (pool_is_paused(session->pool)) {
+        hold_paused(session);
         return;
     }
     struct topology *topology = pool_topology(session->pool);

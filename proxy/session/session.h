@@ -173,6 +173,7 @@ struct session {
     const struct limits *limits; /* kept by sessions_limits */
     union peer peer;
     uint32_t slot;
+    uint64_t serial; /* with the worker's number the name that the administrator knows it by; never again */
     struct cancel_key key;
     uint32_t version; /* of the protocol */
     bool tls_direct;  /* TLS without SSLRequest: ALPN is required then */

@@ -148,6 +148,7 @@ void sessions_accept(struct sessions *sessions, struct message *message)
         return; /* message_free closes the descriptor */
     if (!take_slot(sessions, session))
         goto fail;
+    session->serial = ++sessions->serial;
     session->runtime = runtime_ref(runtime);
     session->listener = &runtime->config->listeners[listener];
     memcpy(&session->peer, &message->connection.peer, sizeof session->peer);

@@ -39,6 +39,7 @@ struct sessions {
     struct session *first;             /* all */
     struct session **slots;
     uint32_t n_slots, free_slot;
+    uint64_t serial;                        /* of the newest session */
     struct session *held_first, *held_last; /* no node to send to */
     uint32_t n_held;
     struct known_catalogue *catalogues;

@@ -71,6 +71,8 @@ static void receive(void *owner, struct letter *letter)
     case MESSAGE_SECRET_REQUEST:
     case MESSAGE_NODE_HINT:
     case MESSAGE_EVENT:
+    case MESSAGE_NODE_ORDER:
+    case MESSAGE_NODE_ORDER_REPLY:
     case MESSAGE_STATUS_REPLY: break; /* not for workers */
     }
     message_free(message);

@@ -14,6 +14,7 @@ import pytest
 sys.path.insert(0, os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 
 from lib import rolecall as under_test  # noqa: E402
+from lib.admin import SETTINGS  # noqa: E402
 from lib.cluster import Cluster  # noqa: E402
 
 DIRECT = os.environ.get("ROLECALL_DIRECT") == "1"
@@ -95,6 +96,14 @@ def rolecall(cluster):
     made.stop()
 
 
+@pytest.fixture(scope="module")
+def admin(cluster):
+    """A rolecall whose admin socket anybody may open. The path is relative: it begins at the configuration's folder."""
+    made = Endpoint(cluster, LISTENERS, settings={**SETTINGS, "admin_socket_mode": "0666"})
+    yield made
+    made.stop()
+
+
 @pytest.fixture
 def make():
     """make(cluster, listeners, ...) starts a rolecall that the test's end stops and checks."""
@@ -113,7 +122,7 @@ def make():
 def still_there(request):
     """A rolecall that died fails the test during which it did, not a later one."""
     yield
-    for name in ("rolecall", "busy"):
+    for name in ("rolecall", "admin", "busy"):
         if name in request.fixturenames:
             request.getfixturevalue(name).must_live()
 

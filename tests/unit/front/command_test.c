@@ -10,7 +10,9 @@ static void every_entry_of_the_table_is_complete(void **state)
     (void)state;
     assert_true(n > 10);
     for (size_t i = 0; i < n; i++) {
-        assert_true(table[i].words[0] && table[i].run && table[i].shape && table[i].arguments);
+        assert_true(table[i].words[0] && table[i].run && table[i].shape);
+        assert_true(!table[i].arguments || table[i].arguments[0]);
+        assert_true(!table[i].prepare || table[i].arguments);
         for (const char *at = table[i].words; *at; at++)
             assert_true(isupper((unsigned char)*at) || (*at == ' ' && isupper((unsigned char)at[1])));
         assert_true(table[i].shape->n <= RESULT_COLUMNS_MAX);

@@ -112,7 +112,7 @@ static void a_worker_is_asked_until_it_has_told_all(void **state)
 {
     struct office *office = *state;
     office->answers = true;
-    struct survey *survey = survey_start(&office->surveys, SURVEY_SESSIONS, on_done, office);
+    struct survey *survey = survey_start(&office->surveys, SURVEY_SESSIONS, NULL, on_done, office);
     assert_int_equal(office->done, 0); /* never from within */
     turn(office);
     assert_int_equal(office->done, 1);
@@ -128,7 +128,7 @@ static void pools_are_told_at_once(void **state)
 {
     struct office *office = *state;
     office->answers = true;
-    struct survey *survey = survey_start(&office->surveys, SURVEY_POOLS, on_done, office);
+    struct survey *survey = survey_start(&office->surveys, SURVEY_POOLS, NULL, on_done, office);
     turn(office);
     assert_int_equal(office->done, 1);
     assert_int_equal(office->questions, WORKERS);
@@ -139,8 +139,8 @@ static void several_surveys_may_be_on_their_way(void **state)
 {
     struct office *office = *state;
     office->answers = true;
-    struct survey *one = survey_start(&office->surveys, SURVEY_SESSIONS, on_done, office);
-    struct survey *two = survey_start(&office->surveys, SURVEY_SERVERS, on_done, office);
+    struct survey *one = survey_start(&office->surveys, SURVEY_SESSIONS, NULL, on_done, office);
+    struct survey *two = survey_start(&office->surveys, SURVEY_SERVERS, NULL, on_done, office);
     turn(office);
     assert_int_equal(office->done, 2);
     survey_free(two);
@@ -151,7 +151,7 @@ static void several_surveys_may_be_on_their_way(void **state)
 static void a_silent_worker_does_not_hold_up_the_others_for_ever(void **state)
 {
     struct office *office = *state;
-    struct survey *survey = survey_start(&office->surveys, SURVEY_POOLS, on_done, office);
+    struct survey *survey = survey_start(&office->surveys, SURVEY_POOLS, NULL, on_done, office);
     turn(office);
     reply(office, 0);
     turn(office);
@@ -171,7 +171,7 @@ static void a_silent_worker_does_not_hold_up_the_others_for_ever(void **state)
 static void an_answer_to_a_survey_given_up_is_dropped(void **state)
 {
     struct office *office = *state;
-    survey_free(survey_start(&office->surveys, SURVEY_SESSIONS, on_done, office));
+    survey_free(survey_start(&office->surveys, SURVEY_SESSIONS, NULL, on_done, office));
     assert_non_null(office->surveys.first);
     turn(office);
     reply(office, 1);
@@ -186,7 +186,7 @@ static void a_worker_that_has_ended_leaves_nothing_behind(void **state)
 {
     struct office *office = *state;
     mailbox_close(&office->workers[0].mailbox);
-    struct survey *survey = survey_start(&office->surveys, SURVEY_POOLS, on_done, office);
+    struct survey *survey = survey_start(&office->surveys, SURVEY_POOLS, NULL, on_done, office);
     turn(office);
     reply(office, 1);
     turn(office);

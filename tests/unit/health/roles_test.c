@@ -106,12 +106,14 @@ static void what_was_remembered_keeps_an_old_primary_out_after_a_restart_of_role
     watcher_run(&stage.watcher, 300);
     assert_int_equal(stage.watcher.topology->primary, -1);
     assert_non_null(strstr(stage.watcher.topology->no_primary_reason, "timeline 2 was seen"));
-    control_decide(stage.watcher.control, CONTROL_FORGET, "main", "nobody");
-    control_decide(stage.watcher.control, CONTROL_FORGET, "elsewhere", "n1");
-    control_decide(stage.watcher.control, CONTROL_ACCEPT, "main", "n1"); /* it has never answered this one */
-    watcher_run(&stage.watcher, 100);
+    assert_false(watcher_order(&stage.watcher, ORDER_FORGET, "main", "nobody", 0));
+    assert_non_null(strstr(stage.watcher.refusal.text, "has no node \"nobody\""));
+    assert_false(watcher_order(&stage.watcher, ORDER_FORGET, "elsewhere", "n1", 0));
+    assert_non_null(strstr(stage.watcher.refusal.text, "no cluster \"elsewhere\""));
+    assert_false(watcher_order(&stage.watcher, ORDER_ACCEPT, "main", "n1", 0));
+    assert_non_null(strstr(stage.watcher.refusal.text, "has never answered"));
     assert_int_equal(stage.watcher.topology->primary, -1);
-    control_decide(stage.watcher.control, CONTROL_FORGET, "main", "n1");
+    assert_true(watcher_order(&stage.watcher, ORDER_FORGET, "main", "n1", 0));
     watcher_until(&stage.watcher, 1000, "after the dead timeline is forgotten", primary_is, 0);
     end(&stage);
 }
@@ -134,8 +136,45 @@ static void a_cluster_that_was_initialised_anew_is_refused_until_it_is_accepted(
     watcher_run(&stage.watcher, 200);
     assert_int_equal(stage.watcher.topology->primary, -1);
     assert_non_null(strstr(stage.watcher.topology->nodes[0].reason, "belongs to another cluster"));
-    control_decide(stage.watcher.control, CONTROL_ACCEPT, "main", "n0");
+    assert_true(watcher_order(&stage.watcher, ORDER_ACCEPT, "main", "n0", 0));
     watcher_until(&stage.watcher, 1000, "accepted", primary_is, 0);
+    end(&stage);
+}
+
+static bool has_weight(struct watcher *watcher, int weight)
+{
+    return watcher->topology->nodes[1].weight == (uint32_t)weight;
+}
+
+static void the_operators_word_about_a_node_lasts_through_reloads(void **state)
+{
+    (void)state;
+    struct stage stage;
+    begin(&stage, 2, "");
+    struct watcher *watcher = &stage.watcher;
+    watcher_until(watcher, 2000, "all roles", all_settled, 0);
+    /* A drained primary is none, but keeps its role. */
+    assert_true(watcher_order(watcher, ORDER_DRAIN, "main", "n0", 0));
+    watcher_until(watcher, 1000, "drained", primary_is, -1);
+    assert_int_equal(watcher->topology->nodes[0].role, ROLE_PRIMARY);
+    assert_int_equal(watcher->topology->nodes[0].condition, CONDITION_UP);
+    assert_non_null(strstr(watcher->topology->no_primary_reason, "node n0, is drained by the administrator"));
+    assert_true(watcher_order(watcher, ORDER_DISABLE, "main", "n1", 0));
+    watcher_until(watcher, 1000, "disabled", node_is_down, 1);
+    assert_int_equal(watcher->topology->nodes[1].role, ROLE_REPLICA);
+    assert_non_null(strstr(watcher->topology->nodes[1].reason, "disabled by the administrator; "));
+    assert_true(watcher_order(watcher, ORDER_WEIGHT, "main", "n1", 7));
+    watcher_until(watcher, 1000, "weighs 7", has_weight, 7);
+    watcher_reload(watcher, watcher_config(&stage.postgres, "max_lag = 1MB"));
+    watcher_run(watcher, 200);
+    assert_int_equal(watcher->topology->max_lag_bytes, 1024 * 1024);
+    assert_int_equal(watcher->topology->primary, -1);
+    assert_int_equal(watcher->topology->nodes[1].duty, DUTY_DISABLED);
+    assert_int_equal(watcher->topology->nodes[1].weight, 7);
+    assert_true(watcher_order(watcher, ORDER_ENABLE, "main", "n0", 0));
+    assert_true(watcher_order(watcher, ORDER_ENABLE, "main", "n1", 0));
+    watcher_until(watcher, 1000, "enabled", all_settled, 0);
+    assert_true(watcher_order(watcher, ORDER_PROBE, "main", "", 0));
     end(&stage);
 }
 
@@ -282,6 +321,7 @@ int main(void)
         cmocka_unit_test(a_killed_primary_is_down_at_once_and_a_promoted_replica_found_in_half_a_second),
         cmocka_unit_test(what_was_remembered_keeps_an_old_primary_out_after_a_restart_of_rolecall),
         cmocka_unit_test(a_cluster_that_was_initialised_anew_is_refused_until_it_is_accepted),
+        cmocka_unit_test(the_operators_word_about_a_node_lasts_through_reloads),
         cmocka_unit_test(a_frozen_primary_is_suspect_then_down_and_comes_back),
         cmocka_unit_test(two_promoted_apart_are_a_split_until_one_yields),
         cmocka_unit_test(a_wrong_password_is_alive_and_says_so),

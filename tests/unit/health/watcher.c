@@ -51,6 +51,10 @@ static void on_letter(void *owner, struct letter *letter)
         watcher->last_event = *message->event;
     } else if (message->kind == MESSAGE_SECRET_REPLY) {
         take_reply(watcher, message);
+    } else if (message->kind == MESSAGE_NODE_ORDER_REPLY) {
+        watcher->orders_done += message->node_order_reply.done;
+        watcher->orders_refused += !message->node_order_reply.done;
+        watcher->refusal = message->node_order_reply.error;
     } else {
         fail_msg("message %d", (int)message->kind);
     }
@@ -179,6 +183,27 @@ void watcher_ask_secret(struct watcher *watcher, const char *user, uint64_t tick
     message->secret_request.ticket = ticket;
     message->secret_request.refresh = refresh;
     mailbox_post(control_mailbox(watcher->control), &message->letter);
+}
+
+static bool orders_at_least(struct watcher *watcher, int number)
+{
+    return watcher->orders_done + watcher->orders_refused >= (unsigned)number;
+}
+
+bool watcher_order(
+    struct watcher *watcher, enum node_order order, const char *cluster, const char *node, uint32_t weight)
+{
+    unsigned done = watcher->orders_done;
+    int n = (int)(done + watcher->orders_refused + 1);
+    struct message *message = message_new(MESSAGE_NODE_ORDER);
+    message->node_order.order = order;
+    message->node_order.weight = weight;
+    message->node_order.reply_to = &watcher->mailbox;
+    snprintf(message->node_order.cluster, MESSAGE_NAME_MAX, "%s", cluster);
+    snprintf(message->node_order.node, NODE_NAME_MAX, "%s", node);
+    mailbox_post(control_mailbox(watcher->control), &message->letter);
+    watcher_until(watcher, 1000, "the order is answered", orders_at_least, n);
+    return watcher->orders_done > done;
 }
 
 void watcher_reload(struct watcher *watcher, struct config *config)

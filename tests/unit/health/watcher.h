@@ -24,6 +24,8 @@ struct watcher {
     uint64_t ticket; /* of the newest reply */
     bool answered, found;
     char secret[MESSAGE_SECRET_MAX];
+    unsigned orders_done, orders_refused;
+    struct error refusal; /* the newest */
 };
 
 /* Writes a configuration for the servers (extra: more lines for [cluster main]; hosts are loopback
@@ -53,6 +55,9 @@ bool replies_at_least(struct watcher *watcher, int number);
 void watcher_hint(struct watcher *watcher, int node, enum node_hint hint);
 void watcher_ask_catalogue(struct watcher *watcher, const char *database, bool changed);
 void watcher_ask_secret(struct watcher *watcher, const char *user, uint64_t ticket, bool refresh);
+/* Gives the order and waits for its reply; true when it was done. */
+bool watcher_order(
+    struct watcher *watcher, enum node_order order, const char *cluster, const char *node, uint32_t weight);
 void watcher_reload(struct watcher *watcher, struct config *config); /* takes over the reference */
 
 #endif

@@ -1,0 +1,108 @@
+"""Ten thousand sessions are shown while others work."""
+
+import csv
+import io
+import resource
+import socket
+import threading
+import time
+
+import pytest
+
+from lib.admin import SANITIZED, SETTINGS, ask, one
+from lib.processes import wait_until
+from lib.wire import startup
+
+pytestmark = pytest.mark.proxy
+
+
+def raise_descriptors(wanted):
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    if soft < wanted and hard >= wanted:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))
+    return resource.getrlimit(resource.RLIMIT_NOFILE)[0]
+
+
+def open_sessions(port, n):
+    """Logged in and idle, with as little work as possible."""
+    packet = startup(user="app", database="app", application_name="crowd")
+    sockets = []
+    for start in range(0, n, 100):
+        batch = [socket.create_connection(("127.0.0.1", port), timeout=30) for _ in range(min(100, n - start))]
+        for s in batch:
+            s.sendall(packet)
+        sockets += batch
+    for s in sockets:
+        heard = b""
+        while not heard.endswith(b"Z\0\0\0\5I"):
+            got = s.recv(4096)
+            assert got, heard
+            heard += got
+    return sockets
+
+
+def quantile(values, q):
+    return sorted(values)[min(len(values) - 1, int(len(values) * q))]
+
+
+class Traffic:
+    """Queries one after the other, each timed."""
+
+    def __init__(self, r, listener):
+        self.times, self.stop = [], threading.Event()
+        self.connection = r.connect(listener)
+        self.thread = threading.Thread(target=self._run)
+        self.thread.start()
+
+    def _run(self):
+        while not self.stop.is_set():
+            began = time.perf_counter()
+            self.connection.execute("select 1")
+            self.times.append(time.perf_counter() - began)
+
+    def take(self):
+        taken, self.times = self.times, []
+        return taken
+
+    def end(self):
+        self.stop.set()
+        self.thread.join()
+        self.connection.close()
+
+
+def test_ten_thousand_sessions_are_shown(make, cluster, capsys):
+    n = 1000 if SANITIZED else min(10_000, raise_descriptors(12_000) - 500)
+    # Without a password on the listener the node's must be known; the crowd never sends a query.
+    r = make(
+        cluster,
+        {"main": dict(route="primary", pool="transaction"), "crowd": dict(route="primary", pool="transaction", auth="trust")},
+        settings={**SETTINGS, "max_clients": 12_000, "client_idle_timeout": 0},
+        databases={"*": dict(user="app", password="app-secret")},
+    )
+    traffic = Traffic(r, "main")  # first: psycopg waits with select(), which knows no large descriptors
+    crowd = []
+    try:
+        crowd = open_sessions(r.ports["crowd"], n)
+        traffic.take()
+        time.sleep(2)  # what is measured, first without
+        quiet = traffic.take()
+        began, rounds = time.monotonic(), 0
+        while time.monotonic() - began < 2:
+            answer = ask(r, "show sessions; csv")
+            rounds += 1
+        busy = traffic.take()
+        took = (time.monotonic() - began) / rounds
+    finally:
+        traffic.end()
+        for s in crowd:
+            s.close()
+    shown = list(csv.DictReader(io.StringIO(answer.rstrip("\n"))))
+    assert sum(row["application_name"] == "crowd" for row in shown) == n
+    assert len({row["id"] for row in shown}) == len(shown) == n + 1
+    with capsys.disabled():
+        print(
+            f"\n{n} sessions: SHOW SESSIONS took {took * 1000:.0f} ms; a query's p99 beside it {quantile(busy, .99) * 1000:.2f} ms,"
+            f" without {quantile(quiet, .99) * 1000:.2f} ms"
+        )
+    assert quantile(busy, 0.99) < quantile(quiet, 0.99) + 0.1
+    wait_until(lambda: one(r, "show stats")["clients"] <= 1, what="the crowd has gone")
