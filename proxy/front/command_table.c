@@ -2,7 +2,8 @@
  */
 #include "proxy/front/command_handlers.h"
 
-/* clang-format off: a row is read as a table */
+/* A row is read as a table: */
+/* clang-format off */
 static const struct command table[] = {
     {.words = "SHOW HELP", .shape = &help_shape, .run = show_help,
         .help = "These commands"},
