@@ -15,7 +15,7 @@ struct entry {
 
 struct prepared_registry {
     struct entry *by_key;
-    uint64_t next_id, renewals;
+    uint64_t next_id;
 };
 
 struct prepared_registry *prepared_registry_new(uint32_t worker)
@@ -98,13 +98,6 @@ void prepared_unref(struct prepared_registry *registry, struct prepared *prepare
 void prepared_renew(struct prepared_registry *registry, struct prepared *prepared)
 {
     prepared->id = registry->next_id++;
-    prepared->shape = prepared->shape_schema = 0;
-    registry->renewals++;
-}
-
-uint64_t prepared_renewals(const struct prepared_registry *registry)
-{
-    return registry->renewals;
 }
 
 size_t prepared_count(const struct prepared_registry *registry)

@@ -35,9 +35,7 @@ struct prepared {
     struct slice types;              /* owned; big-endian oids as sent */
     const struct settings *settings; /* that it is parsed under; one reference; NULL: not known yet */
     uint64_t schema;                 /* serial of the database's schema when it got its id */
-    uint64_t shape;              /* hash of what it returns, as last described by a server; 0: not known */
-    uint64_t shape_schema;       /* serial of the database's schema when it was described */
-    struct classification class; /* of the statement, when `classed`; as of classed_serial */
+    struct classification class;     /* of the statement, when `classed`; as of classed_serial */
     uint64_t classed_serial;
     bool classed;
     uint32_t refs;
@@ -54,8 +52,6 @@ struct prepared *prepared_ref(struct prepared *prepared);
 void prepared_unref(struct prepared_registry *registry, struct prepared *prepared); /* NULL is allowed */
 /* Gives it a new id: no server uses what it holds under the old one any more. */
 void prepared_renew(struct prepared_registry *registry, struct prepared *prepared);
-/* How often that was done. */
-uint64_t prepared_renewals(const struct prepared_registry *registry);
 size_t prepared_count(const struct prepared_registry *registry);
 
 #endif

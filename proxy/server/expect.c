@@ -72,6 +72,16 @@ bool expect_copy_in(struct expect_queue *queue)
     return ended;
 }
 
+bool expect_has(const struct expect_queue *queue, enum expect_kind kind, uint64_t about)
+{
+    for (uint32_t i = 0; i < queue->count; i++) {
+        const struct expect *entry = &queue->entries[(queue->head + i) & (queue->cap - 1)];
+        if (entry->kind == kind && entry->about == about)
+            return true;
+    }
+    return false;
+}
+
 void expect_mark_ahead(struct expect_queue *queue, uint32_t from)
 {
     for (uint32_t i = from; i < queue->count; i++)

@@ -58,6 +58,8 @@ void expect_skip_to_sync(
 /* The server went into copy-in mode. A Sync that was sent before the end of the data is ignored by it:
    dropped here. True when the end of the data has been sent already. */
 bool expect_copy_in(struct expect_queue *queue);
+/* Whether something of this kind, about this, is owed. */
+bool expect_has(const struct expect_queue *queue, enum expect_kind kind, uint64_t about);
 /* Marks the entries behind the first `from`. */
 void expect_mark_ahead(struct expect_queue *queue, uint32_t from);
 void expect_clear(struct expect_queue *queue);

@@ -7,7 +7,7 @@
 #include <uthash.h>
 
 struct statement_entry {
-    uint64_t id;
+    uint64_t id, columns;
     uint32_t batch; /* that used it last */
     struct statement_entry *older, *newer;
     UT_hash_handle hh;
@@ -100,6 +100,19 @@ void statements_remove(struct statements *statements, uint64_t id)
     unlink_entry(statements, entry);
     statements->count--;
     free(entry);
+}
+
+uint64_t statements_columns(const struct statements *statements, uint64_t id)
+{
+    const struct statement_entry *entry = find(statements, id);
+    return entry ? entry->columns : 0;
+}
+
+void statements_describe(struct statements *statements, uint64_t id, uint64_t columns)
+{
+    struct statement_entry *entry = find(statements, id);
+    if (entry)
+        entry->columns = columns;
 }
 
 uint64_t statements_excess(const struct statements *statements, uint32_t max)

@@ -1,6 +1,6 @@
 /*
  * Which prepared statements a server connection holds: ids of the pool's registry, least recently used first
- * out.
+ * out; and what columns each has there, as far as the server has said.
  *
  * A statement with id N is called statement_name(N) on the server. One owner, one thread.
  */
@@ -35,6 +35,10 @@ bool statements_has(const struct statements *statements, uint64_t id);
 bool statements_use(struct statements *statements, uint64_t id);
 bool statements_add(struct statements *statements, uint64_t id);
 void statements_remove(struct statements *statements, uint64_t id);
+/* A hash of the columns that it had when it was parsed here: PostgreSQL lets them be no others. 0: not known.
+ */
+uint64_t statements_columns(const struct statements *statements, uint64_t id);
+void statements_describe(struct statements *statements, uint64_t id, uint64_t columns);
 /* What has to go so that one more makes no more than `max`: the least recently used; 0: nothing. What the
    current batch uses stays up to twice as many. */
 uint64_t statements_excess(const struct statements *statements, uint32_t max);

@@ -3,9 +3,9 @@
  *
  * A statement keeps the settings that it was parsed under. Where a server lacks it and the session's settings
  * are others by now, the statement's are put in place, it is parsed, and the session's are put back; in an
- * open transaction a savepoint does that. Where the schema has changed since the client was told of a
- * statement's columns, it is described once more, hidden, and the request waits for that. Failure: the node's
- * errors are kept and given to the client in place of those that follow from them.
+ * open transaction a savepoint does that. Where the server's columns of a statement could be others than
+ * those that the client was told of, it is described, hidden, and the request waits for that (stale.c).
+ * Failure: the node's errors are kept and given to the client in place of those that follow from them.
  */
 #include "proxy/session/changes.h"
 #include "proxy/session/inquiry.h"
@@ -96,39 +96,41 @@ static void parse_as_then(struct ahead *ahead, const struct prepared *prepared)
 
 /* ---- columns ---- */
 
-static void describe_again(struct ahead *ahead, const struct prepared *prepared)
+static void describe(struct ahead *ahead, const struct prepared *prepared)
 {
-    char name[STATEMENT_NAME_MAX], out[64];
-    struct builder builder = builder_of(out, sizeof out);
     prefix_settings(ahead->session, ahead->server);
-    ahead->fine = ahead->fine && prepare_ensure(ahead->session, ahead->server, prepared);
-    frontend_build_target(
-        &builder, FRONTEND_DESCRIBE, 'S', slice_of(name, statement_name(prepared->id, name)));
-    server_send(ahead->server, out, builder.len);
-    ahead->fine = ahead->fine && owe(ahead->server, EXPECT_DESCRIBE, prepared->key);
+    ahead->fine = ahead->fine && prepare_ensure(ahead->session, ahead->server, prepared) &&
+                  prepare_describe(ahead->server, prepared);
+    ahead->describes = true;
+    send_sync(ahead);
+}
+
+static void describe_unnamed(struct ahead *ahead)
+{
+    static const char message[] = "D\0\0\0\6S";
+    prefix_settings(ahead->session, ahead->server);
+    ahead->fine = ahead->fine && prepare_unnamed(ahead->session, ahead->server);
+    server_send(ahead->server, message, sizeof message);
+    ahead->fine = ahead->fine && owe(ahead->server, EXPECT_DESCRIBE, ABOUT_UNNAMED);
     ahead->describes = true;
     send_sync(ahead);
 }
 
 /* ---- the request's messages ---- */
 
-/* Its columns, as they are now. */
-static bool is_known(const struct session *session, const struct prepared *prepared)
-{
-    return prepared->shape && prepared->shape_schema >= session->request->schema;
-}
-
-static void look_at(struct ahead *ahead, struct slice text, bool runs)
+static void look_at(struct ahead *ahead, struct slice text, bool binds)
 {
     struct session *session = ahead->session;
     struct prepared *prepared = changes_find(session, text);
     struct name *name = names_entry(&session->names, text);
     if (!prepared || prepared->names || is_parsed_here(session->request, prepared))
         return;
+    bool asks = binds && name && name->prepared == prepared && stale_must_ask(session, ahead->server, name);
+    if (asks) /* what is there may be stale, and could not be described in a transaction */
+        ahead->fine = ahead->fine && prepare_forget(ahead->server, prepared);
     parse_as_then(ahead, prepared);
-    if (runs && name && name->prepared == prepared && !session->request->probed &&
-        stale_is_suspect(session, name) && !is_known(session, prepared))
-        describe_again(ahead, prepared);
+    if (asks)
+        describe(ahead, prepared);
 }
 
 static void look_at_text(struct ahead *ahead, struct slice text)
@@ -141,7 +143,7 @@ static void look_at_text(struct ahead *ahead, struct slice text)
 }
 
 /* The unnamed statement does not outlive the queries that put settings back: it is given a name. */
-static void look_at_unnamed(struct ahead *ahead)
+static void look_at_unnamed(struct ahead *ahead, bool binds)
 {
     struct session *session = ahead->session;
     struct frame frame;
@@ -166,6 +168,8 @@ static void look_at_unnamed(struct ahead *ahead)
     }
     if (session->unnamed_prepared)
         parse_as_then(ahead, session->unnamed_prepared);
+    else if (binds && stale_must_ask_unnamed(session, ahead->server))
+        describe_unnamed(ahead);
 }
 
 static void look_at_message(struct ahead *ahead, const struct frame *frame)
@@ -186,7 +190,7 @@ static void look_at_message(struct ahead *ahead, const struct frame *frame)
         struct prepared *prepared =
             bind.statement.len > 0 ? changes_find(ahead->session, bind.statement) : NULL;
         if (bind.statement.len == 0)
-            look_at_unnamed(ahead);
+            look_at_unnamed(ahead, true);
         else if (prepared && prepared->names)
             look_at_text(ahead, prepared->query);
         else
@@ -195,7 +199,7 @@ static void look_at_message(struct ahead *ahead, const struct frame *frame)
         if (target.kind == 'S' && target.name.len > 0)
             look_at(ahead, target.name, false);
         else if (target.kind == 'S')
-            look_at_unnamed(ahead);
+            look_at_unnamed(ahead, false);
     }
 }
 
@@ -206,9 +210,9 @@ bool prepare_ahead(struct session *session, struct server *server, bool *fine)
     uint32_t before = server->expect.count;
     struct frame frame;
     *fine = true;
-    bool old = !request->probed && stale_is_possible(session);
+    bool bare = request->bare > 0 && request->kept_error.len == 0;
     bool mixed = session->names.mixed || (server->tx_status != 'I' && inquiry_unsure(session));
-    if ((!old && !mixed) || server->tx_status == 'E')
+    if ((!bare && !mixed) || server->tx_status == 'E')
         return false;
     memset(request->sent_of, 0, sizeof request->sent_of);
     for (size_t at = 0; at < request->bytes.len; at += frame.total) {

@@ -344,7 +344,8 @@ static bool goes_again(struct session *session, struct server *server, char stat
         request->healing = false;
         request->error_seen = true;
         commit_to_client(session);
-        wording_write(session, slice_of(request->kept_error.data, request->kept_error.len), EXPECT_BIND);
+        if (request->kept_error.len > 0)
+            wording_write(session, slice_of(request->kept_error.data, request->kept_error.len), EXPECT_BIND);
         return false;
     }
     return true;
@@ -387,7 +388,7 @@ static bool is_suppressed(struct session *session, struct server *server, const 
 }
 
 /* Which messages of the request are through, and what the client was told. */
-static void count_done(struct session *session, const struct answer *answer)
+static void count_done(struct session *session, struct server *server, const struct answer *answer)
 {
     struct request *request = session->request;
     if (answer->type == BACKEND_PARSE_COMPLETE)
@@ -399,7 +400,7 @@ static void count_done(struct session *session, const struct answer *answer)
         request->done_of[CAUSE_EXECUTE]++;
     else if (answer->kind == EXPECT_DESCRIBE &&
              (answer->type == BACKEND_ROW_DESCRIPTION || answer->type == BACKEND_NO_DATA))
-        stale_on_description(session, answer, false);
+        stale_on_description(session, server, answer, false);
 }
 
 static void on_answer(void *user, struct server *server, const struct answer *answer)
@@ -422,7 +423,7 @@ static void on_answer(void *user, struct server *server, const struct answer *an
             inquiry_saw_tag(
                 session, slice_of(answer->bytes + FRAME_HEADER_LEN, answer->len - FRAME_HEADER_LEN - 1));
     }
-    count_done(session, answer);
+    count_done(session, server, answer);
     if (answer->type == BACKEND_NOTICE && request->class != STATEMENT_READ) { /* people watch them */
         if (request->withheld.len > 0)
             commit_to_client(session);
@@ -497,7 +498,7 @@ static void on_prefix_done(void *user, struct server *server)
         params_copy(&session->request->before, &server->params);
     if (session->request->probing && server->expect.count == 0) {
         session->request->probing = false;
-        session->request->probed = true;
+        session->request->probes++;
         dispatch_go_on(session, server);
         return;
     }
@@ -523,8 +524,7 @@ static void on_inquiry(void *user, struct server *server, const struct answer *a
 
 static void on_described(void *user, struct server *server, const struct answer *answer)
 {
-    (void)server;
-    stale_on_description(user, answer, true);
+    stale_on_description(user, server, answer, true);
 }
 
 const struct server_user_events answer_events = {.on_answer = on_answer,

@@ -126,6 +126,7 @@ static void restore_unnamed(struct session *session)
     struct frontend_parse parse;
     struct frame frame, last = {0};
     uint32_t n = 0, last_ordinal = 0;
+    uint64_t told = session->unnamed_told;
     session_forget_unnamed(session);
     uint32_t end = request->done_of[CAUSE_PARSE] + request->parse_failed;
     for (size_t at = 0; at < request->bytes.len && n < end; at += frame.total) {
@@ -144,6 +145,7 @@ static void restore_unnamed(struct session *session)
         !buffer_append(&session->unnamed, &session->all->spares, last.body - FRAME_HEADER_LEN, last.total))
         return;
     session->unnamed_stamp = session->all->stamp++;
+    session->unnamed_told = told;
     session->unnamed_settings = settings_ref(session->settings);
     session->unnamed_names =
         request->names_statements && statement_names(parse.query, !session->escape_strings, uses) > 0;

@@ -64,8 +64,10 @@ void request_again(struct session *session)
     struct request *request = session->request;
     begin_again(session);
     memset(request->done_of, 0, sizeof request->done_of);
-    request->retrying = request->healing = request->probing = request->probed = false;
+    request->retrying = request->healing = request->probing = false;
+    request->probes = 0;
     request->completed = false;
+    request->unnamed_columns = 0;
     buffer_release(&request->withheld, &session->all->spares);
     buffer_release(&request->kept_error, &session->all->spares);
 }

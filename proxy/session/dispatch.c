@@ -33,14 +33,6 @@ static bool send_raw(struct server *server, const struct frame *frame, enum expe
     return owe(server, kind, false, about);
 }
 
-static uint64_t hash_name(struct slice name)
-{
-    uint64_t hash = 0xcbf29ce484222325u;
-    for (size_t i = 0; i < name.len; i++)
-        hash = (hash ^ (unsigned char)name.data[i]) * 0x100000001b3u;
-    return hash;
-}
-
 /* ---- messages of the extended protocol ---- */
 
 /* One whose text names others is sent as it is, for the node to look at; Bind sends it again under the names
@@ -80,15 +72,29 @@ static bool on_parse(struct session *session, struct server *server, const struc
     return prepare_parse(session, server, prepared);
 }
 
+/* The same as server_statement for the one without a name. */
+static bool unnamed_statement(struct session *session, struct server *server, struct slice *name,
+    char out[STATEMENT_NAME_MAX + 8], uint64_t *key)
+{
+    const struct prepared *prepared = session->unnamed_prepared;
+    bool other = stale_is_other_unnamed(session);
+    *key = other ? 0 : ABOUT_UNNAMED;
+    if (!prepared && !other)
+        return prepare_unnamed(session, server);
+    if (other) /* what is there shall not be bound the next time either */
+        server->statements.unnamed = STATEMENTS_UNNAMED_UNKNOWN;
+    *name = slice_of(out, statement_name(other ? PREPARE_STALE_ID : prepared->id, out));
+    return other || prepare_ensure(session, server, prepared);
+}
+
 /* The name that a statement's is on the server, where it is put in place; *key is the statement's. */
 static bool server_statement(struct session *session, struct server *server, struct slice *name,
     char out[STATEMENT_NAME_MAX + 8], uint64_t *key)
 {
-    bool unnamed = name->len == 0;
-    const struct prepared *prepared = unnamed ? session->unnamed_prepared : changes_find(session, *name);
+    if (name->len == 0)
+        return unnamed_statement(session, server, name, out, key);
+    const struct prepared *prepared = changes_find(session, *name);
     *key = 0;
-    if (!prepared && unnamed)
-        return prepare_unnamed(session, server);
     if (!prepared) { /* the node itself shall say 26000 */
         *name = prepare_unknown(*name, out);
         return true;
@@ -97,12 +103,14 @@ static bool server_statement(struct session *session, struct server *server, str
         *name = slice_of("", 0);
         return prepare_renamed(session, server, prepared->query, prepared->n_types, prepared->types);
     }
-    bool other = !unnamed && stale_is_other(session, *name, prepared);
-    *name = slice_of(out, statement_name(other ? PREPARE_STALE_ID : prepared->id, out));
-    if (other)
+    enum stale stale = stale_look(session, server, *name, prepared);
+    *name = slice_of(out, statement_name(stale == STALE_TOLD ? PREPARE_STALE_ID : prepared->id, out));
+    if (stale == STALE_TOLD)
         return true;
     *key = prepared->key;
-    return prepare_ensure(session, server, prepared);
+    return (stale != STALE_HELD || prepare_forget(server, prepared)) &&
+           prepare_ensure(session, server, prepared) &&
+           (stale != STALE_UNSURE || prepare_describe(server, prepared));
 }
 
 bool dispatch_bind_head(
@@ -116,7 +124,7 @@ bool dispatch_bind_head(
     if (!server_statement(session, server, &statement, name, &request->bound_key) ||
         !frontend_build_bind_head(&builder, bind, statement, rest))
         return false;
-    request->bound_portal = hash_name(bind->portal);
+    request->bound_portal = names_hash(bind->portal);
     server_send(server, head, builder.len);
     return owe(server, EXPECT_BIND, false, request->bound_key);
 }
@@ -165,7 +173,7 @@ static bool on_describe(struct session *session, struct server *server, const st
         return false;
     if (target.kind == 'P')
         return send_raw(server, frame, EXPECT_DESCRIBE,
-            request->bound_portal == hash_name(target.name) ? request->bound_key : 0);
+            request->bound_portal == names_hash(target.name) ? request->bound_key : 0);
     if (!server_statement(session, server, &target.name, name, &key))
         return false;
     if (!frontend_build_target(&builder, FRONTEND_DESCRIBE, 'S', target.name)) /* a long, unknown name */
@@ -303,7 +311,6 @@ void dispatch_request(struct session *session, struct server *server)
         request->exclude = 0;
     request_arrives(session, server);
     request_pin(session);
-    request->schema = sessions_schema(session->known);
     server->shutdown_warned = server->prefix_failed = false;
     statements_begin(&server->statements);
     dispatch_go_on(session, server);

@@ -25,6 +25,17 @@ struct name *names_by_key(const struct names *names, uint64_t key)
     return entry;
 }
 
+void names_tell(struct names *names, uint64_t key, uint64_t columns)
+{
+    struct name *name = names_by_key(names, key);
+    if (!name || (name->told == columns && !names->doubled))
+        return;
+    name->told = columns;
+    for (name = names->by_name; names->doubled && name; name = name->hh.next)
+        if (name->key == key)
+            name->told = columns;
+}
+
 struct prepared *names_find(const struct names *names, struct slice name)
 {
     struct name *entry = names_entry(names, name);
@@ -45,6 +56,7 @@ bool names_add(struct names *names, struct slice name, struct prepared *prepared
     entry->prepared = prepared;
     entry->key = prepared->key;
     names->unsettled |= prepared->settings == NULL;
+    names->doubled |= names_by_key(names, entry->key) != NULL;
     HASH_ADD_KEYPTR(hh, names->by_name, entry->text, entry->len, entry);
     HASH_ADD(hh_key, names->by_key, key, sizeof entry->key, entry);
     return true;
@@ -72,12 +84,20 @@ void names_clear(struct names *names, struct prepared_registry *registry)
         prepared_unref(registry, entry->prepared);
         free(entry);
     }
-    names->unsettled = names->mixed = names->told = false;
+    names->unsettled = names->mixed = names->doubled = false;
 }
 
 size_t names_count(const struct names *names)
 {
     return HASH_COUNT(names->by_name);
+}
+
+uint64_t names_hash(struct slice name)
+{
+    uint64_t hash = 0xcbf29ce484222325u;
+    for (size_t i = 0; i < name.len; i++)
+        hash = (hash ^ (unsigned char)name.data[i]) * 0x100000001b3u;
+    return hash;
 }
 
 void names_settle(struct names *names, const struct settings *settings)

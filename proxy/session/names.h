@@ -13,8 +13,6 @@ struct name {
     struct prepared *prepared; /* one reference */
     uint64_t key;              /* the statement's */
     uint64_t told;             /* hash of the columns that the client was told of; 0: it was told of none */
-    uint64_t told_id;          /* the statement's id when they were last known to be right */
-    uint64_t told_schema;      /* serial of the database's schema then */
     UT_hash_handle hh, hh_key;
     size_t len;
     char text[];
@@ -24,8 +22,7 @@ struct names {
     struct name *by_name, *by_key; /* hashes */
     bool unsettled;                /* the settings of some are not known yet */
     bool mixed;                    /* some may have been parsed under other settings than the session's now */
-    bool told;                     /* the client was told of some statement's columns */
-    uint64_t told_schema, told_renewals; /* serials when it was first */
+    bool doubled;                  /* some stand, or have stood, for the same statement */
 };
 
 /* NULL when there is none of that name. Like PostgreSQL, only the first 63 bytes of it count. */
@@ -33,6 +30,8 @@ struct prepared *names_find(const struct names *names, struct slice name);
 struct name *names_entry(const struct names *names, struct slice name);
 /* One that stands for the statement with this key. */
 struct name *names_by_key(const struct names *names, uint64_t key);
+/* The client was told of the columns of the statement with this key. */
+void names_tell(struct names *names, uint64_t key, uint64_t columns);
 /* Takes over the reference. False when the name is taken or memory is out (the reference is then still the
  * caller's). */
 bool names_add(struct names *names, struct slice name, struct prepared *prepared);
@@ -40,6 +39,8 @@ bool names_add(struct names *names, struct slice name, struct prepared *prepared
 struct prepared *names_remove(struct names *names, struct slice name);
 void names_clear(struct names *names, struct prepared_registry *registry);
 size_t names_count(const struct names *names);
+/* For comparing names of portals and statements. */
+uint64_t names_hash(struct slice name);
 /* What was parsed while the session's settings were not known was parsed under these. */
 void names_settle(struct names *names, const struct settings *settings);
 

@@ -11,6 +11,7 @@
 
 #include "proxy/session/changes.h"
 #include "proxy/session/inquiry.h"
+#include "proxy/session/stale.h"
 #include "router/statement_names.h"
 
 #include <stdlib.h>
@@ -308,6 +309,7 @@ void session_forget_unnamed(struct session *session)
     session->unnamed.len = 0;
     session->unnamed_stamp = 0;
     session->unnamed_names = false;
+    session->unnamed_told = 0;
     settings_replace(&session->unnamed_settings, NULL);
     prepared_unref(session->all->pools.prepared, session->unnamed_prepared);
     session->unnamed_prepared = NULL;
@@ -354,6 +356,7 @@ static bool on_bind(struct session *session, const struct frame *frame)
     if (!frontend_parse_bind(frame_body(frame), &bind))
         return violation(session, "malformed Bind");
     session->request->has_bind = true;
+    stale_note_bind(session, &bind);
     if (bind.statement.len > 0) {
         struct prepared *prepared = names_find(&session->names, bind.statement);
         if (!prepared)
@@ -393,6 +396,7 @@ static bool on_describe(struct session *session, const struct frame *frame)
     struct request *request = session->request;
     if (!frontend_parse_target(frame_body(frame), &target))
         return violation(session, "malformed Describe");
+    stale_note_describe(session, &target);
     struct prepared *prepared =
         target.kind == 'S' && target.name.len > 0 ? names_find(&session->names, target.name) : NULL;
     if (!prepared || request->statements > 0)

@@ -113,6 +113,24 @@ bool prepare_ensure(struct session *session, struct server *server, const struct
     return owe(server, EXPECT_PARSE, true, prepared->id);
 }
 
+bool prepare_describe(struct server *server, const struct prepared *prepared)
+{
+    char name[STATEMENT_NAME_MAX], out[64];
+    struct builder builder = builder_of(out, sizeof out);
+    frontend_build_target(&builder, FRONTEND_DESCRIBE, 'S', server_name(prepared, name));
+    server_send(server, out, builder.len);
+    return owe(server, EXPECT_DESCRIBE, true, prepared->key);
+}
+
+bool prepare_forget(struct server *server, const struct prepared *prepared)
+{
+    char name[STATEMENT_NAME_MAX];
+    if (!statements_has(&server->statements, prepared->id))
+        return true;
+    statements_remove(&server->statements, prepared->id);
+    return close_hidden(server, 'S', server_name(prepared, name), prepared->id);
+}
+
 bool prepare_parse(struct session *session, struct server *server, const struct prepared *prepared)
 {
     char buffer[STATEMENT_NAME_MAX];
@@ -183,9 +201,7 @@ static bool clear_for_prepare(struct session *session, struct server *server,
     *as = server_name(prepared, out);
     if (change->duplicate)
         return prepare_ensure(session, server, prepared);
-    bool held = statements_has(&server->statements, prepared->id);
-    statements_remove(&server->statements, prepared->id);
-    return (!held || close_hidden(server, 'S', *as, prepared->id)) && make_room(session, server, *as) &&
+    return prepare_forget(server, prepared) && make_room(session, server, *as) &&
            statements_add(&server->statements, prepared->id);
 }
 

@@ -15,6 +15,10 @@
 
 /* The statement is there afterwards, unless the node refuses it: hidden. */
 bool prepare_ensure(struct session *session, struct server *server, const struct prepared *prepared);
+/* The server says what columns it has there (stale.c): hidden. */
+bool prepare_describe(struct server *server, const struct prepared *prepared);
+/* It is not there any more afterwards: the next prepare_ensure parses it anew. */
+bool prepare_forget(struct server *server, const struct prepared *prepared);
 /* The client's own Parse of a shared statement. */
 bool prepare_parse(struct session *session, struct server *server, const struct prepared *prepared);
 /* One that fails since the name is taken, and changes nothing. */

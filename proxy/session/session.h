@@ -116,7 +116,10 @@ struct request {
     uint64_t bound_portal;      /* hash of the name of the portal bound last */
     uint64_t bound_key;         /* the shared statement that it is of; 0: none */
     uint64_t executes_key;      /* the one that the next Execute runs by EXECUTE; 0: none */
-    uint64_t schema;            /* serial of the database's schema when it was sent */
+    uint32_t bare;              /* Binds of statements that the client has been told the columns of, and is
+                                   not told again */
+    uint64_t bare_portal;       /* hash of the name of the portal that the last of these binds */
+    uint64_t unnamed_columns;   /* of the unnamed statement, where it was put in place ahead; 0: it was not */
     struct shift shifts[SHIFTS_MAX];
     uint32_t n_shifts;
     size_t awaited;    /* bytes of a large message still to be collected */
@@ -136,8 +139,8 @@ struct request {
     bool copy_done;      /* CopyDone was passed on */
     bool copying;        /* COPY FROM STDIN was begun */
     bool probing;        /* statements are described again, hidden, before it is sent */
-    bool probed;
-    bool healing; /* waiting for ReadyForQuery to run again with statements parsed anew */
+    uint32_t probes;     /* how often they were */
+    bool healing;        /* waiting for ReadyForQuery to run again with statements parsed anew */
     uint32_t heals;
     struct buffer kept_error; /* of a hidden message; the client hears it instead of the next one */
     uint64_t exclude;         /* nodes tried */
@@ -198,7 +201,8 @@ struct session {
     struct names names;
     struct buffer unnamed; /* the last unnamed Parse message; for servers that do not hold it */
     uint64_t unnamed_stamp;
-    bool unnamed_names; /* its text names prepared statements */
+    bool unnamed_names;    /* its text names prepared statements */
+    uint64_t unnamed_told; /* hash of the columns that the client was told of; 0: it was told of none */
     const struct settings
         *unnamed_settings;             /* that it was parsed under; one reference; NULL: none, not known */
     struct prepared *unnamed_prepared; /* the same under a name, where that must be; one reference */

@@ -2,10 +2,16 @@
  * What happens to shared statements when the schema changes; see stale.h.
  *
  * PostgreSQL refuses to run a statement whose columns are others than when it was parsed ("cached plan must
- * not change result type"). A shared statement may be older than the client's own Parse, then it is parsed
- * anew and the request runs again, unseen; or younger, then what the client was told of its columns is
- * compared with what they are. Failure: where a client may rely on columns that are no more, or part of the
- * answer is out, or a transaction is open, it gets the error.
+ * not change result type"). What a server holds may have been parsed before or after the client's own Parse.
+ * So what the client was told of the columns is kept, and what each server has said of what it holds. Where
+ * they differ, or the server lacks the statement, it is parsed there and described, hidden, before the
+ * client's Bind follows; a server that has once said the same guards it by itself. A batch that tells the
+ * client of the columns anew needs none of that.
+ *
+ * All well: nothing is asked, or what is said is what the client knows. An error of the server's own makes
+ * the request run again, unseen, with a statement parsed anew, which is compared like any other. Failure:
+ * columns that are others now are the error that a connection of the client's own would give; so is any error
+ * when a part of the answer is out, or inside a transaction.
  */
 #include "proxy/session/stale.h"
 
@@ -15,7 +21,6 @@
 #include <string.h>
 
 #define HEALS_MAX 16
-#define SHAPE_NO_COLUMNS 1
 
 /* ---- what a client was told ---- */
 
@@ -26,12 +31,11 @@ static uint64_t mix(uint64_t hash, const char *bytes, size_t len)
     return hash;
 }
 
-/* Names and types of the columns: what PostgreSQL compares. 0: not known. */
-static uint64_t shape_of(const struct answer *answer)
+/* Names and types of the columns: what PostgreSQL compares. 0: not known, or there is no result that could
+   have others. */
+static uint64_t columns_of(const struct answer *answer)
 {
-    if (answer->type == BACKEND_NO_DATA)
-        return SHAPE_NO_COLUMNS;
-    if (!answer->first || !answer->last)
+    if (answer->type == BACKEND_NO_DATA || !answer->first || !answer->last)
         return 0;
     struct reader reader =
         reader_of(slice_of(answer->bytes + FRAME_HEADER_LEN, answer->len - FRAME_HEADER_LEN));
@@ -47,34 +51,55 @@ static uint64_t shape_of(const struct answer *answer)
         hash = mix(hash, name.data, name.len + 1);
         hash = mix(mix(hash, type.data, type.len), modifier.data, modifier.len);
     }
-    if (reader.failed)
-        return 0;
-    return hash > SHAPE_NO_COLUMNS ? hash : SHAPE_NO_COLUMNS + 1;
+    return reader.failed ? 0 : hash | 1;
 }
 
-static bool shares_servers(const struct session *session)
+/* All of it can run again without anybody's notice. */
+static bool may_run_again(const struct session *session)
 {
-    return session->limits->pool != POOL_SESSION;
+    const struct request *request = session->request;
+    const uint32_t ends =
+        STATEMENT_BEGIN | STATEMENT_BEGIN_READ_ONLY | STATEMENT_COMMIT | STATEMENT_ROLLBACK | STATEMENT_CALL;
+    return request->complete && !request->stream && !request->in_transaction && !request->committed &&
+           !request->error_seen && !(request->flags & ends) && !session->cancelled &&
+           request->heals < HEALS_MAX;
 }
 
-void stale_on_description(struct session *session, const struct answer *answer, bool hidden)
+/* The request, when its server is ready. Nothing of its answer goes to the client. */
+static void run_again(struct session *session)
 {
-    struct name *name = answer->about ? names_by_key(&session->names, answer->about) : NULL;
-    if (!name || !shares_servers(session))
-        return;
-    struct prepared *prepared = name->prepared;
-    prepared->shape = shape_of(answer);
-    prepared->shape_schema = session->request->schema;
+    struct request *request = session->request;
+    buffer_release(&request->withheld, &session->all->spares);
+    buffer_release(&request->kept_error, &session->all->spares);
+    request->healing = true;
+    request->heals++;
+}
+
+/* The client is told of the one that was parsed last, or of one before it. */
+static void on_unnamed(struct session *session, uint64_t columns, bool hidden)
+{
+    struct request *request = session->request;
+    bool last = !request->has_unnamed_parse || request->done_of[CAUSE_PARSE] > request->unnamed_ordinal;
     if (hidden)
+        request->unnamed_columns = columns;
+    else if (last)
+        session->unnamed_told = columns;
+}
+
+void stale_on_description(
+    struct session *session, struct server *server, const struct answer *answer, bool hidden)
+{
+    uint64_t columns = answer->about ? columns_of(answer) : 0;
+    const struct name *name = answer->about ? names_by_key(&session->names, answer->about) : NULL;
+    if (answer->about == ABOUT_UNNAMED)
+        on_unnamed(session, columns, hidden);
+    if (!name)
         return;
-    name->told = prepared->shape;
-    name->told_schema = prepared->shape_schema;
-    name->told_id = prepared->id;
-    if (session->names.told)
-        return;
-    session->names.told = true;
-    session->names.told_schema = name->told_schema;
-    session->names.told_renewals = prepared_renewals(session->all->pools.prepared);
+    statements_describe(&server->statements, name->prepared->id, columns);
+    if (!hidden)
+        names_tell(&session->names, answer->about, columns);
+    else if (!session->request->probing && columns != name->told && name->told && may_run_again(session))
+        run_again(session);
 }
 
 /* ---- a batch ---- */
@@ -105,31 +130,75 @@ static bool describes(const struct request *request, struct slice statement)
     return false;
 }
 
-bool stale_is_possible(const struct session *session)
+void stale_note_bind(struct session *session, const struct frontend_bind *bind)
 {
-    const struct names *names = &session->names;
-    return names->told && (names->told_schema != session->request->schema ||
-                              names->told_renewals != prepared_renewals(session->all->pools.prepared));
+    struct request *request = session->request;
+    const struct name *name = bind->statement.len > 0 ? names_entry(&session->names, bind->statement) : NULL;
+    bool told = bind->statement.len > 0 ? name && name->told : session->unnamed_told;
+    request->bare += told;
+    request->bare_portal = told ? names_hash(bind->portal) : 0;
 }
 
-bool stale_is_suspect(struct session *session, const struct name *name)
+void stale_note_describe(struct session *session, const struct frontend_target *target)
 {
-    bool changed = name->told_schema != session->request->schema || name->told_id != name->prepared->id;
-    return shares_servers(session) && name->told && changed &&
-           !describes(session->request, slice_of(name->text, name->len));
+    struct request *request = session->request;
+    if (target->kind != 'P' || request->bare_portal == 0 || request->bare_portal != names_hash(target->name))
+        return;
+    request->bare--;
+    request->bare_portal = 0;
 }
 
-bool stale_is_other(struct session *session, struct slice text, const struct prepared *prepared)
+static bool is_told_again(const struct session *session, struct slice statement)
 {
-    struct name *name = names_entry(&session->names, text);
-    if (!name || name->prepared != prepared || !stale_is_suspect(session, name) || !prepared->shape ||
-        prepared->shape_schema < session->request->schema)
+    return !session->request->stream && describes(session->request, statement);
+}
+
+/* Nothing of a single read's answer goes to the client before its columns are known. */
+static bool may_find_out_on_the_way(const struct session *session)
+{
+    const struct request *request = session->request;
+    return request->class == STATEMENT_READ && request->statements == 1 && may_run_again(session);
+}
+
+bool stale_must_ask(const struct session *session, const struct server *server, const struct name *name)
+{
+    uint64_t columns = statements_columns(&server->statements, name->prepared->id);
+    const struct request *request = session->request;
+    if (!name->told || name->told == columns || (columns == 0 && may_find_out_on_the_way(session)) ||
+        request->kept_error.len > 0 || request->probes >= (columns ? 1 : HEALS_MAX))
         return false;
-    if (name->told != prepared->shape)
-        return true;
-    name->told_schema = prepared->shape_schema;
-    name->told_id = prepared->id;
-    return false;
+    return !expect_has(&server->expect, EXPECT_DESCRIBE, name->key) &&
+           !is_told_again(session, slice_of(name->text, name->len));
+}
+
+bool stale_must_ask_unnamed(const struct session *session, const struct server *server)
+{
+    return session->unnamed_told && session->request->probes == 0 &&
+           session->unnamed_stamp != server->statements.unnamed &&
+           !expect_has(&server->expect, EXPECT_DESCRIBE, ABOUT_UNNAMED) &&
+           !is_told_again(session, slice_of("", 0));
+}
+
+enum stale stale_look(const struct session *session, const struct server *server, struct slice text,
+    const struct prepared *prepared)
+{
+    const struct name *name = names_entry(&session->names, text);
+    if (!name || name->prepared != prepared || !name->told)
+        return STALE_NOT;
+    uint64_t columns = statements_columns(&server->statements, prepared->id);
+    if (columns == name->told)
+        return STALE_NOT;
+    if (is_told_again(session, text))
+        return columns ? STALE_HELD : STALE_NOT;
+    if (columns || session->request->probes >= HEALS_MAX)
+        return STALE_TOLD;
+    return may_find_out_on_the_way(session) ? STALE_UNSURE : STALE_NOT;
+}
+
+bool stale_is_other_unnamed(const struct session *session)
+{
+    uint64_t columns = session->request->unnamed_columns;
+    return columns && session->unnamed_told && columns != session->unnamed_told;
 }
 
 /* ---- errors ---- */
@@ -154,34 +223,6 @@ static bool is_gone(const struct answer *answer)
     return says(answer, SQLSTATE_INVALID_STATEMENT_NAME, "FetchPreparedStatement") ||
            says(answer, SQLSTATE_INVALID_STATEMENT_NAME, "exec_bind_message") ||
            says(answer, SQLSTATE_INVALID_STATEMENT_NAME, "exec_describe_statement_message");
-}
-
-static bool was_parsed_now(const struct session *session, const struct name *name)
-{
-    const struct request *request = session->request;
-    for (uint32_t i = 0; i < request->n_changes; i++)
-        if (request->changes[i].cause == CAUSE_PARSE && request->changes[i].prepared == name->prepared &&
-            !request->changes[i].closed)
-            return true;
-    return false;
-}
-
-/* The client cannot hold on to other columns than those that it will get. */
-static bool is_unseen(const struct session *session, const struct answer *answer, const struct name *name)
-{
-    return answer->kind == EXPECT_QUERY || !name->told || was_parsed_now(session, name) ||
-           describes(session->request, slice_of(name->text, name->len));
-}
-
-/* All of it can run again without anybody's notice. */
-static bool may_run_again(const struct session *session)
-{
-    const struct request *request = session->request;
-    const uint32_t ends =
-        STATEMENT_BEGIN | STATEMENT_BEGIN_READ_ONLY | STATEMENT_COMMIT | STATEMENT_ROLLBACK | STATEMENT_CALL;
-    return request->complete && !request->stream && !request->in_transaction && !request->committed &&
-           !request->error_seen && !(request->flags & ends) && !session->cancelled &&
-           request->heals < HEALS_MAX;
 }
 
 /* Where one statement is stale, others that the request uses may be, and one after the other would take as
@@ -218,15 +259,10 @@ bool stale_on_error(struct session *session, struct server *server, const struct
     } else {
         prepared_renew(session->all->pools.prepared, name->prepared);
     }
-    if (answer->ahead || !may_run_again(session) || (stale && !is_unseen(session, answer, name)))
+    if (answer->ahead || !may_run_again(session))
         return false;
     if (stale)
         renew_others(session, name->prepared);
-    buffer_release(&request->withheld, &session->all->spares);
-    buffer_release(&request->kept_error, &session->all->spares);
-    if (!buffer_append(&request->kept_error, &session->all->spares, answer->bytes, answer->len))
-        return false;
-    request->healing = true;
-    request->heals++;
-    return true;
+    run_again(session);
+    return buffer_append(&request->kept_error, &session->all->spares, answer->bytes, answer->len);
 }

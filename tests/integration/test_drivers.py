@@ -66,10 +66,10 @@ COMMON = ["usual_options", "types", "transactions", "savepoints", "read_only", "
 PREPARING = ["prepares_by_itself", "many_statements"]
 SCENARIOS = {
     "psycopg3": [*COMMON, *PREPARING, "cursors_with_hold", "settings", "schema_changes", "pipelines"],
-    "asyncpg": [*COMMON, *PREPARING, "resets", "settings"],
+    "asyncpg": [*COMMON, *PREPARING, "resets", "settings", "schema_changes"],
     "psycopg2": [*COMMON, "cursors_with_hold", "settings", "schema_changes"],
     "pg": [*COMMON, *PREPARING, "settings", "schema_changes", "pipelines"],
-    "postgres": [*COMMON, *PREPARING, "settings"],
+    "postgres": [*COMMON, *PREPARING, "settings", "schema_changes"],
     "libpq": ["batches", "errors", "reads_and_writes", "prepared", "transactions", "flushes", "more_than_buffers_hold", "row_by_row", "cancels"],
 }
 NODE = ("pg", "postgres")

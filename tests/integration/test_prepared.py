@@ -434,6 +434,33 @@ def test_a_change_through_rolecall_is_noticed_where_no_server_would(make, cluste
         assert kinds(run(w, "s")) == "2CZ"  # it was told meanwhile
 
 
+@pytest.mark.parametrize("how", ["a read", "a write", "in a transaction", "unnamed"])
+def test_other_columns_than_those_told_are_an_error_on_any_server(make, cluster, table, how):
+    """One that has not parsed the statement would give what the table has now; who changed it nobody knows."""
+    sql = f"insert into {table} (a) values (1) returning *" if how == "a write" else f"select * from {table}"
+    name = "" if how == "unnamed" else "s"
+    r = make(cluster, {"primary": LISTENERS["primary"]}, settings={"pool_size": 2, "workers": 1})
+    with Wire(r.ports["primary"]) as w, Wire(r.ports["primary"]) as other:
+        w.login(), other.login()
+        got = ask(w, parse(name, sql), describe("S", name))
+        assert got[2].columns == ["a", "b"]
+        other.query("begin")
+        other.query("select 1")  # has the connection that holds it
+        alter(cluster, table)
+        for _ in range(3):
+            if how == "in a transaction":
+                w.query("begin")
+            fields = error(run(w, name))
+            assert (fields["C"], fields["M"], fields["R"]) == \
+                ("0A000", "cached plan must not change result type", "RevalidateCachedQuery")
+            if how == "in a transaction":
+                w.query("rollback")
+        assert cluster.primary.sql(f"select count(*) from {table}")[0][0] == 0
+        assert kinds(run(w, name, described=True)).startswith("2T")
+        assert kinds(run(w, name)).startswith("2")  # it has been told meanwhile
+        other.query("commit")
+
+
 def test_inside_a_transaction_the_client_gets_the_error(wire, cluster, shared):
     w = wire()
     ask(w, parse("s", f"select * from {shared}"), describe("S", "s"))

@@ -98,6 +98,25 @@ static void an_error_skips_to_the_next_sync_or_query(void **state)
 }
 
 /* PostgreSQL ignores Sync (and Flush) while it waits for COPY data. */
+static void what_is_owed_is_found_by_kind_and_word(void **state)
+{
+    (void)state;
+    struct expect_queue queue;
+    expect_init(&queue);
+    push(&queue, "PPP");
+    while (queue.count > 0)
+        expect_pop(&queue);
+    for (uint64_t about = 0; about < 20; about++) /* around the ring, which grows */
+        assert_true(expect_push(&queue, (struct expect){.kind = EXPECT_DESCRIBE, .about = about}));
+    assert_true(expect_has(&queue, EXPECT_DESCRIBE, 0));
+    assert_true(expect_has(&queue, EXPECT_DESCRIBE, 19));
+    assert_false(expect_has(&queue, EXPECT_DESCRIBE, 20));
+    assert_false(expect_has(&queue, EXPECT_BIND, 19));
+    expect_pop(&queue);
+    assert_false(expect_has(&queue, EXPECT_DESCRIBE, 0));
+    expect_fini(&queue);
+}
+
 static void copy_in_swallows_syncs_up_to_the_end_of_the_data(void **state)
 {
     (void)state;
@@ -131,6 +150,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(entries_come_in_order_while_the_ring_grows_and_turns),
         cmocka_unit_test(an_error_skips_to_the_next_sync_or_query),
+        cmocka_unit_test(what_is_owed_is_found_by_kind_and_word),
         cmocka_unit_test(copy_in_swallows_syncs_up_to_the_end_of_the_data),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -209,7 +209,11 @@ static void on_message(struct fake_node *node, int peer, const struct frame *fra
         owe(at, "1");
         return;
     case 'B': owe(at, "2"); return;
-    case 'D': owe(at, frame->body[0] == 'S' ? "t n" : "n"); return;
+    case 'D':
+        if (frame->body[0] == 'S')
+            owe(at, "t");
+        owe(at, node->columns ? node->columns : "n");
+        return;
     case 'E':
         owe(at, at->begins ? "C:BEGIN" : "C:SELECT~1");
         at->status = at->begins ? 'T' : at->status;

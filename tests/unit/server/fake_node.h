@@ -37,7 +37,8 @@ struct fake_node {
     int n_peers; /* ever accepted */
     int cancels; /* CancelRequests heard */
     const char *login;
-    char ssl_answer; /* to SSLRequest; 0 = none */
+    char ssl_answer;     /* to SSLRequest; 0 = none */
+    const char *columns; /* word that answers Describe; NULL: n */
     char *scripts[FAKE_SCRIPTS];
     int first_script, n_scripts;
     bool silent;  /* for connections to come */

@@ -89,6 +89,24 @@ static void what_a_batch_uses_does_not_make_room_for_what_it_needs(void **state)
     statements_fini(&statements);
 }
 
+static void columns_are_those_of_what_is_held_now(void **state)
+{
+    (void)state;
+    struct statements statements;
+    statements_init(&statements);
+    statements_describe(&statements, 7, 3); /* it is not there */
+    assert_true(statements_add(&statements, 7));
+    assert_int_equal(statements_columns(&statements, 7), 0);
+    statements_describe(&statements, 7, 3);
+    assert_true(statements_add(&statements, 7)); /* there already */
+    assert_int_equal(statements_columns(&statements, 7), 3);
+    statements_remove(&statements, 7);
+    assert_int_equal(statements_columns(&statements, 7), 0);
+    assert_true(statements_add(&statements, 7));
+    assert_int_equal(statements_columns(&statements, 7), 0);
+    statements_fini(&statements);
+}
+
 static void a_name_says_the_id(void **state)
 {
     (void)state;
@@ -106,6 +124,7 @@ int main(void)
         cmocka_unit_test(removing_keeps_the_order_of_the_others),
         cmocka_unit_test(clearing_forgets_the_unnamed_one_too),
         cmocka_unit_test(what_a_batch_uses_does_not_make_room_for_what_it_needs),
+        cmocka_unit_test(columns_are_those_of_what_is_held_now),
         cmocka_unit_test(a_name_says_the_id),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

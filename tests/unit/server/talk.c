@@ -107,8 +107,7 @@ static void say_notification(struct builder *builder, const char *channel)
 
 static void say(struct builder *builder, const char *word)
 {
-    static const char *const column = "column";
-    const char *text = word[1] == ':' ? word + 2 : "";
+    const char *text = word[1] == ':' ? word + 2 : "", *column = *text ? text : "column";
     if (word[1] && word[1] != ':')
         unknown("backend", word);
     switch (word[0]) {

@@ -1,9 +1,9 @@
 /*
  * Protocol messages as words, for tests: what a scripted peer shall say, and what was heard.
  *
- *     backend:  R:0 S:name=value K Z:I T D:text C:SELECT~1 E:42601 F:57P01 N:57P01 1 2 3 n s I t G H d:text c
- * V A:channel e:0A000=function frontend: Q:select~1 P:name=query B:statement Ds:name Dp: E: Cs:name Cp: S H F
- * d:text c f:why X p:password
+ *     backend:  R:0 S:name=value K Z:I T T:column D:text C:SELECT~1 E:42601 F:57P01 N:57P01 1 2 3 n s I t G H
+ * d:text c V A:channel e:0A000=function frontend: Q:select~1 P:name=query B:statement Ds:name Dp: E: Cs:name
+ * Cp: S H F d:text c f:why X p:password
  *
  * Words are divided by blanks; a blank inside a word is written as ~. E, F and N are an ERROR, a FATAL and a
  * WARNING with that SQLSTATE, e an ERROR from a function of the node's. One thread.

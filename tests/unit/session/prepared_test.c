@@ -249,15 +249,36 @@ static void a_stale_statement_is_parsed_anew_unseen(void **state)
     close_world();
 }
 
-static void one_whose_columns_were_told_is_an_error(void **state)
+static void told_of_columns(void)
+{
+    open_world("");
+    world.nodes[0].columns = "T:a";
+    assert_string_equal(ask("P:a=select~1 Ds:a S"), "1 t T Z:I");
+    forget(0);
+}
+
+/* Where the text in it stands, it is 0A000. */
+#define NEVER_THERE "B:rc_0 E S"
+
+static void a_stale_one_whose_columns_were_told_is_compared(void **state)
 {
     (void)state;
-    open_world("");
-    assert_string_equal(ask("P:a=select~1 Ds:a S"), "1 t n Z:I");
+    told_of_columns();
     fake_node_script(&world.nodes[0], STALE " Z:I");
-    assert_string_equal(ask("B:a E: S"), "E:0A000 Z:I");
-    fake_node_script(&world.nodes[0], "1 " STALE " Z:I");
-    assert_string_equal(ask("B:a Dp: E: S"), "2 n C:SELECT~1 Z:I"); /* told again: healed */
+    assert_string_equal(ask("B:a E: S"), "2 C:SELECT~1 Z:I"); /* the same ones: it was for another reason */
+    assert_string_equal(heard(0), "B:rc_1 E S P:rc_2=select~1 Ds:rc_2 B:rc_2 E S");
+    forget(0);
+    world.nodes[0].columns = "T:b";
+    fake_node_script(&world.nodes[0], STALE " Z:I");
+    ask("B:a E: S");
+    assert_string_equal(heard(0), "B:rc_2 E S P:rc_3=select~1 Ds:rc_3 B:rc_3 E S "
+                                  "Cs:rc_3 P:rc_3=select~1 Ds:rc_3 S " NEVER_THERE);
+    forget(0);
+    assert_string_equal(ask("B:a Dp: E: S"), "2 T C:SELECT~1 Z:I"); /* told again */
+    assert_string_equal(heard(0), "Cs:rc_3 P:rc_3=select~1 B:rc_3 Dp: E S");
+    forget(0);
+    ask("B:a E: S");
+    assert_string_equal(heard(0), "B:rc_3 E S");
     close_world();
 }
 
@@ -312,24 +333,94 @@ static void what_was_taken_away_is_parsed_again(void **state)
     close_world();
 }
 
-static void after_a_change_what_was_told_is_compared(void **state)
+static void what_was_told_is_compared_where_it_is_parsed_anew(void **state)
+{
+    (void)state;
+    told_of_columns();
+    take_first_connection();
+    assert_string_equal(ask("B:a E: S"), "2 C:SELECT~1 Z:I");
+    assert_string_equal(heard(1), "P:rc_1=select~1 Ds:rc_1 B:rc_1 E S"); /* a read: in one write */
+    forget(1);
+    ask("B:a E: S");
+    assert_string_equal(heard(1), "B:rc_1 E S"); /* guarded by the node from now on */
+    client_ask(&world, &two, "Q:commit");
+    close_world();
+}
+
+static void other_columns_than_those_told_are_never_seen(void **state)
+{
+    (void)state;
+    told_of_columns();
+    take_first_connection();
+    world.nodes[0].columns = "T:b";
+    fake_node_script(&world.nodes[0], "1 t T:b 2 D:1 C:SELECT~1 Z:I");
+    fake_node_script(&world.nodes[0], "3 1 t T:b Z:I");
+    fake_node_script(&world.nodes[0], "E:26000 Z:I");
+    assert_string_equal(ask("B:a E: S"), "E:26000 Z:I");
+    assert_string_equal(heard(1), "P:rc_1=select~1 Ds:rc_1 B:rc_1 E S "
+                                  "Cs:rc_1 P:rc_1=select~1 Ds:rc_1 S " NEVER_THERE);
+    close_world();
+}
+
+static void what_cannot_run_twice_waits_until_its_columns_are_known(void **state)
 {
     (void)state;
     open_world("");
-    ask("P:a=select~1 Ds:a S");
-    schema_changes();
+    world.nodes[0].columns = "T:a";
+    ask("P:a=lock~t Ds:a S");
+    take_first_connection();
+    ask("B:a E: B:a E: S");
+    assert_string_equal(heard(1), "P:rc_1=lock~t Ds:rc_1 S B:rc_1 E B:rc_1 E S");
     forget(0);
-    assert_string_equal(ask("B:a E: S"), "2 C:SELECT~1 Z:I");
-    assert_string_equal(heard(0), "Ds:rc_1 S B:rc_1 E S");
+    world.nodes[0].columns = "T:b";
+    client_ask(&world, &two, "Q:commit");
+    ask("P:b=select~1 Ds:b S");
     forget(0);
-    ask("B:a E: S"); /* known now */
-    assert_string_equal(heard(0), "B:rc_1 E S");
-    schema_changes();
+    take_first_connection();
+    ask("Q:begin");
+    forget(1);
+    ask("B:b E: S"); /* in a transaction */
+    assert_string_equal(heard(1), "P:rc_2=select~1 Ds:rc_2 S P:=BEGIN B: E B:rc_2 E S");
+    close_world();
+}
+
+static void two_names_of_one_statement_are_told_together(void **state)
+{
+    (void)state;
+    told_of_columns();
+    ask("P:b=select~1 S");
     forget(0);
-    fake_node_script(&world.nodes[0], "t T Z:I");
-    fake_node_script(&world.nodes[0], "E:26000 Z:I");
-    assert_string_equal(ask("B:a E: S"), "E:26000 Z:I"); /* with the node's words it is 0A000 */
-    assert_string_equal(heard(0), "Ds:rc_1 S B:rc_0 E S");
+    take_first_connection();
+    world.nodes[0].columns = "T:b";
+    ask("Q:set~application_name~=~x");
+    forget(1);
+    assert_string_equal(ask("Ds:b S"), "t T Z:I");
+    ask("B:a E: S"); /* whichever name was described: it is the same statement */
+    assert_string_equal(heard(1), "P:rc_1=select~1 Ds:rc_1 S B:rc_1 E S");
+    close_world();
+}
+
+static void the_unnamed_one_is_compared_too(void **state)
+{
+    (void)state;
+    open_world("");
+    world.nodes[0].columns = "T:a";
+    assert_string_equal(ask("P:=select~1 Ds: S"), "1 t T Z:I");
+    forget(0);
+    ask("B: E: S");
+    assert_string_equal(heard(0), "B: E S");
+    take_first_connection();
+    assert_string_equal(ask("B: E: S"), "2 C:SELECT~1 Z:I");
+    assert_string_equal(heard(1), "P:=select~1 Ds: S B: E S");
+    client_ask(&world, &two, "Q:commit");
+    world.nodes[0].columns = "T:b";
+    for (int i = 0; i < 2; i++) {
+        forget(0);
+        ask("B: E: S");
+        assert_string_equal(heard(0), "P:=select~1 Ds: S " NEVER_THERE);
+    }
+    forget(0);
+    assert_string_equal(ask("B: Dp: E: S"), "2 T C:SELECT~1 Z:I"); /* told again */
     close_world();
 }
 
@@ -349,8 +440,9 @@ static void what_cannot_be_described_any_more_is_the_clients_error(void **state)
 {
     (void)state;
     open_world("");
-    ask("P:a=select~1 Ds:a S");
-    schema_changes();
+    world.nodes[0].columns = "T:a";
+    ask("P:a=lock~t Ds:a S");
+    take_first_connection();
     fake_node_script(&world.nodes[0], "E:42P01 Z:I");
     fake_node_script(&world.nodes[0], "E:42P01 Z:I");
     assert_string_equal(ask("B:a E: S"), "E:42P01 Z:I");
@@ -385,9 +477,11 @@ static void what_precedes_the_first_statement_precedes_its_begin(void **state)
 static void begin_probing(void)
 {
     open_world("");
-    ask("P:a=select~1 Ds:a S");
-    schema_changes();
-    world.nodes[0].peers[0].silent = true;
+    world.nodes[0].columns = "T:a";
+    ask("P:a=lock~t Ds:a S");
+    take_first_connection();
+    ask("Q:set~application_name~=~x");
+    world.nodes[0].peers[1].silent = true;
     assert_string_equal(ask("B:a E: S"), "");
     assert_true(first_session()->request->probing);
 }
@@ -406,11 +500,11 @@ static void the_node_may_go_while_a_statement_is_described_again(void **state)
 {
     (void)state;
     begin_probing();
-    fake_node_drop(&world.nodes[0], 0);
+    fake_node_drop(&world.nodes[0], 1);
     client_listen(&world, &one);
     world_topology(&world, ROLE_PRIMARY, ROLE_REPLICA); /* held until then */
     assert_string_equal(client_listen(&world, &one), "2 C:SELECT~1 Z:I");
-    assert_string_equal(heard(1), "P:rc_1=select~1 Ds:rc_1 S B:rc_1 E S");
+    assert_string_equal(heard(2), "P:rc_1=lock~t Ds:rc_1 S B:rc_1 E S");
     close_world();
 }
 
@@ -552,12 +646,16 @@ int main(void)
         cmocka_unit_test(a_statement_is_parsed_under_the_settings_that_it_began_with),
         cmocka_unit_test(in_a_transaction_a_savepoint_puts_the_settings_back),
         cmocka_unit_test(a_stale_statement_is_parsed_anew_unseen),
-        cmocka_unit_test(one_whose_columns_were_told_is_an_error),
+        cmocka_unit_test(a_stale_one_whose_columns_were_told_is_compared),
         cmocka_unit_test(in_a_transaction_or_when_it_began_to_answer_it_is_an_error),
         cmocka_unit_test(healing_has_an_end),
         cmocka_unit_test(a_batch_of_stale_statements_is_healed_at_once),
         cmocka_unit_test(what_was_taken_away_is_parsed_again),
-        cmocka_unit_test(after_a_change_what_was_told_is_compared),
+        cmocka_unit_test(what_was_told_is_compared_where_it_is_parsed_anew),
+        cmocka_unit_test(other_columns_than_those_told_are_never_seen),
+        cmocka_unit_test(what_cannot_run_twice_waits_until_its_columns_are_known),
+        cmocka_unit_test(two_names_of_one_statement_are_told_together),
+        cmocka_unit_test(the_unnamed_one_is_compared_too),
         cmocka_unit_test(a_parse_after_a_change_is_a_real_one),
         cmocka_unit_test(what_cannot_be_described_any_more_is_the_clients_error),
         cmocka_unit_test(what_precedes_the_first_statement_precedes_its_begin),
