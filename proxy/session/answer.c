@@ -148,8 +148,10 @@ static void settle_transaction(struct session *session, char status)
     session->tx_flags |= session->request->flags;
     if (status != 'I')
         return;
-    if (session->tx_flags & STATEMENT_DDL)
+    if (session->tx_flags & STATEMENT_DDL) {
         sessions_catalogue_changed(all, pool_cluster(session->pool), pool_database(session->pool));
+        session->defined = sessions_schema(session->known);
+    }
     session->tx_flags = 0;
     if (session->names.unsettled)
         names_settle(&session->names, session->settings);
@@ -169,6 +171,12 @@ static bool must_keep(const struct session *session)
 {
     bool open = session->tx_status != 'I' && session->lost == LOST_NONE && session->begin.state == BEGIN_NONE;
     return open || session->pins || session->limits->pool == POOL_SESSION;
+}
+
+void answer_give_back(struct session *session, bool torn)
+{
+    if (session->claim.server && (torn || !must_keep(session)))
+        pool_release(&session->claim, torn);
 }
 
 void answer_unblocked(struct session *session)
@@ -234,8 +242,7 @@ void answer_finish(struct session *session, char status)
     settle_transaction(session, status);
     if (request->error_seen && request->flush_as_sync)
         session->skip_to_sync = true;
-    if (torn || !must_keep(session))
-        pool_release(&session->claim, torn);
+    answer_give_back(session, torn);
     if (status != 'I' && session->limits->pool == POOL_STATEMENT) {
         session_fatal(
             session, SQLSTATE_PROTOCOL_VIOLATION, "transaction blocks are not allowed with pool = statement");
@@ -477,8 +484,8 @@ static void on_prefix_done(void *user, struct server *server)
         return;
     }
     char status;
-    if (inquiry_is_asking(session)) {
-        if (inquiry_on_done(session, server, &status))
+    if (inquiry_is_asking(session)) { /* what is put back may come as two queries: client_encoding first */
+        if (server->expect.count == 0 && inquiry_on_done(session, server, &status))
             give_ready(session, server, status);
         return;
     }

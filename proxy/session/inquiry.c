@@ -21,6 +21,7 @@
 #define ROWS_MAX (2 * 1024 * 1024)
 #define ATTEMPTS 3
 #define NAMES_MAX (64 * 1024)
+#define DOUBTS_MAX (64 * 1024)
 #define SETS (STATEMENT_SETS | STATEMENT_SETS_ANY | STATEMENT_SURVEY)
 
 enum stage { STAGE_COLLECTING, STAGE_ASKING, STAGE_RESTORING };
@@ -31,14 +32,17 @@ struct inquiry {
     enum stage stage;
     uint32_t flags, pins, frees; /* of all statements noted */
     struct params names;         /* settings that they name; values are empty */
+    struct buffer doubts;        /* texts to be noted anew, a NUL behind each */
     bool chained;                /* some part of the transaction was committed on the way */
     bool rolled_back;            /* the last command tag was ROLLBACK */
+    bool may_reset;              /* a text speaks of giving settings back */
     char status;
     enum depth depth;
     uint32_t asked; /* enum pin */
     struct buffer rows;
     bool overflow;
     uint32_t failures;
+    bool unanswered; /* what transactions before have left is not known */
 };
 
 /* ---- noting ---- */
@@ -56,6 +60,7 @@ void inquiry_free(struct session *session)
         return;
     params_fini(&session->inquiry->names);
     buffer_release(&session->inquiry->rows, &session->all->spares);
+    buffer_release(&session->inquiry->doubts, &session->all->spares);
     free(session->inquiry);
     session->inquiry = NULL;
 }
@@ -69,11 +74,23 @@ static void add_name(void *context, struct slice name)
 
 static void add_catalogue_names(struct session *session, struct inquiry *inquiry)
 {
-    const struct catalogue *catalogue = sessions_catalogue(session->all, session->known);
+    const struct catalogue *catalogue = sessions_last_catalogue(session->known);
     const char *const *names;
     size_t n = catalogue ? catalogue_settings(catalogue, &names) : 0;
     for (size_t i = 0; i < n; i++)
         add_name(inquiry, slice_from(names[i]));
+}
+
+/* A function may be told to do it in a string: RESET, SET ... TO DEFAULT, DISCARD. */
+static bool speaks_of_resets(struct slice text)
+{
+    static const char *const words[] = {"reset", "default", "discard"};
+    for (size_t at = 0; at < text.len; at++)
+        for (size_t i = 0; i < sizeof words / sizeof *words; i++)
+            if (text.len - at >= strlen(words[i]) &&
+                strncasecmp(text.data + at, words[i], strlen(words[i])) == 0)
+                return true;
+    return false;
 }
 
 void inquiry_note(struct session *session, const struct classification *class, struct slice text)
@@ -92,10 +109,57 @@ void inquiry_note(struct session *session, const struct classification *class, s
     inquiry->flags |= class->flags;
     inquiry->pins |= class->pins;
     inquiry->frees |= class->frees;
+    if (!settings_is_empty(session_base(session)))
+        inquiry->may_reset |= speaks_of_resets(text);
     if (class->flags & (STATEMENT_SETS | STATEMENT_SETS_ANY))
         setting_names(text, !session->escape_strings, inquiry, add_name);
     if (class->flags & STATEMENT_SURVEY)
         add_catalogue_names(session, inquiry);
+}
+
+void inquiry_doubt(struct session *session, struct slice text)
+{
+    struct buffer *doubts = session->inquiry ? &session->inquiry->doubts : NULL;
+    struct buffer_spares *spares = &session->all->spares;
+    if (doubts &&
+        (doubts->len + text.len > DOUBTS_MAX || !buffer_append(doubts, spares, text.data, text.len) ||
+            !buffer_append(doubts, spares, "", 1)))
+        session_pin(session, PIN_FUNCTION);
+}
+
+/* What was noted by an old catalogue is noted by the new one, once it is there. */
+static void settle_doubts(struct session *session)
+{
+    struct buffer doubts = session->inquiry->doubts;
+    uint32_t flags = session->tx_flags | session->request->flags;
+    if (doubts.len == 0 || flags & STATEMENT_DDL || !sessions_has_read(session->known, session->defined))
+        return;
+    session->inquiry->doubts = (struct buffer){0};
+    for (size_t at = 0; at < doubts.len; at += strlen(doubts.data + at) + 1) {
+        struct slice text = slice_from(doubts.data + at);
+        struct classification class;
+        classify(text, sessions_last_catalogue(session->known), !session->escape_strings, &class);
+        session_pin(session, class.pins & ~(uint32_t)(PIN_ASKABLE | PIN_SEQUENCE));
+        inquiry_note(session, &class, text);
+    }
+    buffer_release(&doubts, &session->all->spares);
+}
+
+/* All that could be asked for was: nothing that the new catalogue tells has a name that was not known. */
+void inquiry_on_catalogue(struct session *session)
+{
+    struct inquiry *inquiry = session->inquiry;
+    bool idle =
+        session->state == SESSION_IDLE && session->tx_status == 'I' && session->request->bytes.len == 0;
+    if (!idle || !inquiry || inquiry->doubts.len == 0 || inquiry->unanswered)
+        return;
+    size_t names = inquiry->names.len;
+    settle_doubts(session);
+    if (inquiry->doubts.len > 0 || inquiry->names.len != names)
+        return;
+    inquiry_free(session);
+    session_unpin(session, PIN_UNKNOWN);
+    answer_give_back(session, false);
 }
 
 bool inquiry_unsure(const struct session *session)
@@ -212,7 +276,9 @@ static enum pin pin_named(struct slice name)
 
 static bool take_setting(struct session *session, struct params *found, struct slice name, struct slice value)
 {
-    bool absent = !value.data || (slice_is(name, "role") && slice_is(value, "none")) ||
+    bool no_role =
+        slice_is(name, "role") && slice_is(value, "none") && !settings_value(session_base(session), "role");
+    bool absent = !value.data || no_role ||
                   (slice_is(name, "session_authorization") && slice_is(value, pool_user(session->pool)));
     if (!absent)
         return params_set(found, name, value);
@@ -269,6 +335,18 @@ static bool makes_temporary(const struct settings *settings)
     return path && strncmp(path + strspn(path, "\" "), "pg_temp", 7) == 0;
 }
 
+/* What was reset to the server's default is, for this session, what the client asked for when it began. Two
+   of them have no default that could be told from a value. */
+static bool is_reset(const struct inquiry *inquiry, const struct params *found, const char *name)
+{
+    const char *value = params_get(found, name);
+    if (!value)
+        return true;
+    bool telltale = strcmp(name, "role") == 0 ? strcmp(value, "none") == 0
+                                              : !*value && setting_is_custom(slice_from(name));
+    return telltale && inquiry->may_reset;
+}
+
 /* The set that is on the server, and the session's: with what the client asked for when it began. */
 static bool adopt(struct session *session, struct server *server, struct params *found)
 {
@@ -278,7 +356,7 @@ static bool adopt(struct session *session, struct server *server, struct params 
     const struct settings *on_server = settings_get(table, found);
     bool fine = on_server != NULL;
     for (uint32_t at = 0; fine && params_next(base, &at, &name, &value);)
-        if (!params_get(found, name))
+        if (is_reset(session->inquiry, found, name))
             fine = params_set(found, slice_from(name), slice_from(value));
     const struct settings *wanted = fine ? settings_get(table, found) : NULL;
     if (!wanted) {
@@ -297,6 +375,7 @@ static bool adopt_reset(struct session *session, struct server *server)
     struct params left;
     const char *name, *value;
     params_init(&left);
+    session->inquiry->may_reset = false;
     bool fine = true;
     for (uint32_t at = 0; fine && params_next(&session->settings->params, &at, &name, &value);) {
         bool is_authority = strcasecmp(name, "role") == 0 || strcasecmp(name, "session_authorization") == 0;
@@ -338,7 +417,7 @@ static bool is_undone(const struct session *session)
 {
     const struct inquiry *inquiry = session->inquiry;
     const struct request *request = session->request;
-    if (inquiry->chained)
+    if (inquiry->chained || session->pins & PIN_UNKNOWN) /* something of transactions before is not known */
         return false;
     if (request->in_transaction)
         return inquiry->rolled_back && request->statements == 1;
@@ -368,24 +447,42 @@ static bool restore(struct session *session, struct server *server)
     return true;
 }
 
-/* A RESET inside a transaction: the server's defaults are not this session's. */
-static bool restore_in_transaction(struct session *session, struct server *server)
+/* A RESET inside a transaction: the server's defaults are not this session's, and what they are now the
+   server is asked. */
+static bool ask_in_transaction(struct session *session, struct server *server)
 {
     const struct request *request = session->request;
+    struct inquiry *inquiry = session->inquiry;
+    if (!(request->flags & (STATEMENT_RESETS | STATEMENT_SETS_ANY)) || request->error_seen ||
+        !inquiry->may_reset)
+        return false;
+    inquiry->depth = DEPTH_ALL;
+    inquiry->asked = 0;
+    inquiry->stage = STAGE_ASKING;
+    if (ask(session, server))
+        return true;
+    inquiry->stage = STAGE_COLLECTING;
+    return false;
+}
+
+/* The answer: what was reset is put in place as the client had asked for it. */
+static bool restore_in_transaction(struct session *session, struct server *server)
+{
     const struct params *base = &session_base(session)->params;
-    bool resets = request->flags & (STATEMENT_RESETS | STATEMENT_SETS_ANY) && !request->error_seen &&
-                  !(request->flags & STATEMENT_SETS);
-    struct params values;
+    const struct inquiry *inquiry = session->inquiry;
+    struct params found, values;
     const char *name, *value;
+    uint32_t pins = 0;
+    params_init(&found);
     params_init(&values);
-    for (uint32_t at = 0; resets && params_next(base, &at, &name, &value);)
-        if (request->flags & STATEMENT_RESETS || params_get(&session->inquiry->names, name))
+    bool known = !server->prefix_failed && !inquiry->overflow && read_rows(session, &found, &pins);
+    for (uint32_t at = 0; known && params_next(base, &at, &name, &value);)
+        if (is_reset(inquiry, &found, name))
             params_set(&values, slice_from(name), slice_from(value));
     server->prefix_failed = false;
     bool sent = values.len > 0 && prefix_put(session, server, &values);
+    params_fini(&found);
     params_fini(&values);
-    if (sent)
-        session->inquiry->stage = STAGE_RESTORING;
     return sent;
 }
 
@@ -398,7 +495,8 @@ bool inquiry_begin(struct session *session, struct server *server, char status)
     if (session->request->flags & STATEMENT_COMMIT && status != 'I')
         inquiry->chained = true;
     if (status != 'I')
-        return status == 'T' && restore_in_transaction(session, server);
+        return status == 'T' && ask_in_transaction(session, server);
+    settle_doubts(session);
     inquiry->depth = depth_of(session);
     inquiry->asked = inquiry->pins | (inquiry->frees & session->pins);
     inquiry->asked = (inquiry->flags & STATEMENT_SURVEY ? PIN_ASKABLE : inquiry->asked) & PIN_ASKABLE;
@@ -422,6 +520,14 @@ bool inquiry_on_done(struct session *session, struct server *server, char *statu
 {
     struct inquiry *inquiry = session->inquiry;
     bool answered = inquiry->stage == STAGE_ASKING;
+    if (inquiry->status != 'I') {
+        inquiry->stage = STAGE_RESTORING;
+        *status = inquiry->status;
+        bool sent = answered && restore_in_transaction(session, server);
+        buffer_release(&inquiry->rows, &session->all->spares);
+        inquiry->stage = sent ? STAGE_RESTORING : STAGE_COLLECTING;
+        return !sent;
+    }
     bool known = !answered || take_answer(session, server);
     *status = inquiry->status;
     if (answered && known && restore(session, server))
@@ -434,8 +540,11 @@ bool inquiry_on_done(struct session *session, struct server *server, char *statu
         session_pin(session, PIN_UNKNOWN);
         inquiry->flags |= STATEMENT_SURVEY;
     }
+    inquiry->unanswered = !known;
     inquiry->stage = STAGE_COLLECTING;
-    if (known && inquiry->status == 'I')
+    if (known && inquiry->doubts.len > 0)
+        session_pin(session, PIN_UNKNOWN);
+    else if (known && inquiry->status == 'I')
         inquiry_free(session);
     return true;
 }

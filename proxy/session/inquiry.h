@@ -21,6 +21,13 @@ struct inquiry;
 /* A statement of the request that is being collected. */
 void inquiry_note(struct session *session, const struct classification *class, struct slice text);
 
+/* The statement was noted by what may be no longer right: it is to be noted anew when the catalogue is read.
+   Until then the session keeps its server. */
+void inquiry_doubt(struct session *session, struct slice text);
+
+/* The session's catalogue was read: what was in doubt may be settled, and the server given back. */
+void inquiry_on_catalogue(struct session *session);
+
 /* True while a setting that matters when parsing may be other than the session's set says. */
 bool inquiry_unsure(const struct session *session);
 

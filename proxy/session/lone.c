@@ -7,6 +7,7 @@
 #include "proxy/session/lone.h"
 
 #include "proxy/session/session.h"
+#include "proxy/wire/reader.h"
 
 /* What a batch was found to hold. */
 struct batch {
@@ -45,10 +46,21 @@ static bool text_of(const struct session *session, struct slice name, struct sli
     return true;
 }
 
+/* None of the statements that are answered here has any: what else is bound is the server's to refuse. */
+static bool has_no_parameters(const struct frontend_bind *bind)
+{
+    struct reader reader = reader_of(bind->rest);
+    uint16_t formats = reader_u16(&reader);
+    reader_bytes(&reader, 2 * (size_t)formats);
+    uint16_t values = reader_u16(&reader);
+    return formats <= 1 && values == 0 && reader_u16(&reader) <= 1 && !reader.failed;
+}
+
 static bool on_bind(const struct session *session, struct batch *batch, const struct frame *frame)
 {
     struct frontend_bind bind;
-    if (batch->bound || !frontend_parse_bind(frame_body(frame), &bind) || bind.portal.len > 0)
+    if (batch->bound || !frontend_parse_bind(frame_body(frame), &bind) || bind.portal.len > 0 ||
+        !has_no_parameters(&bind))
         return false;
     batch->bound = true;
     return batch->parsed ? slice_equal(batch->name, bind.statement)

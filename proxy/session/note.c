@@ -58,6 +58,11 @@ static const struct catalogue *catalogue_of(struct session *session)
     return wants_catalogue(session) ? sessions_catalogue(session->all, session->known) : NULL;
 }
 
+static const struct catalogue *last_catalogue_of(const struct session *session)
+{
+    return wants_catalogue(session) ? sessions_last_catalogue(session->known) : NULL;
+}
+
 /* What a read calls or stands on cannot be known without a catalogue. */
 static void doubt(struct session *session, struct classification *class)
 {
@@ -68,17 +73,17 @@ static void doubt(struct session *session, struct classification *class)
     class->reason = REASON_NO_CATALOGUE;
 }
 
+/* By the catalogue as it was last read: where a stale one could be wrong, see is_doubtful() and doubt(). */
 static struct classification class_of(struct session *session, struct slice text)
 {
     struct classification class;
-    const struct catalogue *catalogue = catalogue_of(session);
-    classify(text, catalogue, !session->escape_strings, &class);
+    classify(text, last_catalogue_of(session), !session->escape_strings, &class);
     return class;
 }
 
 static struct classification class_of_prepared(struct session *session, struct prepared *prepared)
 {
-    const struct catalogue *catalogue = catalogue_of(session);
+    const struct catalogue *catalogue = last_catalogue_of(session);
     uint64_t serial = session->all->catalogue_serial;
     if (!prepared->classed || prepared->classed_serial != serial || !catalogue) {
         classify(prepared->statement, catalogue, !session->escape_strings, &prepared->class);
@@ -88,17 +93,48 @@ static struct classification class_of_prepared(struct session *session, struct p
     return prepared->class;
 }
 
+/* It may run what only a catalogue tells of. */
+static bool may_call(const struct classification *class)
+{
+    static const enum reason reasons[] = {REASON_READ, REASON_WRITE, REASON_FUNCTION_UNKNOWN,
+        REASON_FUNCTION_SPECIAL, REASON_RELATION_SPECIAL, REASON_NO_CATALOGUE, REASON_MULTIPLE,
+        REASON_ROW_LOCK, REASON_INTO};
+    for (size_t i = 0; i < sizeof reasons / sizeof *reasons; i++)
+        if (class->reason == reasons[i])
+            return true;
+    return false;
+}
+
+/* The session itself has defined something that no catalogue knows of yet: in this transaction, or just
+ * before. */
+static bool is_ahead(const struct session *session, const struct classification *class)
+{
+    const uint32_t flags = session->tx_flags | session->request->flags | class->flags;
+    return flags & STATEMENT_DDL || !sessions_has_read(session->known, session->defined);
+}
+
+/* ... and the statement may call it. */
+static bool is_doubtful(struct session *session, const struct classification *class, struct slice text)
+{
+    struct classification bare;
+    if (!wants_catalogue(session) || !may_call(class) || !is_ahead(session, class))
+        return false;
+    classify(text, NULL, !session->escape_strings, &bare);
+    return bare.class != STATEMENT_READ;
+}
+
 static void note_effects(struct session *session, const struct classification *class, struct slice text)
 {
     struct classification noted = *class;
-    bool runs = class->reason == REASON_WRITE || class->reason == REASON_FUNCTION_UNKNOWN ||
-                class->reason == REASON_NO_CATALOGUE || class->reason == REASON_MULTIPLE ||
-                class->reason == REASON_ROW_LOCK || class->reason == REASON_INTO;
-    if (class->class == STATEMENT_READ)
+    bool doubtful = is_doubtful(session, class, text);
+    bool blind = may_call(class) && wants_catalogue(session) && !last_catalogue_of(session);
+    if (class->class == STATEMENT_READ && !doubtful)
         return;
-    if (runs && wants_catalogue(session) && !catalogue_of(session)) /* what it calls is not known */
+    if (doubtful || blind)
         noted.flags |= STATEMENT_SURVEY | STATEMENT_SETS_ANY | STATEMENT_SETS_PARSING;
     inquiry_note(session, &noted, text);
+    if (doubtful)
+        inquiry_doubt(session, text);
 }
 
 /* ---- texts that name prepared statements ---- */
@@ -169,8 +205,10 @@ static void note_uses(struct session *session, struct slice text, struct classif
 static void note_class(struct session *session, struct classification *class, struct slice text, bool *names)
 {
     *names = false;
-    if (class->class == STATEMENT_READ)
+    if (class->class == STATEMENT_READ) {
+        note_effects(session, class, text);
         return;
+    }
     if (class->statements == 1)
         special_note(session, text);
     if (may_name(class))

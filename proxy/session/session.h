@@ -192,6 +192,7 @@ struct session {
     struct auth *auth;
     struct pool *pool;
     struct known_catalogue *known; /* of the pool's database */
+    uint64_t defined;              /* serial of its schema after the session's own last DDL */
     struct claim claim;
     struct claim
         *parked;    /* session pooling with split routing: the connection to the other role; else NULL */
@@ -328,6 +329,8 @@ size_t copy_on_data(struct session *session, const char *bytes, size_t len);
 extern const struct server_user_events answer_events;
 /* The client takes its answer again. */
 void answer_unblocked(struct session *session);
+/* Gives its server back unless the session must keep it; `torn`: closes the server. */
+void answer_give_back(struct session *session, bool torn);
 /* The request is over: settles state, gives the server back. */
 void answer_finish(struct session *session, char status);
 

@@ -6,16 +6,18 @@
 #include "conf/base/clock.h"
 #include "conf/base/log.h"
 #include "proxy/session/cancel.h"
+#include "proxy/session/inquiry.h"
 
 #include <assert.h>
 #include <stdlib.h>
 #include <uthash.h>
 
 struct known_catalogue {
-    struct catalogue *catalogue; /* NULL while asked for, or stale */
+    struct catalogue *catalogue; /* as last read; NULL: never */
+    bool stale;                  /* DDL has gone through since */
     uint64_t asked_ms;
     uint64_t schema;      /* changes that are known of */
-    bool stale_again;     /* DDL was seen after the last question */
+    uint64_t read;        /* serial of the schema that was read last; 0: none */
     bool reads_sequences; /* as the last one said */
     char cluster[MESSAGE_NAME_MAX], database[MESSAGE_NAME_MAX];
     UT_hash_handle hh;
@@ -321,15 +323,20 @@ struct known_catalogue *sessions_know(struct sessions *sessions, size_t cluster,
 const struct catalogue *sessions_catalogue(struct sessions *sessions, struct known_catalogue *known)
 {
     uint64_t now = uv_now(sessions->reactor->loop);
-    if (now - known->asked_ms > (known->catalogue ? ASK_REFRESH_MS : ASK_AGAIN_MS) || known->asked_ms == 0)
+    bool right = known->catalogue && !known->stale;
+    if (now - known->asked_ms > (right ? ASK_REFRESH_MS : ASK_AGAIN_MS) || known->asked_ms == 0)
         ask(sessions, known, known->cluster, known->database, false);
+    return right ? known->catalogue : NULL;
+}
+
+const struct catalogue *sessions_last_catalogue(const struct known_catalogue *known)
+{
     return known->catalogue;
 }
 
 static void forget(struct sessions *sessions, struct known_catalogue *known)
 {
-    catalogue_unref(known->catalogue);
-    known->catalogue = NULL;
+    known->stale = true;
     known->schema++;
     sessions->catalogue_serial++;
 }
@@ -359,6 +366,11 @@ uint64_t sessions_schema(const struct known_catalogue *known)
     return known ? known->schema + 1 : 1;
 }
 
+bool sessions_has_read(const struct known_catalogue *known, uint64_t schema)
+{
+    return known->read >= schema;
+}
+
 void sessions_catalogue_changed(struct sessions *sessions, size_t cluster, const char *database)
 {
     const char *name = sessions->pools.runtime->config->clusters[cluster].name;
@@ -374,6 +386,11 @@ void sessions_on_catalogue(struct sessions *sessions, struct catalogue *catalogu
         known_catalogue(sessions, catalogue_cluster(catalogue), catalogue_database(catalogue));
     catalogue_unref(known->catalogue);
     known->catalogue = catalogue;
+    known->stale = false;
+    known->read = sessions_schema(known);
     known->reads_sequences = catalogue_reads_sequences(catalogue);
     sessions->catalogue_serial++;
+    for (struct session *session = sessions->first; session; session = session->next)
+        if (session->known == known)
+            inquiry_on_catalogue(session);
 }

@@ -88,10 +88,14 @@ const struct limits *sessions_limits(struct sessions *sessions, const struct lim
 struct known_catalogue *sessions_know(struct sessions *sessions, size_t cluster, const char *database);
 /* Its catalogue, NULL while it is unknown or stale; asks for it then, and anew now and then. */
 const struct catalogue *sessions_catalogue(struct sessions *sessions, struct known_catalogue *known);
+/* As it was last read, also when it is stale; NULL: never read. */
+const struct catalogue *sessions_last_catalogue(const struct known_catalogue *known);
 /* Something in the database asks for currval or lastval, as far as is known. */
 bool sessions_reads_sequences(const struct known_catalogue *known);
 /* Rises whenever DDL is known to have gone through; never 0. */
 uint64_t sessions_schema(const struct known_catalogue *known);
+/* The catalogue has what there was at this serial. */
+bool sessions_has_read(const struct known_catalogue *known, uint64_t schema);
 /* DDL went through: what is known of the database is stale until the control thread has read it again. */
 void sessions_catalogue_changed(struct sessions *sessions, size_t cluster, const char *database);
 

@@ -273,6 +273,8 @@ static bool join(struct session *session, const struct secret *login_secret)
     if (index < 0 || !(session->pool = pool_join(&all->pools, &key, section ? section->connect_query : NULL)))
         return false;
     session->known = sessions_know(all, key.cluster, key.database);
+    if (session_is_split(session) || session->limits->pool != POOL_SESSION)
+        sessions_catalogue(all, session->known); /* it is asked for before the first statement comes */
     struct secret forced = {0};
     if (section && section->password && secret_parse(slice_from(section->password), &forced))
         pool_set_secret(session->pool, &forced);

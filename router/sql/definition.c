@@ -4,13 +4,13 @@
  */
 #include "router/sql/reading.h"
 
-/* Objects that no catalogue of names knows of: their CREATE, ALTER and DROP change nothing that the router
- * knows. */
+/* Objects that no catalogue of names knows of, and that nothing is run behind: their CREATE, ALTER and DROP
+ * change nothing that the router knows. */
 static bool is_no_name(enum keyword word)
 {
     static const enum keyword words[] = {KEYWORD_INDEX, KEYWORD_UNIQUE, KEYWORD_ROLE, KEYWORD_USER,
         KEYWORD_GROUP, KEYWORD_DATABASE, KEYWORD_SYSTEM, KEYWORD_TABLESPACE, KEYWORD_SUBSCRIPTION,
-        KEYWORD_PUBLICATION, KEYWORD_POLICY, KEYWORD_TRIGGER, KEYWORD_STATISTICS};
+        KEYWORD_PUBLICATION, KEYWORD_STATISTICS};
     for (size_t i = 0; i < sizeof words / sizeof *words; i++) {
         if (word == words[i])
             return true;

@@ -181,7 +181,7 @@ FUNCTIONS = [
     "do $$ begin perform set_config('app.last', 'do {n}', false); end $$", "do $$ begin set local app.last = 'do local'; end $$", "do language plpgsql $$ begin execute 'set timezone = 3'; end $$",
     "do $$ begin set app.user_id = '{n}'; raise exception 'undone'; end $$", "do $$ begin commit; end $$", "do $$ begin set app.last = 'x'; commit; set app.last = 'y'; rollback; end $$",
     "call lib.proc('p{n}', null)", "call lib.proc_commit('c{n}', false)", "call lib.proc_commit('c{n}', true)", "call lib.proc_commit(lib.tell(), false)",
-    "select lib.set_session('search_path', '{b}, lib')", "select lib.set_session('application_name', 'by function')", "select lib.setting('app.last'), lib.tell()",
+    "select lib.set_session('search_path', '{b}, public')", "select lib.set_session('application_name', 'by function')", "select lib.setting('app.last'), lib.tell()",
     "select {n} operator(lib.===) 4", "select count(*) from {a}.t where id operator(lib.===) {n}", "select v from lib.setter", "insert into {a}.remembered values ({n}, 'f{n}')",
     "insert into {a}.stamped (id) values ({n})", "select {n}::lib.small_int", "select lib.set_session('app.last', v) from {a}.t where id = {n}",
     "with s as materialized (select set_config('app.tenant', 'with {n}', false) as v) select v from s", "select case when {n} > 6 then set_config('app.tenant', 'case', false) end",

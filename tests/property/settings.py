@@ -58,7 +58,7 @@ SETTINGS = {
 COMMON = ["DateStyle", "TimeZone", "IntervalStyle", "search_path", "search_path", "app.tenant", "app.tenant", "app.user_id", "app.last", "application_name",
           "extra_float_digits", "bytea_output", "client_encoding", "standard_conforming_strings", "statement_timeout", "work_mem"]  # fmt: skip
 NAMES = sorted(SETTINGS, key=str.lower) + ["search_path"]
-PATHS = ["{a}, public", "{a}", "{b}, lib, public", "{b}, {a}", '"$user", public', "lib", "''", "pg_catalog, {a}", "no_such_schema, {b}", "{a}, {b}, lib"]
+PATHS = ["{a}, public", "{a}", "{b}, evil, public", "{b}, {a}", '"$user", public', "evil", "''", "pg_catalog, {a}", "no_such_schema, {b}", "{a}, {b}, evil"]
 LONG = {n: (f"x{n}" * n)[:n] for n in (3000, 70000, 100000)}
 
 SHOWING = [

@@ -1,0 +1,132 @@
+"""What a session is left with after RESET, roles, DISCARD and what functions do: as on a connection of its own."""
+
+import psycopg
+import pytest
+
+from lib.wire import Wire, bind, execute, parse, sync
+
+LISTENERS = {"primary": dict(route="primary", pool="transaction")}
+
+
+@pytest.fixture(scope="module")
+def shared(cluster):
+    """One connection for everybody."""
+    from conftest import Endpoint
+
+    made = Endpoint(cluster, LISTENERS, settings={"pool_size": 1, "workers": 1})
+    yield made
+    made.stop()
+
+
+@pytest.fixture
+def session(shared):
+    """session(startup) is a client; before each of its statements another one has the connection, with settings of its own."""
+    with shared.connect("primary", prepare_threshold=None) as other:
+        opened = []
+
+        def open_one(**startup):
+            c = shared.connect("primary", prepare_threshold=None, **startup)
+            opened.append(c)
+
+            def say(sql):
+                if c.info.transaction_status == psycopg.pq.TransactionStatus.IDLE:
+                    other.execute("set app.tenant = 'another'")
+                    other.execute("set timezone = 'Asia/Kolkata'")
+                cursor = c.execute(sql)
+                return cursor.fetchone()[0] if cursor.description else None
+
+            say.parameter = lambda name: c.info.parameter_status(name)
+            return say
+
+        yield open_one
+        for c in opened:
+            c.close()
+
+
+def test_discard_all_gives_back_what_came_with_the_startup_packet_in_another_encoding(session):
+    say = session(client_encoding="LATIN1", application_name="two words", options="-c TimeZone=Europe/Berlin")
+    say("set timezone = 'Asia/Tokyo'")
+    say("discard all")
+    assert (say.parameter("TimeZone"), say.parameter("application_name")) == ("Europe/Berlin", "two words")
+    assert say("show timezone") == "Europe/Berlin" and say("show client_encoding") == "LATIN1"
+
+
+@pytest.mark.parametrize("sql, left", [
+    ("reset app.tenant", "startup"), ("set app.tenant to default", "startup"), ("reset all", "startup"), ("discard all", "startup"),
+    ("set app.tenant = ''", ""), ("select set_config('app.tenant', '', false)", ""),
+    ("begin; reset app.tenant; commit", "startup"), ("begin; set app.tenant = ''; commit", ""),
+])
+def test_a_made_up_setting_of_the_startup_packet_is_given_back_by_reset_alone(session, sql, left):
+    say = session(options="-c app.tenant=startup")
+    say("set app.tenant = 'other'")
+    for statement in sql.split("; "):
+        say(statement)
+    assert say("select current_setting('app.tenant')") == left
+
+
+def test_inside_a_transaction_a_reset_gives_back_nothing_else(session):
+    say = session(options="-c TimeZone=Europe/Berlin -c work_mem=6MB -c app.tenant=startup")
+    say("begin")
+    say("set timezone = 'Asia/Tokyo'")
+    say("set app.tenant = 'mine'")
+    say("set work_mem = '9MB'")
+    say("reset work_mem")
+    assert say("select concat_ws(' ', current_setting('timezone'), current_setting('work_mem'), current_setting('app.tenant'))") == "Asia/Tokyo 6MB mine"
+    say("reset all")
+    assert say("select concat_ws(' ', current_setting('timezone'), current_setting('work_mem'), current_setting('app.tenant'))") == "Europe/Berlin 6MB startup"
+    say("rollback")
+    assert say("show work_mem") == "6MB"
+
+
+@pytest.mark.parametrize("sql, left", [("set role none", "app"), ("reset role", "pg_monitor"), ("reset all", "pg_monitor"), ("discard all", "pg_monitor")])
+def test_a_role_of_the_startup_packet_comes_back_with_reset_role_alone(cluster, session, sql, left):
+    cluster.primary.sql("grant pg_monitor to app")
+    say = session(options="-c role=pg_monitor")
+    assert say("select current_user") == "pg_monitor"
+    say(sql)
+    assert say("select current_user") == left
+
+
+@pytest.fixture
+def roomy(cluster):
+    """A session that may keep a connection, and what it says."""
+    from conftest import Endpoint
+
+    made = Endpoint(cluster, LISTENERS, settings={"pool_size": 2, "workers": 1})
+    with made.connect("primary", prepare_threshold=None, autocommit=True) as c:
+
+        def say(sql):
+            cursor = c.execute(sql)
+            return cursor.fetchone()[0] if cursor.description else None
+
+        yield say
+    made.stop()
+
+
+def test_what_a_function_sets_follows_also_when_it_was_made_or_changed_just_now(roomy):
+    say = roomy
+    for name in ("first", "second", "third"):
+        say(f"create or replace function just_made() returns text language plpgsql as $$ begin return set_config('made.{name}', 'set', false); end $$")
+        assert say("select just_made()") == "set"
+        assert say(f"select current_setting('made.{name}', true)") == "set"
+    say("drop function just_made()")
+
+
+def test_what_a_trigger_sets_follows_also_when_it_was_made_just_now(roomy):
+    say = roomy
+    say("create table with_trigger (a int)")
+    say("create function set_by_trigger() returns trigger language plpgsql as $$ begin perform set_config('made.by_trigger', new.a::text, false); return new; end $$")
+    say("insert into with_trigger values (1)")
+    say("create trigger t before insert on with_trigger for each row execute function set_by_trigger()")
+    say("insert into with_trigger values (2)")
+    assert say("select current_setting('made.by_trigger', true)") == "2"
+    say("drop table with_trigger")
+    say("drop function set_by_trigger()")
+
+
+def test_a_begin_with_parameters_that_it_does_not_have_is_refused(shared):
+    with Wire(shared.ports["primary"]) as w:
+        w.login()
+        w.send(parse("", "begin"), bind("", "", ["1"]), execute(), sync())
+        answer = w.until()
+        assert [m.fields["C"] for m in answer if m.kind == "E"] == ["08P01"] and answer[-1].payload == b"I"
