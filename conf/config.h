@@ -34,6 +34,7 @@ enum hook {
 };
 #define HOOK_KINDS 6
 
+enum manager_kind { MANAGER_KIND_NONE };
 enum consistency { CONSISTENCY_SESSION, CONSISTENCY_EVENTUAL, CONSISTENCY_STRONG };
 
 /* One side's TLS. On a listener: what clients must do. On a cluster: what rolecall does towards nodes. */
@@ -70,7 +71,10 @@ struct config_node {
 struct config_cluster {
     char *name;
     struct config_node *nodes;
-    size_t n_nodes;
+    size_t n_nodes; /* 0 only with a manager */
+    /* who says which node is primary, beside SQL */
+    enum manager_kind manager;
+    uint64_t manager_grace_ms;
     /* probes */
     char *probe_user, *probe_password, *probe_database;
     uint64_t probe_interval_ms, probe_timeout_ms, observation_ttl_ms;

@@ -62,6 +62,7 @@ static const char *const tls_modes[] = {[TLS_DISABLE] = "disable",
     [TLS_VERIFY_FULL] = "verify-full"};
 static const char *const fallbacks[] = {
     [FALLBACK_PRIMARY] = "primary", [FALLBACK_WAIT] = "wait", [FALLBACK_ERROR] = "error"};
+static const char *const managers[] = {[MANAGER_KIND_NONE] = "none"};
 static const char *const consistencies[] = {
     [CONSISTENCY_SESSION] = "session", [CONSISTENCY_EVENTUAL] = "eventual", [CONSISTENCY_STRONG] = "strong"};
 
@@ -126,6 +127,11 @@ static const struct schema_key keys[] = {
     {"max_connections", NODE, VALUE_UINT, IN_NODE(max_connections), .value = "0", .min = 1, .max = 1000000,
         .zero_is_none = true, .help = "Server connections to this node, all pools together."},
 
+    {"manager", CLUSTER, VALUE_ENUM, IN_CLUSTER(manager), .value = "none", NAMES(managers),
+        .help = "Who decides which node is primary; with a manager [node] sections are not needed."},
+    {"manager_grace", CLUSTER, VALUE_DURATION, IN_CLUSTER(manager_grace_ms), .value = "5s", .min = 100,
+        .max = HOUR,
+        .help = "A node of which the manager has said nothing for so long is not primary any more."},
     {"probe_user", CLUSTER, VALUE_STRING, IN_CLUSTER(probe_user), .value = "postgres", .not_empty = true,
         .help = "Who watches the nodes; needs pg_monitor, and REPLICATION to compare timeline histories."},
     {"probe_password", CLUSTER, VALUE_SECRET, IN_CLUSTER(probe_password), .help = "Its password."},

@@ -85,7 +85,7 @@ static bool check_hooks(const struct build *build, const struct build_section *s
 static bool check_cluster(const struct build *build, const struct build_section *section)
 {
     const struct config_cluster *cluster = section->object;
-    if (cluster->n_nodes == 0)
+    if (cluster->n_nodes == 0 && cluster->manager == MANAGER_KIND_NONE)
         return build_fail(build, section, NULL, "has no nodes; add a [node NAME]");
     if (cluster->observation_ttl_ms <= cluster->probe_interval_ms + cluster->probe_timeout_ms)
         return build_fail(build, section, "observation_ttl",

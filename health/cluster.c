@@ -3,8 +3,9 @@
  *
  *     a look ends -> evidence -> judge -> sampler -> publish -> memory on disk -> the next look's pause
  *
- * Besides, a timer judges again at the moment when the next answer becomes too old to count. While there is
- * no primary every node is looked at in short order.
+ * Besides, a timer judges again at the moment when the next answer, or the next word of the manager, becomes
+ * too old to count; so does the manager when it speaks, which may change who is watched. While there is no
+ * primary every node is looked at in short order.
  */
 #include "health/cluster.h"
 
@@ -12,10 +13,12 @@
 #include "conf/base/log.h"
 #include "health/catalogue_reader.h"
 #include "health/hook/events.h"
+#include "health/manager.h"
 #include "health/memory.h"
 #include "health/news.h"
 #include "health/node.h"
 #include "health/reload.h"
+#include "health/roster.h"
 #include "health/sampler.h"
 #include "health/secrets.h"
 #include "health/state_file.h"
@@ -27,8 +30,10 @@ struct cluster {
     uv_loop_t *loop;
     struct settings settings;
     struct cluster_live *live;
-    size_t n;
-    struct node *nodes[TOPOLOGY_MAX_NODES];
+    struct manager *manager;                      /* NULL: none */
+    struct roster roster;                         /* who is watched; */
+    size_t n;                                     /* so many, */
+    struct node *nodes[TOPOLOGY_MAX_NODES];       /* in the same order */
     struct sample_mark marks[TOPOLOGY_MAX_NODES]; /* of the looks under way; number 0: no sample */
     struct verdict verdict;
     uint64_t seeking_since_us; /* there is no primary since; 0 = there is one */
@@ -61,13 +66,22 @@ static void on_expiry(uv_timer_t *timer)
     judge_now(timer->data);
 }
 
-/* Judges again when the next answer that counts stops counting. */
+static void sooner(uint64_t *next_ms, uint64_t age_ms, uint64_t ttl_ms)
+{
+    if (age_ms < ttl_ms && ttl_ms - age_ms < *next_ms)
+        *next_ms = ttl_ms - age_ms;
+}
+
+/* Judges again when the next answer or word that counts stops counting. */
 static void plan_expiry(struct cluster *cluster, const struct evidence *evidence)
 {
-    uint64_t ttl_ms = cluster->settings.cluster->observation_ttl_ms, next_ms = UINT64_MAX;
-    for (size_t i = 0; i < cluster->n && ttl_ms > 0; i++) {
-        if (evidence[i].answered && evidence[i].age_ms < ttl_ms && ttl_ms - evidence[i].age_ms < next_ms)
-            next_ms = ttl_ms - evidence[i].age_ms;
+    const struct config_cluster *config = cluster->settings.cluster;
+    uint64_t next_ms = UINT64_MAX;
+    for (size_t i = 0; i < cluster->n; i++) {
+        if (evidence[i].answered)
+            sooner(&next_ms, evidence[i].age_ms, config->observation_ttl_ms);
+        if (evidence[i].word.heard)
+            sooner(&next_ms, evidence[i].word.age_ms, config->manager_grace_ms);
     }
     if (next_ms == UINT64_MAX)
         uv_timer_stop(&cluster->expiry);
@@ -86,18 +100,27 @@ static struct pace pace_of(const struct cluster *cluster, bool answering)
 static void begin_seeking(struct cluster *cluster, const struct evidence *evidence)
 {
     cluster->seeking_since_us = clock_now_us();
+    manager_seek(cluster->manager, true);
     for (size_t i = 0; i < cluster->n; i++) {
         struct pace pace = pace_of(cluster, evidence[i].finding == FINDING_ANSWER);
         node_hurry(cluster->nodes[i], &pace);
     }
 }
 
+static void end_seeking(struct cluster *cluster)
+{
+    if (cluster->seeking_since_us == 0)
+        return;
+    cluster->seeking_since_us = 0;
+    manager_seek(cluster->manager, false);
+}
+
 static void publish_now(struct cluster *cluster)
 {
     struct published_node nodes[TOPOLOGY_MAX_NODES];
     for (size_t i = 0; i < cluster->n; i++)
-        nodes[i] = (struct published_node){
-            node_endpoint(cluster->nodes[i]), node_live(cluster->nodes[i]), node_orders(cluster->nodes[i])};
+        nodes[i] = (struct published_node){&cluster->roster.nodes[i], node_endpoint(cluster->nodes[i]),
+            node_live(cluster->nodes[i]), node_orders(cluster->nodes[i])};
     publish(&cluster->publisher, &cluster->settings, cluster->live, nodes, &cluster->verdict);
 }
 
@@ -110,24 +133,35 @@ static bool roles_differ(const struct verdict *a, const struct verdict *b)
     return a->primary != b->primary;
 }
 
+static void gather(const struct cluster *cluster, struct evidence *evidence)
+{
+    uint64_t now_us = clock_now_us();
+    for (size_t i = 0; i < cluster->n; i++) {
+        const struct config_node *node = &cluster->roster.nodes[i];
+        node_evidence(cluster->nodes[i], now_us, &evidence[i]);
+        manager_word(cluster->manager, node->host, node->port, now_us, &evidence[i].word);
+    }
+}
+
 static void judge_now(struct cluster *cluster)
 {
     struct evidence evidence[TOPOLOGY_MAX_NODES];
     struct verdict before = cluster->verdict;
-    const struct judge_rules rules = {
-        cluster->settings.cluster->observation_ttl_ms, cluster->settings.cluster->down_after};
-    uint64_t now_us = clock_now_us();
-    for (size_t i = 0; i < cluster->n; i++)
-        node_evidence(cluster->nodes[i], now_us, &evidence[i]);
+    const struct config_cluster *config = cluster->settings.cluster;
+    const struct judge_rules rules = {.observation_ttl_ms = config->observation_ttl_ms,
+        .down_after = config->down_after,
+        .managed = cluster->manager != NULL,
+        .manager_grace_ms = config->manager_grace_ms};
+    gather(cluster, evidence);
     judge(&rules, evidence, &cluster->verdict);
     sampler_roles(cluster->sampler, &cluster->verdict, evidence);
     publish_now(cluster);
     news_of_verdict(&cluster->news, &before, &cluster->verdict, evidence, cluster->seeking_since_us);
-    events_tell(cluster->hooks, &cluster->settings, &before, &cluster->verdict);
+    events_tell(cluster->hooks, &cluster->settings, &cluster->roster, &before, &cluster->verdict);
     if (cluster->verdict.memory.system_identifier != 0)
         state_file_save(cluster->state_file, &cluster->verdict.memory);
     if (cluster->verdict.primary >= 0)
-        cluster->seeking_since_us = 0;
+        end_seeking(cluster);
     else if (cluster->seeking_since_us == 0)
         begin_seeking(cluster, evidence);
     if (roles_differ(&before, &cluster->verdict)) {
@@ -322,6 +356,85 @@ static void open_sampler(struct cluster *cluster)
     cluster->sampler = sampler_open(cluster->loop, &cluster->settings, cluster->live, nodes, cluster->n);
 }
 
+/* --- who is watched --- */
+
+static struct node *take_node(struct node **nodes, size_t n, const struct config_node *config, size_t *was)
+{
+    for (size_t i = 0; i < n; i++) {
+        struct node *node = nodes[i];
+        if (node && node_is(node, config)) {
+            nodes[i] = NULL;
+            *was = i;
+            return node;
+        }
+    }
+    return NULL;
+}
+
+static void drop_node(struct cluster *cluster, struct node *node)
+{
+    secrets_forget_endpoint(cluster->secrets, node_endpoint(node));
+    catalogue_reader_forget_endpoint(cluster->catalogues, node_endpoint(node));
+    news_of_member(&cluster->news, node_name(node), false);
+    node_close(node);
+}
+
+/* The roster has changed: nodes that stay bring their record, evidence and verdict along. */
+static void change_members(struct cluster *cluster)
+{
+    const struct roster *roster = &cluster->roster;
+    struct node *before[TOPOLOGY_MAX_NODES];
+    struct verdict verdict = cluster->verdict;
+    size_t n_before = cluster->n, was;
+    memcpy(before, cluster->nodes, sizeof before);
+    sampler_close(cluster->sampler);
+    verdict_init(&cluster->verdict, &verdict.memory, roster->n);
+    for (size_t i = 0; i < roster->n; i++) {
+        cluster->nodes[i] = take_node(before, n_before, &roster->nodes[i], &was);
+        if (cluster->nodes[i]) {
+            cluster->verdict.nodes[i] = verdict.nodes[was];
+            if (verdict.primary == (int)was)
+                cluster->verdict.primary = (int)i;
+            if (verdict.holding == (int)was)
+                cluster->verdict.holding = (int)i;
+        } else {
+            cluster->nodes[i] = open_node(cluster, &roster->nodes[i]);
+            news_of_member(&cluster->news, roster->nodes[i].name, true);
+        }
+    }
+    cluster->n = roster->n;
+    for (size_t i = 0; i < n_before; i++) {
+        if (before[i])
+            drop_node(cluster, before[i]);
+    }
+    open_sampler(cluster);
+}
+
+/* The sections, or what the manager lists, may have changed. */
+static void review_members(struct cluster *cluster)
+{
+    struct manager_members members;
+    bool listed = manager_members(cluster->manager, &members);
+    if (roster_update(&cluster->roster, cluster->settings.cluster, listed ? &members : NULL))
+        change_members(cluster);
+}
+
+static void on_spoke(void *context)
+{
+    struct cluster *cluster = context;
+    review_members(cluster);
+    judge_now(cluster);
+}
+
+static void open_manager(struct cluster *cluster)
+{
+    const struct manager_events events = {.context = cluster, .spoke = on_spoke};
+    cluster->manager = manager_open(cluster->loop, &cluster->settings, &events);
+    manager_seek(cluster->manager, cluster->seeking_since_us != 0);
+}
+
+/* --- opening, reloading, closing --- */
+
 static void set_settings(struct cluster *cluster, struct config *config, size_t index)
 {
     struct config *before = cluster->settings.config;
@@ -349,10 +462,11 @@ struct cluster *cluster_open(
     cluster->live = cluster_live_new();
     cluster->publisher.subscribers = subscribers;
     news_init(&cluster->news, cluster_name(cluster), subscribers);
-    cluster->n = cluster->settings.cluster->n_nodes;
+    roster_update(&cluster->roster, cluster->settings.cluster, NULL);
+    cluster->n = cluster->roster.n;
     cluster->seeking_since_us = clock_now_us();
     for (size_t i = 0; i < cluster->n; i++)
-        cluster->nodes[i] = open_node(cluster, &cluster->settings.cluster->nodes[i]);
+        cluster->nodes[i] = open_node(cluster, &cluster->roster.nodes[i]);
     cluster->state_file = state_file_open(loop, config->state_dir, cluster->settings.cluster->name);
     read_memory(cluster, &memory);
     verdict_init(&cluster->verdict, &memory, cluster->n);
@@ -363,6 +477,7 @@ struct cluster *cluster_open(
     cluster->hooks = hook_queue_open(loop, &cluster->settings, &cluster->news);
     uv_timer_init(loop, &cluster->expiry);
     cluster->expiry.data = cluster;
+    open_manager(cluster);
     publish_now(cluster);
     return cluster;
 }
@@ -372,62 +487,17 @@ const char *cluster_name(const struct cluster *cluster)
     return cluster->settings.cluster->name;
 }
 
-static struct node *take_node(struct node **nodes, size_t n, const struct config_node *config, size_t *was)
-{
-    for (size_t i = 0; i < n; i++) {
-        struct node *node = nodes[i];
-        if (node && node_is(node, config)) {
-            nodes[i] = NULL;
-            *was = i;
-            return node;
-        }
-    }
-    return NULL;
-}
-
-static void drop_node(struct cluster *cluster, struct node *node)
-{
-    secrets_forget_endpoint(cluster->secrets, node_endpoint(node));
-    catalogue_reader_forget_endpoint(cluster->catalogues, node_endpoint(node));
-    news_of_member(&cluster->news, node_name(node), false);
-    node_close(node);
-}
-
-/* The new list of nodes: those that stay bring their record, evidence and verdict along. */
-static void change_members(struct cluster *cluster)
-{
-    const struct config_cluster *config = cluster->settings.cluster;
-    struct node *before[TOPOLOGY_MAX_NODES];
-    struct verdict verdict = cluster->verdict;
-    size_t n_before = cluster->n, was;
-    memcpy(before, cluster->nodes, sizeof before);
-    sampler_close(cluster->sampler);
-    verdict_init(&cluster->verdict, &verdict.memory, config->n_nodes);
-    for (size_t i = 0; i < config->n_nodes; i++) {
-        cluster->nodes[i] = take_node(before, n_before, &config->nodes[i], &was);
-        if (cluster->nodes[i]) {
-            cluster->verdict.nodes[i] = verdict.nodes[was];
-            if (verdict.primary == (int)was)
-                cluster->verdict.primary = (int)i;
-        } else {
-            cluster->nodes[i] = open_node(cluster, &config->nodes[i]);
-            news_of_member(&cluster->news, config->nodes[i].name, true);
-        }
-    }
-    cluster->n = config->n_nodes;
-    for (size_t i = 0; i < n_before; i++) {
-        if (before[i])
-            drop_node(cluster, before[i]);
-    }
-    open_sampler(cluster);
-}
-
 void cluster_reload(struct cluster *cluster, struct config *config, size_t index)
 {
     unsigned changes = reload_changes(&cluster->settings, config, index);
     set_settings(cluster, config, index);
-    if (changes & RELOAD_MEMBERS)
-        change_members(cluster);
+    if (changes & RELOAD_MANAGER) {
+        manager_close(cluster->manager);
+        open_manager(cluster);
+    } else {
+        manager_reload(cluster->manager);
+    }
+    review_members(cluster);
     if (changes & RELOAD_PROBES) {
         for (size_t i = 0; i < cluster->n; i++)
             node_reconnect(cluster->nodes[i]);
@@ -446,6 +516,7 @@ static void on_expiry_closed(uv_handle_t *handle)
 
 void cluster_close(struct cluster *cluster)
 {
+    manager_close(cluster->manager);
     sampler_close(cluster->sampler);
     secrets_close(cluster->secrets);
     catalogue_reader_close(cluster->catalogues);
@@ -455,6 +526,7 @@ void cluster_close(struct cluster *cluster)
     hook_queue_close(cluster->hooks);
     publisher_fini(&cluster->publisher);
     cluster_live_unref(cluster->live);
+    roster_fini(&cluster->roster);
     config_unref(cluster->settings.config);
     uv_close((uv_handle_t *)&cluster->expiry, on_expiry_closed);
 }

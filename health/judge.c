@@ -2,10 +2,13 @@
  * The judge of roles; see judge.h.
  *
  * In order: each node's condition; whose answers count (young enough, not down); the cluster's system
- * identifier; its highest timeline; the candidates out of recovery; the one of them on the highest timeline.
- * Two servers on the highest timeline are a split: then nobody is primary, and every face says why. Replicas
- * follow: one that replayed past the point where the primary's history left its timeline has diverged and
- * serves nobody.
+ * identifier; its highest timeline; the candidates out of recovery; what the manager says of them; the one of
+ * them on the highest timeline. Two servers on the highest timeline are a split: then nobody is primary, and
+ * every face says why. Replicas follow: one that replayed past the point where the primary's history left its
+ * timeline has diverged and serves nobody.
+ *
+ * A node that takes writes on a newer timeline, though the manager does not name it (yet), refuses the older
+ * ones as long as it is seen, but is not remembered: it may be a promotion that the manager takes back.
  *
  * Reasons hold only what stays the same from look to look: a changed reason is published.
  */
@@ -31,6 +34,8 @@ struct bench {
     uint32_t timeline_before[TOPOLOGY_MAX_NODES];
     char trouble[TOPOLOGY_MAX_NODES][JUDGE_REASON_MAX]; /* why the newest look was no answer */
     bool identity_open;                                 /* it cannot be said yet which cluster this is */
+    uint32_t newest;                                    /* timeline: remembered, or seen now */
+    int leaving;                                        /* a primary that the manager deposes; -1: none */
 };
 
 __attribute__((format(printf, 2, 3))) static void because(char out[JUDGE_REASON_MAX], const char *format, ...)
@@ -89,6 +94,7 @@ static void weigh_conditions(struct bench *bench)
         node->condition = condition_of(bench->rules, &bench->evidence[i], node->condition);
         node->role = ROLE_UNKNOWN;
         node->read_only = node->strayed = false;
+        node->no_reads = bench->evidence[i].word.no_reads;
         node->shares_history = false;
         node->timeline = bench->evidence[i].answered ? bench->evidence[i].seen.timeline : 0;
         tell_condition(&bench->evidence[i], node);
@@ -168,12 +174,30 @@ static void refuse_foreigners(struct bench *bench)
 
 /* --- primary --- */
 
+static bool is_fresh(const struct bench *bench, const struct manager_word *word)
+{
+    return word->heard && word->age_ms < bench->rules->manager_grace_ms;
+}
+
+static bool is_named(const struct bench *bench, size_t i)
+{
+    const struct manager_word *word = &bench->evidence[i].word;
+    bool named = word->role == MANAGER_PRIMARY || word->role == MANAGER_LEAVING;
+    return !bench->rules->managed || (is_fresh(bench, word) && named);
+}
+
 static void remember_timelines(struct bench *bench)
 {
+    struct judge_memory *memory = &bench->verdict->memory;
+    bench->newest = memory->timeline;
     for (size_t i = 0; i < bench->verdict->n; i++) {
         uint32_t timeline = bench->evidence[i].seen.timeline;
-        if (bench->standing[i] != STANDING_NONE && timeline > bench->verdict->memory.timeline)
-            bench->verdict->memory.timeline = timeline;
+        if (bench->standing[i] == STANDING_NONE)
+            continue;
+        if (timeline > bench->newest)
+            bench->newest = timeline;
+        if (timeline > memory->timeline && (bench->standing[i] == STANDING_REPLICA || is_named(bench, i)))
+            memory->timeline = timeline;
     }
 }
 
@@ -182,15 +206,52 @@ static void refuse_old_timelines(struct bench *bench)
     struct verdict *verdict = bench->verdict;
     for (size_t i = 0; i < verdict->n; i++) {
         uint32_t timeline = bench->evidence[i].seen.timeline;
-        if (bench->standing[i] != STANDING_CANDIDATE || timeline == verdict->memory.timeline)
+        if (bench->standing[i] != STANDING_CANDIDATE || timeline == bench->newest)
             continue;
         because(verdict->nodes[i].reason,
             "an old primary: it takes writes on timeline %" PRIu32
             ", but the cluster has reached timeline %" PRIu32,
-            timeline, verdict->memory.timeline);
+            timeline, bench->newest);
         because(verdict->reason, "%s takes writes on timeline %" PRIu32 ", but timeline %" PRIu32 " was seen",
-            bench->evidence[i].name, timeline, verdict->memory.timeline);
+            bench->evidence[i].name, timeline, bench->newest);
         verdict->nodes[i].strayed = true;
+        bench->standing[i] = STANDING_NONE;
+    }
+}
+
+/* Why the manager's word does not make this candidate the primary; NULL when it does. */
+static const char *objection(const struct bench *bench, const struct evidence *evidence)
+{
+    const struct manager_word *word = &evidence->word;
+    if (!bench->rules->managed)
+        return NULL;
+    if (!word->heard)
+        return "its manager has not spoken yet";
+    if (!is_fresh(bench, word))
+        return "its manager has been silent for longer than manager_grace";
+    if (word->role != MANAGER_PRIMARY)
+        return word->why[0] ? word->why : "its manager does not name it";
+    if (bench->rules->read_only_waits && evidence->seen.read_only)
+        return "it is read-only still";
+    return NULL;
+}
+
+static void refuse_unnamed(struct bench *bench)
+{
+    for (size_t i = 0; i < bench->verdict->n; i++) {
+        const struct evidence *evidence = &bench->evidence[i];
+        if (bench->standing[i] != STANDING_CANDIDATE)
+            continue;
+        bool leaves = is_fresh(bench, &evidence->word) && evidence->word.role == MANAGER_LEAVING;
+        bool held = bench->before[i] == ROLE_PRIMARY && bench->timeline_before[i] == evidence->seen.timeline;
+        const char *why = leaves ? evidence->word.why : objection(bench, evidence);
+        if (!why)
+            continue;
+        if (leaves && held)
+            bench->leaving = (int)i;
+        because(bench->verdict->nodes[i].reason, "takes writes on timeline %" PRIu32 ", but %s",
+            evidence->seen.timeline, why);
+        because(bench->verdict->reason, "%s takes writes, but %s", evidence->name, why);
         bench->standing[i] = STANDING_NONE;
     }
 }
@@ -251,10 +312,26 @@ static void tell_split_nodes(struct bench *bench)
     }
 }
 
+/* Nobody stands, and the one who stood there before is leaving: it keeps the role till the end. */
+static void hold(struct bench *bench)
+{
+    bench->verdict->holding = bench->leaving;
+    if (bench->leaving < 0)
+        return;
+    bench->verdict->nodes[bench->leaving].role = ROLE_PRIMARY;
+    bench->verdict->nodes[bench->leaving].read_only = bench->evidence[bench->leaving].seen.read_only;
+}
+
 static void elect(struct bench *bench)
 {
+    size_t candidates = 0;
+    for (size_t i = 0; i < bench->verdict->n; i++)
+        candidates += bench->standing[i] == STANDING_CANDIDATE;
     int best = find_candidate(bench);
     bench->verdict->primary = best;
+    bench->verdict->holding = -1;
+    if (candidates == 0)
+        hold(bench);
     if (best < 0) {
         tell_split_nodes(bench);
         return;
@@ -328,6 +405,12 @@ static void tell_no_primary(struct bench *bench)
         return;
     size_t replicas = 0, silent = 0;
     for (size_t i = 0; i < verdict->n; i++) {
+        const struct manager_word *word = &bench->evidence[i].word;
+        if (bench->rules->managed && is_fresh(bench, word) && word->role == MANAGER_PRIMARY) {
+            because(verdict->reason, "%s is named primary, but %.160s", bench->evidence[i].name,
+                verdict->nodes[i].reason);
+            return;
+        }
         replicas += verdict->nodes[i].role == ROLE_REPLICA;
         silent += bench->evidence[i].finding == FINDING_NONE;
     }
@@ -338,7 +421,8 @@ static void tell_no_primary(struct bench *bench)
     else if (verdict->n > 0)
         because(verdict->reason, "%s: %.160s", bench->evidence[0].name, verdict->nodes[0].reason);
     else
-        because(verdict->reason, "the cluster has no nodes");
+        because(verdict->reason,
+            bench->rules->managed ? "the manager has not listed any node yet" : "the cluster has no nodes");
 }
 
 /* A role held on an older answer: the reason names what the newest look met as well. */
@@ -370,7 +454,7 @@ void verdict_init(struct verdict *verdict, const struct judge_memory *memory, si
     assert(n_nodes <= TOPOLOGY_MAX_NODES);
     memset(verdict, 0, sizeof *verdict);
     verdict->memory = *memory;
-    verdict->primary = -1;
+    verdict->primary = verdict->holding = -1;
     verdict->n = n_nodes;
     because(verdict->reason, "not all nodes are probed yet");
     for (size_t i = 0; i < n_nodes; i++) {
@@ -382,7 +466,7 @@ void verdict_init(struct verdict *verdict, const struct judge_memory *memory, si
 
 void judge(const struct judge_rules *rules, const struct evidence *evidence, struct verdict *verdict)
 {
-    struct bench bench = {.rules = rules, .evidence = evidence, .verdict = verdict};
+    struct bench bench = {.rules = rules, .evidence = evidence, .verdict = verdict, .leaving = -1};
     verdict->reason[0] = '\0';
     verdict->split = false;
     weigh_conditions(&bench);
@@ -390,6 +474,7 @@ void judge(const struct judge_rules *rules, const struct evidence *evidence, str
     if (!bench.identity_open)
         remember_timelines(&bench);
     refuse_old_timelines(&bench);
+    refuse_unnamed(&bench);
     elect(&bench);
     for (size_t i = 0; i < verdict->n; i++) {
         if (bench.standing[i] == STANDING_REPLICA)

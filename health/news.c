@@ -142,8 +142,8 @@ void news_of_member(const struct news *news, const char *node, bool added)
 {
     struct event event = news_event(news, added ? EVENT_NODE_ADDED : EVENT_NODE_REMOVED, node);
     log_event(LOG_INFO, added ? "node_added" : "node_removed", "cluster=%s node=%s", news->cluster, node);
-    event_say(event.text, sizeof event.text, "%s was %s the configuration", node,
-        added ? "added to" : "taken out of");
+    event_say(
+        event.text, sizeof event.text, "%s was %s the cluster", node, added ? "added to" : "taken out of");
     news_send(news, &event);
 }
 

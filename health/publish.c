@@ -58,14 +58,15 @@ static void dismiss_primary(struct topology *topology)
     topology->no_primary_reason = memory_copy(text);
 }
 
-static void fill_node(struct topology_node *out, const struct config_node *config,
-    const struct published_node *node, const struct node_verdict *verdict)
+static void fill_node(
+    struct topology_node *out, const struct published_node *node, const struct node_verdict *verdict)
 {
+    const struct config_node *config = node->config;
     out->name = memory_copy(config->name);
     out->host = memory_copy(config->host);
     out->hostaddr = memory_copy(endpoint_address(node->endpoint));
     out->port = config->port;
-    out->weight = orders_weight(node->orders, config->weight);
+    out->weight = verdict->no_reads ? 0 : orders_weight(node->orders, config->weight);
     out->max_connections = config->max_connections;
     out->role = verdict->role;
     out->read_only = verdict->read_only;
@@ -81,15 +82,15 @@ static struct topology *make(const struct settings *settings, struct cluster_liv
     const struct published_node *nodes, const struct verdict *verdict)
 {
     const struct config_cluster *cluster = settings->cluster;
-    struct topology *topology = topology_new(cluster->name, cluster->n_nodes);
+    struct topology *topology = topology_new(cluster->name, verdict->n);
     topology->primary = verdict->primary;
     topology->timeline = verdict->primary < 0 ? 0 : verdict->nodes[verdict->primary].timeline;
     topology->no_primary_reason = verdict->primary < 0 ? memory_copy(verdict->reason) : NULL;
     topology->max_lag_bytes = cluster->max_lag_bytes;
     topology->max_lag_ms = cluster->max_lag_ms;
     topology->live = cluster_live_ref(live);
-    for (size_t i = 0; i < cluster->n_nodes; i++)
-        fill_node(&topology->nodes[i], &cluster->nodes[i], &nodes[i], &verdict->nodes[i]);
+    for (size_t i = 0; i < verdict->n; i++)
+        fill_node(&topology->nodes[i], &nodes[i], &verdict->nodes[i]);
     dismiss_primary(topology);
     return topology;
 }

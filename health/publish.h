@@ -28,8 +28,9 @@ void subscribers_send_catalogue(const struct subscribers *subscribers, struct ca
 /* To the last of them, which keeps what operators want to hear of; sets the time when it has none. */
 void subscribers_send_event(const struct subscribers *subscribers, const struct event *event);
 
-/* The facts of one node that a snapshot holds, beside its configuration. */
+/* The facts of one node that a snapshot holds, beside the verdict. */
 struct published_node {
+    const struct config_node *config;
     struct endpoint *endpoint;
     struct node_live *live;
     struct orders *orders;
@@ -40,8 +41,8 @@ struct publisher {
     struct topology *last; /* one reference; NULL before the first */
 };
 
-/* Makes a snapshot from the verdict about the settings' nodes (same order) and posts it if it differs from
-   the last. Also stores each node's generation in its record, before posting. */
+/* Makes a snapshot from the verdict about these nodes (verdict->n of them, same order) and posts it if it
+   differs from the last. Also stores each node's generation in its record, before posting. */
 void publish(struct publisher *publisher, const struct settings *settings, struct cluster_live *live,
     const struct published_node *nodes, const struct verdict *verdict);
 void publisher_fini(struct publisher *publisher);

@@ -8,18 +8,6 @@ static bool differ(const char *a, const char *b)
     return a != b && (!a || !b || strcmp(a, b) != 0);
 }
 
-static bool members_differ(const struct config_cluster *a, const struct config_cluster *b)
-{
-    if (a->n_nodes != b->n_nodes)
-        return true;
-    for (size_t i = 0; i < a->n_nodes; i++) {
-        if (differ(a->nodes[i].name, b->nodes[i].name) || differ(a->nodes[i].host, b->nodes[i].host) ||
-            a->nodes[i].port != b->nodes[i].port)
-            return true;
-    }
-    return false;
-}
-
 static bool tls_differs(const struct config_tls *a, const struct config_tls *b)
 {
     return a->mode != b->mode || differ(a->ca_file, b->ca_file) || differ(a->cert_file, b->cert_file) ||
@@ -51,8 +39,8 @@ unsigned reload_changes(const struct settings *now, const struct config *config,
 {
     const struct config_cluster *a = now->cluster, *b = &config->clusters[index];
     unsigned changes = 0;
-    if (members_differ(a, b))
-        changes |= RELOAD_MEMBERS;
+    if (a->manager != b->manager)
+        changes |= RELOAD_MANAGER;
     if (probes_differ(a, b))
         changes |= RELOAD_PROBES;
     if (secrets_differ(a, b))

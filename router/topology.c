@@ -73,6 +73,12 @@ void topology_unref(struct topology *topology)
     free(topology);
 }
 
+bool topology_is_leaving(const struct topology *topology, size_t node)
+{
+    assert(node < topology->n_nodes);
+    return topology->nodes[node].role == ROLE_PRIMARY && topology->primary != (int)node;
+}
+
 int topology_find(const struct topology *topology, const struct node_live *live)
 {
     for (size_t i = 0; live && i < topology->n_nodes; i++) {

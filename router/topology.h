@@ -78,7 +78,8 @@ struct topology {
     struct topology_node *nodes;
     size_t n_nodes;
     uint32_t timeline;       /* the primary's; 0 = none, or not known */
-    int primary;             /* index of the one node to write to, -1 when there is none */
+    int primary;             /* index of the one node to write to, -1 when there is none; a node that has the
+                                role meanwhile is leaving */
     char *no_primary_reason; /* in words, when primary is -1 */
     uint64_t max_lag_bytes, max_lag_ms;
     struct cluster_live *live;
@@ -88,6 +89,10 @@ struct topology {
 struct topology *topology_new(const char *cluster, size_t n_nodes);
 struct topology *topology_ref(struct topology *topology);
 void topology_unref(struct topology *topology); /* NULL is allowed */
+
+/* The node keeps the primary's role, but is being deposed: what runs there goes on, new work waits for
+ * another. */
+bool topology_is_leaving(const struct topology *topology, size_t node);
 
 /* Index of the node with this record, or -1. */
 int topology_find(const struct topology *topology, const struct node_live *live);

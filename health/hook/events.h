@@ -7,16 +7,17 @@
 
 #include "health/hook/queue.h"
 #include "health/judge.h"
+#include "health/roster.h"
 
 /* What every hook is told: itself, the cluster, the configuration's path and the primary, if there is one. */
-void events_facts(
-    struct facts *facts, enum hook hook, const struct settings *settings, const struct verdict *verdict);
+void events_facts(struct facts *facts, enum hook hook, const struct settings *settings,
+    const struct roster *roster, const struct verdict *verdict);
 /* And of the node that it is about. */
 void events_node_facts(
-    struct facts *facts, const struct settings *settings, const struct verdict *verdict, size_t node);
+    struct facts *facts, const struct roster *roster, const struct verdict *verdict, size_t node);
 
-/* Both verdicts are about the settings' nodes. */
-void events_tell(struct hook_queue *queue, const struct settings *settings, const struct verdict *before,
-    const struct verdict *now);
+/* Both verdicts are about the roster's nodes. */
+void events_tell(struct hook_queue *queue, const struct settings *settings, const struct roster *roster,
+    const struct verdict *before, const struct verdict *now);
 
 #endif

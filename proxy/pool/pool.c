@@ -140,6 +140,14 @@ static bool must_cut(const struct server *server, const struct topology_node *no
     return server->generation != node->generation && server->role == ROLE_PRIMARY;
 }
 
+/* What waits for a connection there would begin anew on a primary that is being deposed. */
+static bool is_leaving(const struct pool_node *at)
+{
+    const struct topology *topology = pool_topology(at->pool);
+    int index = topology ? topology_find(topology, at->live) : -1;
+    return index >= 0 && topology_is_leaving(topology, (size_t)index);
+}
+
 static void review_node(struct pool_node *at)
 {
     const struct topology_node *node = pool_node_entry(at);
@@ -153,7 +161,7 @@ static void review_node(struct pool_node *at)
             if (must_cut(server, node) || (place == PLACE_IDLE && !server_is_current(server)))
                 pool_drop_server(server, STREAM_END_RESET, &error, "node changed");
         }
-    if (!serves)
+    if (!serves || is_leaving(at))
         pool_refuse_all(at, REFUSED_NO_NODE, &error);
     at->retry_ms = 0;
 }

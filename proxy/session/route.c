@@ -361,6 +361,14 @@ static bool must_stay(const struct session *session)
     return session->claim.server && (open || session->pins || !both);
 }
 
+/* What begins anew on a primary that is being deposed waits for the next one, or for this one's return. */
+static bool must_hold(const struct session *session)
+{
+    const struct topology *topology = pool_topology(session->pool);
+    int index = topology ? topology_find(topology, session->claim.server->node) : -1;
+    return session->tx_status == 'I' && index >= 0 && topology_is_leaving(topology, (size_t)index);
+}
+
 static void on_parked_lost(void *user, struct server *server, enum stream_end end, const struct error *error)
 {
     (void)user; /* nothing runs there: the next request takes another */
@@ -384,6 +392,10 @@ void route_request(struct session *session)
         return;
     if (must_stay(session)) {
         struct error error;
+        if (must_hold(session)) {
+            hold(session, no_node_reason(pool_topology(session->pool), false));
+            return;
+        }
         if (begin_forbids(session, &error))
             session->request->own_need = OWN_NEEDS_FAILURE;
         record(session, session->tx_status != 'I' ? REASON_IN_TRANSACTION

@@ -8,12 +8,31 @@
 #include "tests/unit/health/unit.h"
 
 #define TTL_MS 3000
+#define GRACE_MS 5000
+
+static struct manager_word say(char mark)
+{
+    struct manager_word word = {.heard = true, .age_ms = 100};
+    switch (mark) {
+    case '+': word.role = MANAGER_PRIMARY; break;
+    case '=': word.role = MANAGER_REPLICA; break;
+    case '<': word.role = MANAGER_LEAVING; break;
+    default: break;
+    }
+    snprintf(word.why, sizeof word.why, "%s",
+        mark == '+'   ? "it has the lock"
+        : mark == '=' ? "it is a replica by its manager"
+        : mark == '<' ? "it is being deposed"
+                      : "it has no lock");
+    return word;
+}
 
 /*
  * P or R, timeline; then any of: x = another cluster, o = older than the ttl, g = gone, s = silent once, S =
  * silent three times, l = login refused, n = lets nobody in, r = read-only, a / b = forked at 100 / 200, 1 =
  * replayed to 150 only, t = the same postmaster start as every other t. "-" = not looked at yet, "g", "s",
- * "S", "l" alone = never answered.
+ * "S", "l" alone = never answered. Then what the manager says: + primary, = replica, < leaving, ? nothing of
+ * a role; w = said too long ago, q = no reads. Without any of these it has never spoken.
  */
 static struct evidence look(const char *name, const char *sketch)
 {
@@ -65,6 +84,12 @@ static struct evidence look(const char *name, const char *sketch)
         case '1': evidence.seen.lsn = 150; break;
         case 't': evidence.seen.started_us = 1; break;
         case '-': break;
+        case '+':
+        case '=':
+        case '<':
+        case '?': evidence.word = say(*c); break;
+        case 'w': evidence.word.age_ms = GRACE_MS; break;
+        case 'q': evidence.word.no_reads = true; break;
         default: fail_msg("sketch %s", sketch);
         }
     }
@@ -163,19 +188,58 @@ static const struct row rows[] = {
         0, NULL, 1, "does not come from"},
 };
 
-static const struct judge_rules rules = {TTL_MS, 3};
+static const struct row managed_rows[] = {
+    {"the manager and SQL agree", {7, 1}, {"P1+", "R1=", "R1="}, "PRR", "uuu", 0, NULL, 0, "takes writes on"},
+    {"the manager has not spoken yet", {7, 1}, {"P1", "R1", "R1"}, "?RR", "uuu", -1,
+        "n1 takes writes, but its manager has not spoken yet", 0,
+        "takes writes on timeline 1, but its manager"},
+    {"the manager has been silent for too long", {7, 1}, {"P1+w", "R1=", "R1="}, "?RR", "uuu", -1,
+        "n1 takes writes, but its manager has been silent", 0, "silent for longer than manager_grace"},
+    {"the manager calls the one who takes writes a replica", {7, 1}, {"P1=", "R1=", "R1="}, "?RR", "uuu", -1,
+        "n1 takes writes, but it is a replica by its manager", 0, "but it is a replica"},
+    {"the lock is gone", {7, 1}, {"P1?", "R1=", "R1="}, "?RR", "uuu", -1,
+        "n1 takes writes, but it has no lock", 0, "no lock"},
+    {"a replica is named before its promotion is complete", {7, 1}, {"P1?", "R1+", "R1="}, "?RR", "uuu", -1,
+        "n1 takes writes, but it has no lock", 1, "in recovery"},
+    {"a replica is named and the old primary is gone", {7, 1}, {"g?", "R1+", "R1="}, "?RR", "duu", -1,
+        "n2 is named primary, but in recovery on timeline 1", 1, "in recovery"},
+    {"two that take writes and two names: the newer timeline", {7, 1}, {"P1+", "P2+", "R1="}, "?PR", "uuu", 1,
+        NULL, 0, "an old primary"},
+    {"two that take writes on one timeline: the named one", {7, 2}, {"P2a?", "P2b+", "R2="}, "?PR", "uuu", 1,
+        NULL, 0, "takes writes on timeline 2, but it has no lock"},
+    {"two that take writes on one timeline and both named", {7, 2}, {"P2a+", "P2b+", "R2="}, "??R", "uuu", -1,
+        "split: n1 and n2", 0, "split"},
+    {"its manager killed, a successor that takes writes and is not named yet", {7, 1}, {"P1+", "P2=", "R1="},
+        "??R", "uuu", -1, "n2 takes writes, but it is a replica", 0, "an old primary"},
+    {"its manager killed, a replica follows the successor that is not seen", {7, 1}, {"P1+", "g", "R2="},
+        "??R", "udu", -1, "but timeline 2 was seen", 0, "an old primary"},
+    {"nobody who leaves had the role before", {7, 1}, {"P1<", "R1=", "R1="}, "?RR", "uuu", -1,
+        "n1 takes writes, but it is being deposed", 0, "being deposed"},
+    {"replicas need no word", {7, 1}, {"P1+", "R1", "R1=w"}, "PRR", "uuu", 0, NULL, 1, "in recovery"},
+    {"a named primary that is frozen", {7, 1}, {"P1+So", "R1=", "R1="}, "?RR", "duu", -1,
+        "n1 is named primary, but does not answer", 0, "does not answer"},
+};
 
-static void each_cluster_is_judged_as_the_table_says(void **state)
+static const struct judge_rules rules = {
+    .observation_ttl_ms = TTL_MS, .down_after = 3, .manager_grace_ms = GRACE_MS};
+static const struct judge_rules managed = {
+    .observation_ttl_ms = TTL_MS, .down_after = 3, .manager_grace_ms = GRACE_MS, .managed = true};
+static const struct judge_rules monitored = {.observation_ttl_ms = TTL_MS,
+    .down_after = 3,
+    .manager_grace_ms = GRACE_MS,
+    .managed = true,
+    .read_only_waits = true};
+
+static void check_rows(const struct judge_rules *by, const struct row *table, size_t n)
 {
-    (void)state;
-    for (size_t i = 0; i < COUNT(rows); i++) {
-        const struct row *row = &rows[i];
+    for (size_t i = 0; i < n; i++) {
+        const struct row *row = &table[i];
         struct evidence evidence[3] = {
             look("n1", row->nodes[0]), look("n2", row->nodes[1]), look("n3", row->nodes[2])};
         struct verdict verdict;
         char roles[8], conditions[8];
         verdict_init(&verdict, &row->memory, 3);
-        judge(&rules, evidence, &verdict);
+        judge(by, evidence, &verdict);
         summarise(&verdict, roles, conditions);
         if (strcmp(roles, row->roles) != 0 || strcmp(conditions, row->conditions) != 0 ||
             verdict.primary != row->primary)
@@ -190,11 +254,152 @@ static void each_cluster_is_judged_as_the_table_says(void **state)
     }
 }
 
+static void each_cluster_is_judged_as_the_table_says(void **state)
+{
+    (void)state;
+    check_rows(&rules, rows, COUNT(rows));
+}
+
+static void each_managed_cluster_is_judged_as_the_table_says(void **state)
+{
+    (void)state;
+    check_rows(&managed, managed_rows, COUNT(managed_rows));
+}
+
 /* Judges the next moment of the same cluster. */
-static void then(struct verdict *verdict, const char *a, const char *b)
+static void then_by(const struct judge_rules *by, struct verdict *verdict, const char *a, const char *b)
 {
     struct evidence evidence[2] = {look("n1", a), look("n2", b)};
-    judge(&rules, evidence, verdict);
+    judge(by, evidence, verdict);
+}
+
+static void then(struct verdict *verdict, const char *a, const char *b)
+{
+    then_by(&rules, verdict, a, b);
+}
+
+static void assert_leaving(const struct verdict *verdict, int node, uint32_t generation)
+{
+    assert_int_equal(verdict->primary, -1);
+    assert_int_equal(verdict->holding, node);
+    assert_int_equal(verdict->nodes[node].role, ROLE_PRIMARY);
+    assert_int_equal(verdict->nodes[node].generation, generation);
+    assert_non_null(strstr(verdict->reason, "being deposed"));
+}
+
+static void a_primary_that_leaves_keeps_role_and_generation_until_it_stops(void **state)
+{
+    (void)state;
+    struct verdict verdict;
+    verdict_init(&verdict, &(struct judge_memory){7, 1}, 2);
+    then_by(&managed, &verdict, "P1+", "R1=");
+    uint32_t generation = verdict.nodes[0].generation;
+    then_by(&managed, &verdict, "P1<", "R1=");
+    assert_leaving(&verdict, 0, generation);
+    then_by(&managed, &verdict, "P1s<", "R1=");
+    assert_leaving(&verdict, 0, generation);
+    then_by(&managed, &verdict, "P1g<", "R1=");
+    assert_int_equal(verdict.holding, -1);
+    assert_int_equal(verdict.nodes[0].role, ROLE_UNKNOWN);
+    assert_int_equal(verdict.nodes[0].generation, generation + 1);
+}
+
+static void a_primary_that_left_and_is_named_again_goes_on_as_before(void **state)
+{
+    (void)state;
+    struct verdict verdict;
+    verdict_init(&verdict, &(struct judge_memory){7, 1}, 2);
+    then_by(&managed, &verdict, "P1+", "R1=");
+    uint32_t generation = verdict.nodes[0].generation;
+    then_by(&managed, &verdict, "P1<", "R1=");
+    then_by(&managed, &verdict, "P1+", "R1=");
+    assert_int_equal(verdict.primary, 0);
+    assert_int_equal(verdict.holding, -1);
+    assert_int_equal(verdict.nodes[0].generation, generation);
+}
+
+static void a_primary_that_leaves_loses_the_role_to_its_successor(void **state)
+{
+    (void)state;
+    struct verdict verdict;
+    verdict_init(&verdict, &(struct judge_memory){7, 1}, 2);
+    then_by(&managed, &verdict, "P1+", "R1=");
+    uint32_t generation = verdict.nodes[0].generation;
+    then_by(&managed, &verdict, "P1<", "R1+");
+    assert_leaving(&verdict, 0, generation);
+    then_by(&managed, &verdict, "P1<", "P2+");
+    assert_int_equal(verdict.primary, 1);
+    assert_int_equal(verdict.holding, -1);
+    assert_int_equal(verdict.nodes[0].role, ROLE_UNKNOWN);
+    assert_int_equal(verdict.nodes[0].generation, generation + 1);
+}
+
+static void a_primary_does_not_leave_for_ever(void **state)
+{
+    (void)state;
+    struct verdict verdict;
+    verdict_init(&verdict, &(struct judge_memory){7, 1}, 2);
+    then_by(&managed, &verdict, "P1+", "R1=");
+    then_by(&managed, &verdict, "P1<w", "R1=");
+    assert_int_equal(verdict.holding, -1);
+    assert_int_equal(verdict.nodes[0].role, ROLE_UNKNOWN);
+    then_by(&managed, &verdict, "P1<", "R1=");
+    assert_int_equal(verdict.holding, -1); /* what it has lost does not come back by leaving */
+}
+
+static void a_primary_leaves_without_a_manager_too(void **state)
+{
+    (void)state;
+    struct verdict verdict;
+    verdict_init(&verdict, &(struct judge_memory){7, 1}, 2);
+    then(&verdict, "P1", "R1");
+    then(&verdict, "P1<", "R1");
+    assert_leaving(&verdict, 0, verdict.nodes[0].generation);
+    then(&verdict, "P1", "R1");
+    assert_int_equal(verdict.primary, 0);
+}
+
+static void a_promotion_that_the_manager_takes_back_is_not_remembered(void **state)
+{
+    (void)state;
+    struct verdict verdict;
+    verdict_init(&verdict, &(struct judge_memory){7, 1}, 2);
+    then_by(&managed, &verdict, "P1+", "R1=");
+    then_by(&managed, &verdict, "P1+", "P2=");
+    assert_int_equal(verdict.primary, -1);
+    then_by(&managed, &verdict, "P1+", "R1=");
+    assert_int_equal(verdict.primary, 0);
+    then_by(&managed, &verdict, "P1+", "P2+");
+    assert_int_equal(verdict.primary, 1);
+    then_by(&managed, &verdict, "P1+", "g=");
+    assert_int_equal(verdict.primary, -1); /* that one was named: timeline 1 is over */
+}
+
+static void where_read_only_waits_it_is_no_primary(void **state)
+{
+    (void)state;
+    struct verdict verdict;
+    verdict_init(&verdict, &(struct judge_memory){7, 1}, 2);
+    then_by(&monitored, &verdict, "P1r+", "R1=");
+    assert_int_equal(verdict.primary, -1);
+    assert_non_null(strstr(verdict.reason, "read-only still"));
+    then_by(&monitored, &verdict, "P1+", "R1=");
+    assert_int_equal(verdict.primary, 0);
+    then_by(&managed, &verdict, "P1r+", "R1=");
+    assert_int_equal(verdict.primary, 0);
+    assert_true(verdict.nodes[0].read_only);
+}
+
+static void no_reads_is_handed_on(void **state)
+{
+    (void)state;
+    struct verdict verdict;
+    verdict_init(&verdict, &(struct judge_memory){7, 1}, 2);
+    then_by(&managed, &verdict, "P1+", "R1=q");
+    assert_int_equal(verdict.nodes[1].role, ROLE_REPLICA);
+    assert_true(verdict.nodes[1].no_reads);
+    then_by(&managed, &verdict, "P1+", "R1=");
+    assert_false(verdict.nodes[1].no_reads);
 }
 
 static void a_generation_is_raised_with_each_change_of_role(void **state)
@@ -294,6 +499,15 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(each_cluster_is_judged_as_the_table_says),
+        cmocka_unit_test(each_managed_cluster_is_judged_as_the_table_says),
+        cmocka_unit_test(a_primary_that_leaves_keeps_role_and_generation_until_it_stops),
+        cmocka_unit_test(a_primary_that_left_and_is_named_again_goes_on_as_before),
+        cmocka_unit_test(a_primary_that_leaves_loses_the_role_to_its_successor),
+        cmocka_unit_test(a_primary_does_not_leave_for_ever),
+        cmocka_unit_test(a_primary_leaves_without_a_manager_too),
+        cmocka_unit_test(a_promotion_that_the_manager_takes_back_is_not_remembered),
+        cmocka_unit_test(where_read_only_waits_it_is_no_primary),
+        cmocka_unit_test(no_reads_is_handed_on),
         cmocka_unit_test(a_generation_is_raised_with_each_change_of_role),
         cmocka_unit_test(a_primary_that_was_elsewhere_between_two_looks_gets_a_new_generation),
         cmocka_unit_test(a_node_that_was_down_stays_down_until_it_answers),

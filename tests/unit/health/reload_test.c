@@ -2,24 +2,17 @@
 #include "health/reload.h"
 #include "tests/unit/health/unit.h"
 
-static struct config_node nodes_before[] = {{.name = (char *)"a", .host = (char *)"h1", .port = 1},
-    {.name = (char *)"b", .host = (char *)"h2", .port = 2}};
-static struct config_node nodes_after[2];
 static char *functions_before[] = {(char *)"f", NULL}, *functions_after[] = {(char *)"f", NULL, NULL};
 static struct config_cluster before, after;
 
 static void set_up_alike(void)
 {
-    memcpy(nodes_after, nodes_before, sizeof nodes_after);
     functions_after[1] = NULL;
     before = (struct config_cluster){.name = (char *)"c",
-        .nodes = nodes_before,
-        .n_nodes = 2,
         .probe_user = (char *)"p",
         .auth_query = (char *)"q",
         .read_functions = functions_before};
     after = before;
-    after.nodes = nodes_after;
     after.read_functions = functions_after;
 }
 
@@ -37,26 +30,7 @@ static void numbers_are_no_change(void **state)
     assert_int_equal(changes(), 0);
     after.probe_interval_ms = 77;
     after.max_lag_bytes = 5;
-    nodes_after[0].weight = 9;
     assert_int_equal(changes(), 0);
-}
-
-static void members_change_by_name_host_port_number_and_order(void **state)
-{
-    (void)state;
-    set_up_alike();
-    nodes_after[1].port = 3;
-    assert_int_equal(changes(), RELOAD_MEMBERS);
-    set_up_alike();
-    nodes_after[1].host = (char *)"h3";
-    assert_int_equal(changes(), RELOAD_MEMBERS);
-    set_up_alike();
-    after.n_nodes = 1;
-    assert_int_equal(changes(), RELOAD_MEMBERS);
-    set_up_alike();
-    nodes_after[0] = nodes_before[1];
-    nodes_after[1] = nodes_before[0];
-    assert_int_equal(changes(), RELOAD_MEMBERS);
 }
 
 static void logins_secrets_and_lists_change_by_their_texts(void **state)
@@ -83,7 +57,6 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(numbers_are_no_change),
-        cmocka_unit_test(members_change_by_name_host_port_number_and_order),
         cmocka_unit_test(logins_secrets_and_lists_change_by_their_texts),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

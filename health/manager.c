@@ -1,0 +1,47 @@
+/* Which kind of manager a cluster has, and the calls that are passed on to it; see manager.h. */
+#include "health/manager.h"
+
+#include <string.h>
+
+struct manager *manager_open(
+    uv_loop_t *loop, const struct settings *settings, const struct manager_events *events)
+{
+    (void)loop;
+    (void)events;
+    switch (settings->cluster->manager) {
+    case MANAGER_KIND_NONE: return NULL;
+    }
+    return NULL;
+}
+
+bool manager_members(const struct manager *manager, struct manager_members *out)
+{
+    out->n = 0;
+    return manager && manager->methods->members(manager, out);
+}
+
+void manager_word(
+    const struct manager *manager, const char *host, uint16_t port, uint64_t now_us, struct manager_word *out)
+{
+    memset(out, 0, sizeof *out);
+    if (manager)
+        manager->methods->word(manager, host, port, now_us, out);
+}
+
+void manager_seek(struct manager *manager, bool seeking)
+{
+    if (manager)
+        manager->methods->seek(manager, seeking);
+}
+
+void manager_reload(struct manager *manager)
+{
+    if (manager)
+        manager->methods->reload(manager);
+}
+
+void manager_close(struct manager *manager)
+{
+    if (manager)
+        manager->methods->close(manager);
+}
