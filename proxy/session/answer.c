@@ -2,9 +2,9 @@
  * What a server answers, on its way to the client.
  *
  * All well: messages are forwarded as they come; with the last ReadyForQuery the request is settled and the
- * server given back. For a read on a replica everything before the first row or completion is withheld: an
- * error until then is not final, the primary is asked instead and the client sees one answer. Failure: FATAL
- * errors are not forwarded, since the session lives on; lost.c decides when the connection ends.
+ * server given back. Everything before the first row or completion is withheld: a read's error on a replica
+ * is not final until then, the primary is asked instead and the client sees one answer. Failure: FATAL errors
+ * are not forwarded, since the session lives on; lost.c decides when the connection ends.
  */
 #include "proxy/session/changes.h"
 #include "proxy/session/inquiry.h"
@@ -158,7 +158,7 @@ static void settle_transaction(struct session *session, char status)
     count(&all->counters.transactions);
 }
 
-static void remember_node(struct session *session, struct node_live *node)
+void answer_came_from(struct session *session, struct node_live *node)
 {
     session->last_incarnation = session->incarnation;
     if (session->last_node == node)
@@ -231,7 +231,7 @@ void answer_finish(struct session *session, char status)
     if (request->unnamed_closed && request->unnamed_ordinal < request->done_of[CAUSE_CLOSE])
         session_forget_unnamed(session);
     settle_statements(session, server);
-    remember_node(session, server->node);
+    answer_came_from(session, server->node);
     if (request->reason ==
         REASON_FUNCTION_UNKNOWN) /* it may have changed the session: nobody else meets that */
         server->dirty = true;

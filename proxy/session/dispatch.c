@@ -299,7 +299,7 @@ void dispatch_request(struct session *session, struct server *server)
         server_link(server, &answer_events, session);
     bool begins = session->begin.state == BEGIN_OWED && !request->own_need;
     request->in_transaction = server->tx_status != 'I' || begins;
-    request->withholds = request->complete && !request->stream && (!request->in_transaction || begins);
+    request->withholds = request->complete && !request->stream;
     if (request->kind == REQUEST_WELCOME) {
         welcome_on_server(session, server);
         return;

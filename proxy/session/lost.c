@@ -23,7 +23,7 @@
 /* ---- answers of our own ---- */
 
 /* The client has sent all of the request, or its Sync is still to come. */
-static void end_request(struct session *session, char status, bool failed)
+static void end_request_as(struct session *session, char told, char status, bool failed)
 {
     struct request *request = session->request;
     bool open_batch = request->kind == REQUEST_BATCH && (request->stream || request->flush_as_sync) &&
@@ -39,8 +39,13 @@ static void end_request(struct session *session, char status, bool failed)
         session->skip_to_sync = failed;
         session->skip_simple = failed && request->stream && request->bytes.len == 0;
     } else
-        session_ready_for_query(session, status);
+        session_ready_for_query(session, told);
     session_next(session);
+}
+
+static void end_request(struct session *session, char status, bool failed)
+{
+    end_request_as(session, status, status, failed);
 }
 
 void lost_fail_request(struct session *session, const char *sqlstate, const char *text, char status)
@@ -124,6 +129,13 @@ static bool commits(const struct session *session)
     return (request->flags & STATEMENT_COMMIT) != 0 || !request->in_transaction;
 }
 
+/* A batch that only parses, binds or describes: there is nothing to commit. */
+static bool runs_nothing(const struct request *request)
+{
+    return request->kind == REQUEST_BATCH && request->complete && !request->stream &&
+           request->noted_of[CAUSE_EXECUTE] == 0;
+}
+
 /* FATAL 57P01 instead of an answer, with no WARNING before it: a fast shutdown, which rolls back. After a
    CommandComplete nothing is known. */
 static bool was_fast_shutdown(const struct session *session, const struct server *server)
@@ -159,7 +171,7 @@ static enum outcome outcome_of(const struct session *session, const struct serve
         return OUTCOME_ROLLED_BACK;
     if (request->in_transaction && session->tx_status == 'E')
         return OUTCOME_ROLLED_BACK; /* COMMIT of a failed transaction is a rollback */
-    if (!request->in_transaction && request->class == STATEMENT_READ)
+    if (!request->in_transaction && (request->class == STATEMENT_READ || runs_nothing(request)))
         return at_client ? OUTCOME_ROLLED_BACK : OUTCOME_RERUN;
     if (request->copying && !request->copy_done)
         return OUTCOME_ROLLED_BACK;
@@ -172,6 +184,31 @@ static enum outcome outcome_of(const struct session *session, const struct serve
     if (request->flags & (STATEMENT_CALL | STATEMENT_MULTIPLE) && handed_over)
         return OUTCOME_UNKNOWN; /* parts of it may have been committed on the way */
     return again ? OUTCOME_RERUN : OUTCOME_ROLLED_BACK;
+}
+
+/* The client has heard everything, or an error, and only misses ReadyForQuery. */
+static bool is_answered(const struct session *session, struct server *server)
+{
+    const struct request *request = session->request;
+    const struct expect *head = expect_head(&server->expect);
+    if (!request->committed || !request->complete || request->stream || request->flush_as_sync ||
+        server->expect.count != 1 || head->hidden)
+        return false;
+    bool whole = head->kind == EXPECT_SYNC ||
+                 (head->kind == EXPECT_QUERY && request->statements <= 1 && request->completed);
+    return request->error_seen || whole;
+}
+
+/* Nothing is told twice: a transaction that was open is told at its next message. */
+static void end_answered(struct session *session)
+{
+    struct request *request = session->request;
+    bool open = request->in_transaction && !(request->flags & (STATEMENT_COMMIT | STATEMENT_ROLLBACK));
+    inquiry_free(session);
+    session->begin = (struct begin){.state = BEGIN_NONE};
+    if (open)
+        session->lost = request->error_seen ? LOST_REPORTED : LOST_PENDING;
+    end_request_as(session, !open ? 'I' : request->error_seen ? 'E' : 'T', open ? 'E' : 'I', false);
 }
 
 static void rerun(struct session *session, const struct node_live *live)
@@ -193,6 +230,8 @@ static void report(struct session *session, enum outcome outcome, const char *no
     }
     inquiry_free(session);
     session->begin = (struct begin){.state = BEGIN_NONE};
+    if (!session->request->committed) /* nor has the client heard that something was parsed */
+        memset(session->request->done_of, 0, sizeof session->request->done_of);
     if (outcome == OUTCOME_UNKNOWN) {
         count(&session->all->counters.unknown_outcomes);
         snprintf(text, sizeof text,
@@ -211,6 +250,23 @@ static void report(struct session *session, enum outcome outcome, const char *no
         session->lost = LOST_REPORTED;
     }
     end_request(session, open ? 'E' : 'I', true);
+}
+
+/* What it asked for has come true: a ROLLBACK, or the COMMIT of a transaction that had failed. */
+static bool is_rolled_back_as_asked(const struct session *session)
+{
+    const struct request *request = session->request;
+    return request->in_transaction && request->complete && !request->stream && !request->committed &&
+           ends_transaction(request) && (request->flags & STATEMENT_ROLLBACK || session->tx_status == 'E');
+}
+
+static void end_rolled_back(struct session *session)
+{
+    const struct local_result result = {.tag = "ROLLBACK"};
+    inquiry_free(session);
+    session->begin = (struct begin){.state = BEGIN_NONE};
+    local_answer(session, &result);
+    end_request(session, 'I', false);
 }
 
 static uint64_t next_epoch(const struct session *session)
@@ -243,6 +299,8 @@ void lost_server(
     request_leaves(session, server);
     if (sent) {
         raise_seen_epoch(session);
+        if (session->request->committed)
+            answer_came_from(session, server->node);
         if (session->request->class != STATEMENT_READ)
             raise_write_epoch(session);
     }
@@ -271,6 +329,14 @@ void lost_server(
     if (!sent)
         return;
     enum outcome outcome = outcome_of(session, server);
+    if (outcome == OUTCOME_ROLLED_BACK && is_answered(session, server)) {
+        end_answered(session);
+        return;
+    }
+    if (outcome == OUTCOME_ROLLED_BACK && is_rolled_back_as_asked(session)) {
+        end_rolled_back(session);
+        return;
+    }
     log_event(LOG_INFO, "request_lost", "node=%s outcome=%s", node,
         outcome == OUTCOME_RERUN     ? "rerun"
         : outcome == OUTCOME_UNKNOWN ? "unknown"

@@ -126,7 +126,7 @@ struct request {
     size_t message_at; /* where it begins */
 
     enum reason verdict;
-    bool withholds; /* what precedes the first row or completion is kept back: it may run again */
+    bool withholds; /* what precedes the first row or completion is kept back: it may run again, or fail */
     bool completed; /* a CommandComplete was seen */
     bool retriable; /* a read, alone, on a replica: an error is not final */
     bool committed; /* something of the answer has gone to the client */
@@ -333,6 +333,8 @@ void answer_unblocked(struct session *session);
 void answer_give_back(struct session *session, bool torn);
 /* The request is over: settles state, gives the server back. */
 void answer_finish(struct session *session, char status);
+/* The client has seen something of this node's answer. */
+void answer_came_from(struct session *session, struct node_live *node);
 
 /* lost.c */
 void lost_server(
