@@ -1,4 +1,5 @@
-"""A PostgreSQL cluster of one primary and its replicas, for tests: on free ports of 127.0.0.1, without fsync.
+"""A PostgreSQL cluster of one primary and its replicas, for tests: on free ports of 127.0.0.1, without fsync, unless a
+network (lib/network.py) gives each node a place of its own.
 
 The database "app" belongs to the role "app"; "postgres" is the superuser. whereami() tells the port of the node that
 runs it: rolecall is told (read_functions) that it may run anywhere, so it shows where a statement went.
@@ -38,14 +39,14 @@ grant all on schema public to public;
 HBA = """
 local all legacy md5
 local all all scram-sha-256
-{host} all legacy 127.0.0.1/32 md5
-{host} all all 127.0.0.1/32 scram-sha-256
+{host} all legacy {range} md5
+{host} all all {range} scram-sha-256
 local replication all scram-sha-256
-{host} replication all 127.0.0.1/32 scram-sha-256
+{host} replication all {range} scram-sha-256
 """
 
 SETTINGS = """
-listen_addresses = '127.0.0.1'
+listen_addresses = '{listen}'
 max_connections = 100
 shared_buffers = 32MB
 fsync = off
@@ -75,12 +76,31 @@ def program(name):
     return os.path.join(bindir(), name)
 
 
+class Loopback:
+    """Where nodes are by default; lib/network.py has the other kind. `sql_host` is how the tests themselves reach a node."""
+
+    range = "127.0.0.1/32"
+    listen = "127.0.0.1"
+
+    def host(self, _):
+        return "127.0.0.1"
+
+    def sql_host(self, _):
+        return "127.0.0.1"
+
+    def prefix(self, _):
+        """What a command must begin with to run where the node is."""
+        return []
+
+
 class Node:
     """One PostgreSQL server. Everything here talks to it directly, never through rolecall."""
 
     def __init__(self, cluster, name):
         self.cluster = cluster
         self.name = name
+        self.host = cluster.network.host(name)
+        self.prefix = cluster.network.prefix(name)
         self.port = processes.free_port()
         self.directory = os.path.join(cluster.directory, name)
         self.data = os.path.join(self.directory, "data")
@@ -95,7 +115,7 @@ class Node:
             file.write(text + "\n")
 
     def dsn(self, **options):
-        given = dict(host="127.0.0.1", port=self.port, user=SUPERUSER, password=SUPERUSER_PASSWORD, dbname=DATABASE)
+        given = dict(host=self.cluster.network.sql_host(self), port=self.port, user=SUPERUSER, password=SUPERUSER_PASSWORD, dbname=DATABASE)
         given.update(options)
         return psycopg.conninfo.make_conninfo(**given)
 
@@ -116,7 +136,9 @@ class Node:
         return self.process is not None and self.process.poll() is None
 
     def start(self, wait=True):
-        self.process = processes.start([program("postgres"), "-D", self.data], self.log_path, death_signal="QUIT")
+        self.process = processes.start(
+            [program("postgres"), "-D", self.data], self.log_path, death_signal="QUIT", prefix=self.prefix
+        )
         if wait:
             self.wait_ready()
         return self
@@ -203,7 +225,8 @@ class Node:
 class Cluster:
     """Nodes node1 (the first primary), node2 ...; removed with close()."""
 
-    def __init__(self, replicas=2, settings="", authority=None):
+    def __init__(self, replicas=2, settings="", authority=None, network=None):
+        self.network = network or Loopback()
         self.directory = processes.own(tempfile.mkdtemp(prefix="rolecall-cluster."))
         self.sockets = os.path.join(self.directory, "s")
         os.mkdir(self.sockets, 0o700)
@@ -257,8 +280,8 @@ class Cluster:
              "--locale=C.UTF-8", "-A", "scram-sha-256"]
         )
         host = "hostssl" if self.authority else "host"
-        self._write(os.path.join(node.data, "pg_hba.conf"), HBA.format(host=host))
-        node.configure(SETTINGS + settings + self._own_settings(node))
+        self._write(os.path.join(node.data, "pg_hba.conf"), HBA.format(host=host, range=self.network.range))
+        node.configure(SETTINGS.format(listen=self.network.listen) + settings + self._own_settings(node))
         node.start()
         with node.connect(dbname="postgres") as connection:
             for statement in filter(str.strip, SETUP.split(";")):
@@ -267,10 +290,10 @@ class Cluster:
             connection.execute(SETUP_APP)
 
     def _make_replica(self, node):
-        source = node.cluster.primary.dsn(application_name=node.name, dbname="")
+        source = self.primary.dsn(host=self.primary.host, application_name=node.name, dbname="")
         processes.run(
             [program("pg_basebackup"), "--no-sync", "-D", node.data, "-d", source, "-R", "-C", "-S", node.name,
-             "-c", "fast", "-X", "stream"]
+             "-c", "fast", "-X", "stream"], prefix=node.prefix
         )
         node.configure(self._own_settings(node))
         node.start(wait=False)

@@ -63,11 +63,12 @@ def own(path):
     return path
 
 
-def server_command(argv, death_signal="KILL", account=ACCOUNT):
-    prefix = ["setpriv", "--pdeathsig", death_signal]
+def server_command(argv, death_signal="KILL", account=ACCOUNT, prefix=()):
+    """`prefix` is a command that runs another one, as the tests' own account."""
+    setpriv = ["setpriv", "--pdeathsig", death_signal]
     if account:
-        prefix += ["--reuid", account, "--regid", account, "--init-groups"]
-    return prefix + [str(a) for a in argv]
+        setpriv += ["--reuid", account, "--regid", account, "--init-groups"]
+    return [*prefix, *setpriv, *(str(a) for a in argv)]
 
 
 def environment(account, env=None):
@@ -78,11 +79,11 @@ def environment(account, env=None):
     return env
 
 
-def start(argv, log, death_signal="KILL", account=ACCOUNT, env=None, cwd="/"):
+def start(argv, log, death_signal="KILL", account=ACCOUNT, env=None, cwd="/", prefix=()):
     """A server process in its own session, its output appended to the file `log`."""
     with open(log, "ab") as out:
         return subprocess.Popen(
-            server_command(argv, death_signal, account),
+            server_command(argv, death_signal, account, prefix),
             stdin=subprocess.DEVNULL,
             stdout=out,
             stderr=out,
@@ -92,10 +93,10 @@ def start(argv, log, death_signal="KILL", account=ACCOUNT, env=None, cwd="/"):
         )
 
 
-def run(argv, account=ACCOUNT, env=None, timeout=120, check=True, input=None):
+def run(argv, account=ACCOUNT, env=None, timeout=120, check=True, input=None, prefix=()):
     """Runs a program to its end and returns it with its output as text."""
     done = subprocess.run(
-        server_command(argv, account=account),
+        server_command(argv, account=account, prefix=prefix),
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         stdin=None if input is not None else subprocess.DEVNULL,

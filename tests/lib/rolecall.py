@@ -80,7 +80,7 @@ class Rolecall:
             **(cluster_settings or {}),
         }
         for node in self.cluster.nodes:
-            sections[f"node {node.name}"] = {"host": "127.0.0.1", "port": node.port, **(nodes or {}).get(node.name, {})}
+            sections[f"node {node.name}"] = {"host": node.host, "port": node.port, **(nodes or {}).get(node.name, {})}
         for name, keys in listeners.items():
             keys = dict(keys)
             if "address" not in keys:
