@@ -14,6 +14,7 @@
 #   integration       the integration tests, release build
 #   integration-asan  the same ones, sanitized build
 #   consistency       50 sessions read what they write before replicas that are late, paused and killed; the short form
+#   ledger            every acknowledged commit is there, whatever happens to the nodes: a dozen random faults; the short form
 #   regress           PostgreSQL's own regression suite, directly and through route = primary, pool = session (the others by hand)
 #   demo              ./demo.sh with a load, from a build of its own
 #
@@ -21,7 +22,7 @@
 set -uo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")" || exit 1
 top=$PWD
-steps_known="format floors release clang unit asan fuzz oracle direct integration integration-asan consistency regress demo"
+steps_known="format floors release clang unit asan fuzz oracle direct integration integration-asan consistency ledger regress demo"
 python=/usr/bin/python3
 jobs=$(nproc)
 work=$(mktemp -d)
@@ -123,6 +124,12 @@ step_direct() { ROLECALL_DIRECT=1 run_pytest /nonexistent direct 2>&1 | grep -v 
 step_integration() { build release && run_pytest "$top/build/proxy/rolecall" release; }
 step_integration-asan() { build asan && run_pytest "$top/build-asan/proxy/rolecall" asan; }
 step_consistency() { build release && one env ROLECALL_BIN="$top/build/proxy/rolecall" tests/consistency/run --short --seed 1; }
+step_ledger() {
+    build release || return 1
+    tests/ledger/run --missing >>"$work/skipped"
+    [ ! -s "$work/skipped" ] || count 0 0 1
+    one env ROLECALL_BIN="$top/build/proxy/rolecall" tests/ledger/run
+}
 step_regress() { build release && one env ROLECALL_BIN="$top/build/proxy/rolecall" tests/regress/run --through primary/session; }
 step_demo() {
     # shellcheck disable=SC2016
