@@ -15,10 +15,16 @@
 #include <stddef.h>
 #include <stdint.h>
 
+enum admin_stop {
+    STOP_DRAIN, /* lets transactions end for shutdown_timeout */
+    STOP_WAIT,  /* ... for as long as they take */
+    STOP_NOW
+};
+
 /* What the program does when a command asks for it. */
 struct admin_actions {
     bool (*reload)(void *context, struct error *error); /* false fills the error: nothing has changed */
-    void (*stop)(void *context);                        /* drains; at once when it is draining already */
+    void (*stop)(void *context, enum admin_stop how);   /* at once when it is draining already */
     void (*ask_catalogue)(void *context, const char *cluster, const char *database);
     /* To the control thread; takes the message, whose reply comes to admin_on_message. */
     void (*order_node)(void *context, struct message *order);
@@ -35,6 +41,7 @@ struct admin_view {
     const struct worker *workers; /* only what any thread may read of them: counters */
     uint32_t n_workers;
     uint64_t started_us;
+    bool stopping;
     uint64_t tickets;              /* given to orders so far */
     struct pauses pauses;          /* as the workers were told */
     const struct latency *latency; /* borrowed; NULL: nothing is known */

@@ -50,7 +50,8 @@ struct command {
     enum survey_kind survey;
     const struct result_shape *shape;
     bool (*run)(struct command_call *call, struct error *error);
-    const char *help; /* NULL: accepted for the sake of drivers, not shown */
+    const char *units; /* of columns whose names do not end with them; NULL = all do */
+    const char *help;  /* NULL: accepted for the sake of drivers, not shown */
     /* Reads the arguments before the workers are asked; NULL = nothing is to be read then. */
     bool (*prepare)(struct command_call *call, struct error *error);
 };

@@ -1,4 +1,5 @@
-/* SHOW CONFIG: every key of every section, from the schema. Secrets are shown as set or not. */
+/* SHOW CONFIG: every key of every section, from the schema, in PgBouncer's columns. Secrets are shown as set
+ * or not. */
 #include "proxy/front/command_handlers.h"
 
 #include "conf/schema.h"
@@ -9,7 +10,8 @@
 #include <string.h>
 
 static const struct result_column config_columns[] = {
-    {"section", COLUMN_TEXT}, {"key", COLUMN_TEXT}, {"value", COLUMN_TEXT}, {"default", COLUMN_TEXT},
+    {"key", COLUMN_TEXT}, /* outside of [rolecall] with its section: [cluster main] max_lag */
+    {"value", COLUMN_TEXT}, {"default", COLUMN_TEXT},
     {"changeable", COLUMN_TEXT}, /* by RELOAD: yes or no, as PgBouncer says it */
 };
 const struct result_shape config_shape = RESULT_SHAPE(config_columns);
@@ -34,10 +36,11 @@ static void add_key(struct result *result, const struct schema_key *key, const s
     bool named = key->type == VALUE_CLUSTER;
     char *value = named ? NULL : value_text(key, schema_place(key, section->kind, section->object));
     if (section->name)
-        result_format(result, "%s %s", section_kind_name(section->kind), section->name);
+        result_format(result, "[%s %s] %s", section_kind_name(section->kind), section->name, key->key);
+    else if (section->kind != SECTION_ROLECALL)
+        result_format(result, "[%s] %s", section_kind_name(section->kind), key->key);
     else
-        result_text(result, section_kind_name(section->kind));
-    result_text(result, key->key);
+        result_text(result, key->key);
     result_text(result, named ? section->cluster : value);
     result_text(result, key->value);
     result_text(result, key->needs_restart ? "no" : "yes");

@@ -1,12 +1,12 @@
 /*
- * Commands about what was done so far: SHOW WORKERS, SHOW STATS, SHOW ROUTES. Counters have one writer each
+ * Commands about what was done so far: SHOW WORKERS, SHOW TOTALS, SHOW ROUTES. Counters have one writer each
  * and are read while they move: a sum is never torn, but two of them need not belong to the same moment.
  */
 #include "proxy/front/command_handlers.h"
 
 #include <stddef.h>
 
-/* The columns that WORKERS and STATS share, and where their numbers are. PgBouncer's names where the meaning
+/* The columns that WORKERS and TOTALS share, and where their numbers are. PgBouncer's names where the meaning
    is the same. */
 #define COUNTER(name) offsetof(struct session_counters, name)
 static const size_t offsets[] = {COUNTER(clients), COUNTER(pinned), COUNTER(logins), COUNTER(login_failures),
@@ -32,10 +32,10 @@ static const size_t offsets[] = {COUNTER(clients), COUNTER(pinned), COUNTER(logi
 static const struct result_column workers_columns[] = {{"worker", COLUMN_NUMBER}, COUNTER_COLUMNS};
 const struct result_shape workers_shape = RESULT_SHAPE(workers_columns);
 
-static const struct result_column stats_columns[] = {COUNTER_COLUMNS};
-const struct result_shape stats_shape = RESULT_SHAPE(stats_columns);
+static const struct result_column totals_columns[] = {COUNTER_COLUMNS};
+const struct result_shape totals_shape = RESULT_SHAPE(totals_columns);
 
-_Static_assert(sizeof stats_columns / sizeof *stats_columns == N_COUNTERS, "a column for each counter");
+_Static_assert(sizeof totals_columns / sizeof *totals_columns == N_COUNTERS, "a column for each counter");
 
 static uint64_t read_counter(const struct worker *worker, size_t offset)
 {
@@ -64,7 +64,7 @@ bool show_workers(struct command_call *call, struct error *error)
     return true;
 }
 
-bool show_stats(struct command_call *call, struct error *error)
+bool show_totals(struct command_call *call, struct error *error)
 {
     (void)error;
     for (size_t counter = 0; counter < N_COUNTERS; counter++)

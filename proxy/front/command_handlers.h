@@ -16,9 +16,9 @@ bool show_clusters(struct command_call *call, struct error *error);
 bool show_listeners(struct command_call *call, struct error *error);
 
 /* command_counters.c */
-extern const struct result_shape workers_shape, stats_shape, routes_shape;
+extern const struct result_shape workers_shape, totals_shape, routes_shape;
 bool show_workers(struct command_call *call, struct error *error);
-bool show_stats(struct command_call *call, struct error *error);
+bool show_totals(struct command_call *call, struct error *error);
 bool show_routes(struct command_call *call, struct error *error);
 
 /* command_sessions.c */
@@ -29,6 +29,10 @@ bool show_sessions(struct command_call *call, struct error *error);
 bool show_pins(struct command_call *call, struct error *error);
 bool show_servers(struct command_call *call, struct error *error);
 
+/* command_stats.c */
+extern const struct result_shape stats_shape, stats_totals_shape;
+bool show_stats(struct command_call *call, struct error *error);
+
 /* command_latency.c */
 extern const struct result_shape latency_shape;
 bool show_latency(struct command_call *call, struct error *error);
@@ -38,8 +42,9 @@ extern const struct result_shape events_shape;
 bool show_events(struct command_call *call, struct error *error);
 
 /* command_pools.c */
-extern const struct result_shape pools_shape;
+extern const struct result_shape pools_shape, node_pools_shape;
 bool show_pools(struct command_call *call, struct error *error);
+bool show_node_pools(struct command_call *call, struct error *error);
 
 /* command_databases.c */
 extern const struct result_shape databases_shape, users_shape, lists_shape;
@@ -77,7 +82,8 @@ bool run_reconnect(struct command_call *call, struct error *error);
 bool run_kill(struct command_call *call, struct error *error);
 
 /* command_process.c */
-extern const struct result_shape no_shape, version_shape, help_shape;
+extern const struct result_shape no_shape, version_shape, state_shape, help_shape;
+bool show_state(struct command_call *call, struct error *error);
 bool show_version(struct command_call *call, struct error *error);
 bool show_help(struct command_call *call, struct error *error);
 bool run_reload(struct command_call *call, struct error *error);

@@ -9,21 +9,37 @@
 
 const struct result_shape no_shape = {NULL, 0};
 
-static const struct result_column version_columns[] = {
-    {"version", COLUMN_TEXT}, {"pid", COLUMN_NUMBER}, {"uptime_s", COLUMN_NUMBER}};
+static const struct result_column version_columns[] = {{"version", COLUMN_TEXT}};
 const struct result_shape version_shape = RESULT_SHAPE(version_columns);
+
+static const struct result_column state_columns[] = {
+    {"version", COLUMN_TEXT},
+    {"state", COLUMN_TEXT}, /* active, paused (all databases), stopping */
+    {"pid", COLUMN_NUMBER},
+    {"uptime_s", COLUMN_NUMBER},
+};
+const struct result_shape state_shape = RESULT_SHAPE(state_columns);
 
 bool show_version(struct command_call *call, struct error *error)
 {
     (void)error;
     result_text(&call->result, "rolecall " ROLECALL_VERSION);
-    result_number(&call->result, (uint64_t)getpid());
-    result_number(&call->result, (clock_now_us() - call->view->started_us) / 1000000);
     return true;
 }
 
-static const struct result_column help_columns[] = {
-    {"command", COLUMN_TEXT}, {"arguments", COLUMN_TEXT}, {"permission", COLUMN_TEXT}, {"help", COLUMN_TEXT}};
+bool show_state(struct command_call *call, struct error *error)
+{
+    const struct admin_view *view = call->view;
+    (void)error;
+    result_text(&call->result, "rolecall " ROLECALL_VERSION);
+    result_text(&call->result, view->stopping ? "stopping" : view->pauses.all ? "paused" : "active");
+    result_number(&call->result, (uint64_t)getpid());
+    result_number(&call->result, (clock_now_us() - view->started_us) / 1000000);
+    return true;
+}
+
+static const struct result_column help_columns[] = {{"command", COLUMN_TEXT}, {"arguments", COLUMN_TEXT},
+    {"permission", COLUMN_TEXT}, {"units", COLUMN_TEXT}, {"help", COLUMN_TEXT}};
 const struct result_shape help_shape = RESULT_SHAPE(help_columns);
 
 bool show_help(struct command_call *call, struct error *error)
@@ -37,6 +53,7 @@ bool show_help(struct command_call *call, struct error *error)
         result_text(&call->result, table[i].words);
         result_text(&call->result, table[i].arguments);
         result_text(&call->result, table[i].permission == PERMISSION_ADMIN ? "admin" : "read");
+        result_text(&call->result, table[i].units);
         result_text(&call->result, table[i].help);
     }
     return true;
@@ -49,8 +66,15 @@ bool run_reload(struct command_call *call, struct error *error)
 
 bool run_shutdown(struct command_call *call, struct error *error)
 {
-    (void)error;
-    call->view->actions->stop(call->view->context);
+    static const char *const words[] = {[STOP_WAIT] = "WAIT", [STOP_NOW] = "IMMEDIATE"};
+    enum admin_stop how = STOP_DRAIN;
+    if (call->n_arguments > 0)
+        for (how = STOP_WAIT; how <= STOP_NOW; how++)
+            if (call->n_arguments == 1 && strcasecmp(call->arguments[0].text, words[how]) == 0)
+                break;
+    if (how > STOP_NOW)
+        return error_set(error, SQLSTATE_SYNTAX_ERROR, "SHUTDOWN takes WAIT, IMMEDIATE, or nothing");
+    call->view->actions->stop(call->view->context, how);
     return true;
 }
 

@@ -13,7 +13,7 @@ static int compare(const void *left, const void *right)
     return order ? order : strcmp(a->node, b->node);
 }
 
-static void merge(struct pool_report *into, const struct pool_report *from)
+void pool_report_merge(struct pool_report *into, const struct pool_report *from)
 {
     into->idle += from->idle;
     into->active += from->active;
@@ -36,7 +36,7 @@ bool pool_totals_init(struct pool_totals *totals, const struct survey *survey)
     size_t n = 0;
     for (size_t i = 0; i < survey->n; i++) {
         if (n > 0 && compare(&totals->pools[n - 1], &totals->pools[i]) == 0)
-            merge(&totals->pools[n - 1], &totals->pools[i]);
+            pool_report_merge(&totals->pools[n - 1], &totals->pools[i]);
         else
             totals->pools[n++] = totals->pools[i];
     }

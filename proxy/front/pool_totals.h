@@ -15,6 +15,8 @@ struct pool_totals {
 
 /* From a finished survey of pools. False: memory is out. */
 bool pool_totals_init(struct pool_totals *totals, const struct survey *survey);
+/* Adds the numbers of one to another. */
+void pool_report_merge(struct pool_report *into, const struct pool_report *from);
 void pool_totals_fini(struct pool_totals *totals);
 
 #endif

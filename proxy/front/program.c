@@ -13,6 +13,7 @@
 #include "proxy/front/chronicle.h"
 #include "proxy/front/http.h"
 #include "proxy/front/latency.h"
+#include "proxy/front/notify.h"
 #include "proxy/front/privilege.h"
 #include "proxy/worker/listener.h"
 #include "proxy/worker/worker.h"
@@ -23,6 +24,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <unistd.h>
+
+#define WAIT_MAX_MS UINT64_C(86400000) /* for a service manager that wants a number */
 
 struct program {
     uv_loop_t loop;
@@ -42,6 +45,7 @@ struct program {
     struct admin *admin;
     struct http *http;
     struct latency *latency;
+    struct notify *notify;
     struct chronicle *chronicle;
     _Atomic uint32_t clients;
     bool stopping, forced;
@@ -75,13 +79,13 @@ static void close_listeners(struct program *program)
     program->n_listeners = 0;
 }
 
-static void begin_stop(struct program *program, int signum)
+static void begin_stop(struct program *program, int signum, enum admin_stop how)
 {
     if (program->stopping) {
         force(program);
         return;
     }
-    program->stopping = true;
+    program->stopping = admin_view(program->admin)->stopping = true;
     log_event(LOG_INFO, "stopping", "signal=%d clients=%u", signum, program->clients);
     chronicle_note(program->chronicle, EVENT_STOPPING, "rolecall takes no more clients and ends",
         signum ? "a signal said so" : "a command said so");
@@ -89,7 +93,11 @@ static void begin_stop(struct program *program, int signum)
     http_drain(program->http);
     post_stop(program);
     uint64_t wait = program->config->shutdown_timeout_ms;
-    uv_timer_start(&program->deadline, on_deadline, wait ? wait : 1, 0);
+    notify_stopping(program->notify, how == STOP_WAIT ? WAIT_MAX_MS : wait);
+    if (how == STOP_NOW)
+        force(program);
+    else if (how == STOP_DRAIN)
+        uv_timer_start(&program->deadline, on_deadline, wait ? wait : 1, 0);
 }
 
 /* ---- reload ---- */
@@ -128,7 +136,7 @@ static void publish_runtime(struct program *program)
     mailbox_post(program->door->mailbox(program->control), &message->letter);
 }
 
-static bool reload(struct program *program, struct error *error)
+static bool load_again(struct program *program, struct error *error)
 {
     struct changes changes = {.len = 0};
     struct config *config = config_load(program->path, error);
@@ -158,6 +166,14 @@ static bool reload(struct program *program, struct error *error)
     return true;
 }
 
+static bool reload(struct program *program, struct error *error)
+{
+    notify_reloading(program->notify);
+    bool done = load_again(program, error);
+    notify_ready(program->notify, done ? "Serving" : "Serving; the last reload failed, the log says why");
+    return done;
+}
+
 static void on_signal(uv_signal_t *handle, int signum)
 {
     struct program *program = handle->data;
@@ -165,7 +181,7 @@ static void on_signal(uv_signal_t *handle, int signum)
     if (signum == SIGHUP)
         reload(program, &error);
     else
-        begin_stop(program, signum);
+        begin_stop(program, signum, STOP_DRAIN);
 }
 
 /* ---- what the admin socket may ask for ---- */
@@ -175,9 +191,9 @@ static bool on_reload_asked(void *context, struct error *error)
     return reload(context, error);
 }
 
-static void on_stop_asked(void *context)
+static void on_stop_asked(void *context, enum admin_stop how)
 {
-    begin_stop(context, 0);
+    begin_stop(context, 0, how);
 }
 
 static void on_catalogue_asked(void *context, const char *cluster, const char *database)
@@ -206,6 +222,7 @@ static const struct admin_actions admin_actions = {.reload = on_reload_asked,
 static void close_handles(struct program *program)
 {
     mailbox_close(&program->mailbox);
+    notify_close(program->notify);
     http_close(program->http);
     latency_close(program->latency);
     chronicle_close(program->chronicle);
@@ -332,6 +349,7 @@ static bool start(struct program *program, struct error *error)
     if (uv_loop_init(&program->loop) != 0 ||
         !mailbox_open(&program->mailbox, &program->loop, program, receive, message_drop))
         return error_set(error, SQLSTATE_OUT_OF_MEMORY, "out of memory");
+    program->notify = notify_open(&program->loop);
     watch_signals(program);
     privilege_prepare();
     if (!program->config->user && geteuid() == 0)
@@ -350,6 +368,7 @@ static void finish(struct program *program)
         worker_fini(&program->workers[i]);
     mailbox_fini(&program->mailbox);
     http_free(program->http);
+    notify_free(program->notify);
     latency_free(program->latency);
     chronicle_free(program->chronicle);
     admin_free(program->admin);
@@ -377,6 +396,7 @@ int program_run(const char *config_path, const struct control_door *door)
         program.chronicle, EVENT_STARTED, "rolecall " ROLECALL_VERSION " has started", config_path);
     log_event(LOG_INFO, "started", "version=%s workers=%u listeners=%zu file=%s", ROLECALL_VERSION,
         program.n_workers, program.n_listeners, config_path);
+    notify_ready(program.notify, "Serving");
     uv_run(&program.loop, UV_RUN_DEFAULT);
     finish(&program);
     return EXIT_SUCCESS;

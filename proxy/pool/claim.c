@@ -369,6 +369,12 @@ void pool_measure(const struct claim *claim, enum meter_phase phase, uint64_t us
         histogram_add(&at->meter->phases[phase], us);
 }
 
+void pool_add(const struct claim *claim, enum meter_sum sum, uint64_t n)
+{
+    if (claim->at)
+        meter_add(claim->at->meter, sum, n);
+}
+
 void pool_cancel_done(struct server *server)
 {
     bool waits = server->cancels == 1 && server->state == SERVER_IDLE && server->pool && !server->claim;

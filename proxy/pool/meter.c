@@ -75,6 +75,17 @@ void meter_merge(const struct meter *meter, enum meter_phase phase, struct histo
     }
 }
 
+uint64_t meter_total(const struct meter *meter, enum meter_sum sum)
+{
+    uint64_t total = 0;
+    for (uint32_t i = 0; i < METER_WORKERS_MAX; i++) {
+        const struct meter_share *share = atomic_load_explicit(&meter->shares[i], memory_order_acquire);
+        if (share)
+            total += atomic_load_explicit(&share->sums[sum], memory_order_relaxed);
+    }
+    return total;
+}
+
 const char *meter_phase_name(enum meter_phase phase)
 {
     static const char *const names[METER_PHASES] = {[METER_WAIT] = "wait",

@@ -1,6 +1,6 @@
 /*
- * How long things take, by pool and node: one histogram for each phase of a request, since the start of the
- * process.
+ * How long things take and how much goes through, by pool and node, since the start of the process: one
+ * histogram for each phase of a request, and some sums.
  *
  * A meter belongs to a (cluster, database, user, node) and lives as long as the process, so that its counts
  * never fall. Each worker writes a share of its own (one writer, relaxed atomics); any thread may read. There
@@ -12,6 +12,7 @@
 
 #include "conf/base/histogram.h"
 
+#include <stdatomic.h>
 #include <stdint.h>
 
 #define METERS_MAX 256
@@ -27,8 +28,17 @@ enum meter_phase {
     METER_PHASES
 };
 
+enum meter_sum {
+    METER_TRANSACTIONS,
+    METER_TRANSACTION_US, /* from the first request's arrival to the end of the last one's answer */
+    METER_RECEIVED_BYTES, /* from clients, as it was before any rewriting; relays too */
+    METER_SENT_BYTES,     /* to clients */
+    METER_SUMS
+};
+
 struct meter_share {
     struct histogram phases[METER_PHASES];
+    _Atomic uint64_t sums[METER_SUMS];
 };
 
 struct meter {
@@ -47,6 +57,14 @@ const struct meter *meters_first(void);
 
 /* Adds what all workers have counted. */
 void meter_merge(const struct meter *meter, enum meter_phase phase, struct histogram *into);
+
+/* The worker's own. */
+static inline void meter_add(struct meter_share *share, enum meter_sum sum, uint64_t n)
+{
+    atomic_store_explicit(&share->sums[sum],
+        atomic_load_explicit(&share->sums[sum], memory_order_relaxed) + n, memory_order_relaxed);
+}
+uint64_t meter_total(const struct meter *meter, enum meter_sum sum);
 
 /* "wait", "login", "node", "client", "request" */
 const char *meter_phase_name(enum meter_phase phase);

@@ -126,6 +126,7 @@ void pool_unclaim(struct claim *claim);
 void pool_release(struct claim *claim, bool broken);
 /* What the user of a granted connection has measured. */
 void pool_measure(const struct claim *claim, enum meter_phase phase, uint64_t us);
+void pool_add(const struct claim *claim, enum meter_sum sum, uint64_t n);
 /* A cancel request for this server has arrived at the node (see server.cancels). */
 void pool_cancel_done(struct server *server);
 

@@ -141,6 +141,15 @@ static void settle_epochs(struct session *session, const struct server *server)
         session->write_epoch = next;
 }
 
+static void count_transaction(struct session *session)
+{
+    uint64_t now_us = reactor_now_us(session->all->reactor);
+    count(&session->all->counters.transactions);
+    pool_add(&session->claim, METER_TRANSACTIONS, 1);
+    if (session->transaction_us && now_us > session->transaction_us)
+        pool_add(&session->claim, METER_TRANSACTION_US, now_us - session->transaction_us);
+}
+
 static void settle_transaction(struct session *session, char status)
 {
     struct sessions *all = session->all;
@@ -155,7 +164,7 @@ static void settle_transaction(struct session *session, char status)
     session->tx_flags = 0;
     if (session->names.unsettled)
         names_settle(&session->names, session->settings);
-    count(&all->counters.transactions);
+    count_transaction(session);
 }
 
 void answer_came_from(struct session *session, struct node_live *node)
@@ -188,10 +197,19 @@ void answer_unblocked(struct session *session)
     request->blocked_since_us = 0;
 }
 
+static void measure_bytes(struct session *session)
+{
+    pool_add(&session->claim, METER_RECEIVED_BYTES, session->received_bytes);
+    pool_add(&session->claim, METER_SENT_BYTES, session->sent_bytes);
+    session->received_bytes = session->sent_bytes = 0;
+}
+
 static void measure(struct session *session)
 {
     const struct request *request = session->request;
     uint64_t now_us = reactor_now_us(session->all->reactor), at_node_us = now_us - request->sent_us;
+    if (!request->in_transaction)
+        session->transaction_us = request->began_us;
     if (request->sent_us == 0 || request->began_us == 0)
         return;
     answer_unblocked(session);
@@ -222,6 +240,7 @@ void answer_finish(struct session *session, char status)
     bool torn = session->passing > 0; /* the rest of a message that the server waits for is still to come */
     request_leaves(session, session->claim.server);
     measure(session);
+    measure_bytes(session);
     count(&session->all->counters.exchanges);
     atomic_fetch_add_explicit(&server->node->exchanges, 1, memory_order_relaxed);
     if (request->error_seen)

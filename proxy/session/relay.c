@@ -62,12 +62,22 @@ static void learn_key(struct session *session, struct server *server, const char
     }
 }
 
+static void measure(struct session *session)
+{
+    if (!session->relay_meter)
+        return;
+    meter_add(session->relay_meter, METER_RECEIVED_BYTES, session->received_bytes);
+    meter_add(session->relay_meter, METER_SENT_BYTES, session->sent_bytes);
+    session->received_bytes = session->sent_bytes = 0;
+}
+
 static void on_raw(void *user, struct server *server, const char *bytes, size_t len)
 {
     struct session *session = user;
     if (!session->greeted)
         learn_key(session, server, bytes, len);
     session_write(session, bytes, len);
+    measure(session);
     if (stream_is_full(&session->stream))
         stream_hold(&server->stream);
 }
@@ -96,6 +106,17 @@ static const struct server_user_events user_events = {.on_answer = on_answer,
     .on_drained = on_server_drained,
     .on_prefix_done = on_prefix_done};
 
+static struct meter_share *meter_of(const struct session *session, const struct server *server)
+{
+    const struct pools *pools = &session->all->pools;
+    const struct config *config = pools->runtime->config;
+    size_t cluster = pool_cluster(session->pool);
+    if (cluster >= config->n_clusters)
+        return NULL; /* a reload has taken it away meanwhile */
+    return meter_share(config->clusters[cluster].name, pool_database(session->pool), pool_user(session->pool),
+        server->node->name, pools->worker);
+}
+
 static void on_ready(struct server *server)
 {
     struct session *session = server->claim;
@@ -108,6 +129,7 @@ static void on_ready(struct server *server)
     session_deadline(session, 0);
     session_move(session, SESSION_RELAY);
     session->stream.keeps_end = 1;
+    session->relay_meter = meter_of(session, server);
     request_reset(session);
     buffer_release(&session->unnamed, &session->all->spares);
     session->greeted = !passthrough;

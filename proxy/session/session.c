@@ -115,6 +115,7 @@ void session_deadline(struct session *session, uint64_t in_ms)
 
 void session_write(struct session *session, const void *bytes, size_t len)
 {
+    session->sent_bytes += len;
     stream_write(&session->stream, bytes, len);
 }
 
@@ -160,9 +161,8 @@ void session_fatal(struct session *session, const char *sqlstate, const char *fo
 
 /* ---- the stream's events ---- */
 
-static size_t on_data(void *owner, const char *bytes, size_t len)
+static size_t take_data(struct session *session, const char *bytes, size_t len)
 {
-    struct session *session = owner;
     switch (session->state) {
     case SESSION_PROXY_HEADER:
     case SESSION_STARTUP: return startup_on_data(session, bytes, len);
@@ -179,6 +179,14 @@ static size_t on_data(void *owner, const char *bytes, size_t len)
     case SESSION_CLOSED: break;
     }
     return 0;
+}
+
+static size_t on_data(void *owner, const char *bytes, size_t len)
+{
+    struct session *session = owner;
+    size_t taken = take_data(session, bytes, len);
+    session->received_bytes += taken;
+    return taken;
 }
 
 static void on_open(void *owner)

@@ -234,6 +234,9 @@ struct session {
     struct own_change *own_change;     /* made in the open transaction; NULL: none */
     uint64_t write_epoch, seen_epoch;
 
+    uint64_t received_bytes, sent_bytes; /* since they were last added to a meter */
+    uint64_t transaction_us;             /* reactor_now_us: the open transaction began */
+    struct meter_share *relay_meter;     /* of a relay; NULL else */
     uint64_t deadline_ms, state_since_ms, began_ms;
     uint64_t held_since_ms;
 };

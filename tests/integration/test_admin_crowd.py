@@ -105,4 +105,4 @@ def test_ten_thousand_sessions_are_shown(make, cluster, capsys):
             f" without {quantile(quiet, .99) * 1000:.2f} ms"
         )
     assert quantile(busy, 0.99) < quantile(quiet, 0.99) + 0.1
-    wait_until(lambda: one(r, "show stats")["clients"] <= 1, what="the crowd has gone")
+    wait_until(lambda: one(r, "show totals")["clients"] <= 1, what="the crowd has gone")

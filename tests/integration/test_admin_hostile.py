@@ -34,7 +34,7 @@ def test_a_thousand_almost_commands_get_an_answer_each(admin):
     with Plain(admin) as p:
         for _ in range(1000):
             p.send(" ".join(rng.choice(words) for _ in range(rng.randrange(1, 8))).lstrip("\0") + "\nshow version; csv\n")
-            while p.answer()[0] != "version,pid,uptime_s":
+            while p.answer()[0] != "version":
                 pass
 
 

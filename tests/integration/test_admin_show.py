@@ -76,14 +76,14 @@ def test_a_session_that_waits_shows_for_how_long(make, cluster):
                 what="one waits",
             )
             assert len(waiting) == 1
-            wait_until(lambda: one(r, "show pools", node="node1")["maxwait"] >= 1, 5, "a second of waiting is shown")
-            pool = one(r, "show pools", node="node1")
+            wait_until(lambda: one(r, "show pools by node", node="node1")["maxwait"] >= 1, 5, "a second of waiting is shown")
+            pool = one(r, "show pools by node", node="node1")
             assert (pool["cl_active"], pool["cl_waiting"], pool["sv_active"], pool["sv_idle"]) == (1, 1, 1, 0)
             assert (pool["database"], pool["user"], pool["pool_mode"], pool["pool_size"]) == ("app", "app", "transaction", 1)
             holder.rollback()
             assert w.types_until_ready() == "TDCZ"
-    wait_until(lambda: one(r, "show pools", node="node1")["sv_idle"] == 1, what="the connection is idle")
-    assert one(r, "show pools", node="node1")["cl_waiting"] == 0
+    wait_until(lambda: one(r, "show pools by node", node="node1")["sv_idle"] == 1, what="the connection is idle")
+    assert one(r, "show pools by node", node="node1")["cl_waiting"] == 0
 
 
 def test_relays_are_shown(admin):
@@ -102,19 +102,19 @@ def test_counters_grow_with_the_work(admin):
     with admin.connect("split") as c:
         c.prepare_threshold = None  # or the driver sends requests of its own
         wait_until(lambda: c.execute("select 1") and counts()["read"] > 0, what="the catalogue is known")
-        before, stats = counts(), one(admin, "show stats")
+        before, stats = counts(), one(admin, "show totals")
         for _ in range(7):
             c.execute("select 1")
         c.execute("create temp table counted (a int)")
         c.execute("insert into counted values (1)")
-        after, later = counts(), one(admin, "show stats")
+        after, later = counts(), one(admin, "show totals")
     assert after["read"] - before["read"] == 7
     assert after["ddl"] - before["ddl"] == 1 and after["pinned"] - before["pinned"] == 1
     assert later["total_query_count"] - stats["total_query_count"] == 9
     assert later["pinned"] == stats["pinned"] + 1
     workers = table(admin, "show workers")
     assert len(workers) == 2
-    assert sum(row["total_query_count"] for row in workers) == one(admin, "show stats")["total_query_count"]
+    assert sum(row["total_query_count"] for row in workers) == one(admin, "show totals")["total_query_count"]
 
 
 def test_listeners_count_their_clients(admin):
@@ -126,7 +126,7 @@ def test_listeners_count_their_clients(admin):
 def test_no_secret_is_shown(admin):
     answer = ask(admin, "show config")
     assert "secret" not in answer.replace("auth_query", "") and "********" in answer
-    assert one(admin, "show config", section="cluster main", key="probe_password")["value"] == "********"
+    assert one(admin, "show config", key="[cluster main] probe_password")["value"] == "********"
 
 
 # EXPLAIN ROUTE against what sessions really do.

@@ -138,6 +138,14 @@ static void reload_and_shutdown_reach_the_program(void **state)
     assert_string_equal(front->error, "a bad file");
     assert_non_null(front_run(front, "shutdown", true, &result));
     assert_int_equal(front->stops, 1);
+    assert_int_equal(front->stop, STOP_DRAIN);
+    assert_non_null(front_run(front, "shutdown wait", true, &result));
+    assert_int_equal(front->stop, STOP_WAIT);
+    assert_non_null(front_run(front, "SHUTDOWN IMMEDIATE", true, &result));
+    assert_int_equal(front->stop, STOP_NOW);
+    assert_null(front_run(front, "shutdown later", true, &result));
+    assert_null(front_run(front, "shutdown wait immediate", true, &result));
+    assert_int_equal(front->stops, 3);
     front_free(front);
 }
 

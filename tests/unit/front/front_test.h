@@ -24,6 +24,7 @@ struct front {
     struct admin_view view;
     struct admin_actions actions;
     int reloads, stops, asked;
+    enum admin_stop stop;
     char asked_for[64];
     char error[ERROR_TEXT_MAX], sqlstate[6];
 };
@@ -35,9 +36,10 @@ static inline bool front_reload(void *context, struct error *error)
     return front->reloads == 1 || error_set(error, SQLSTATE_CONFIG_FILE_ERROR, "a bad file");
 }
 
-static inline void front_stop(void *context)
+static inline void front_stop(void *context, enum admin_stop how)
 {
     ((struct front *)context)->stops++;
+    ((struct front *)context)->stop = how;
 }
 
 static inline void front_ask(void *context, const char *cluster, const char *database)
