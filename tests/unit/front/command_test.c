@@ -14,7 +14,8 @@ static void every_entry_of_the_table_is_complete(void **state)
         assert_true(!table[i].arguments || table[i].arguments[0]);
         assert_true(!table[i].prepare || table[i].arguments);
         for (const char *at = table[i].words; *at; at++)
-            assert_true(isupper((unsigned char)*at) || (*at == ' ' && isupper((unsigned char)at[1])));
+            assert_true(
+                isupper((unsigned char)*at) || ((*at == ' ' || *at == '_') && isupper((unsigned char)at[1])));
         assert_true(table[i].shape->n <= RESULT_COLUMNS_MAX);
         for (size_t other = 0; other < i; other++)
             assert_string_not_equal(table[i].words, table[other].words);
@@ -220,12 +221,10 @@ static void the_configuration_is_shown_without_secrets(void **state)
 }
 
 /* The value of a key; "absent" when it is not shown. */
-static const char *shown(
-    const struct result *result, const char *section, const char *key, const char *column)
+static const char *shown(const struct result *result, const char *key, const char *column)
 {
     for (size_t row = 0; row < result_rows(result); row++)
-        if (strcmp(front_cell(result, row, "section"), section) == 0 &&
-            strcmp(front_cell(result, row, "key"), key) == 0)
+        if (strcmp(front_cell(result, row, "key"), key) == 0)
             return front_cell(result, row, column);
     return "absent";
 }
@@ -236,18 +235,18 @@ static void values_are_shown_as_they_would_be_written(void **state)
     struct result result;
     (void)state;
     assert_non_null(front_run(front, "show config", false, &result));
-    assert_string_equal(shown(&result, "rolecall", "login_timeout", "value"), "15s");
-    assert_string_equal(shown(&result, "rolecall", "login_timeout", "changeable"), "yes");
-    assert_string_equal(shown(&result, "rolecall", "workers", "changeable"), "no");
-    assert_string_equal(shown(&result, "rolecall", "query_timeout", "value"), "0");
-    assert_string_equal(shown(&result, "rolecall", "stream_buffer", "value"), "256kB");
-    assert_string_equal(shown(&result, "node b", "cluster", "value"), "main");
-    assert_string_equal(shown(&result, "node b", "port", "value"), "2");
-    assert_string_equal(shown(&result, "listener split", "route", "value"), "split");
-    assert_string_equal(shown(&result, "listener split", "route", "default"), "primary");
-    assert_string_equal(shown(&result, "listener split", "unix_socket_mode", "value"), "0777");
-    assert_string_equal(shown(&result, "user u", "pool_size", "value"), "3");
-    assert_string_equal(shown(&result, "user u", "min_pool_size", "value"), "absent");
+    assert_string_equal(shown(&result, "login_timeout", "value"), "15s");
+    assert_string_equal(shown(&result, "login_timeout", "changeable"), "yes");
+    assert_string_equal(shown(&result, "workers", "changeable"), "no");
+    assert_string_equal(shown(&result, "query_timeout", "value"), "0");
+    assert_string_equal(shown(&result, "stream_buffer", "value"), "256kB");
+    assert_string_equal(shown(&result, "[node b] cluster", "value"), "main");
+    assert_string_equal(shown(&result, "[node b] port", "value"), "2");
+    assert_string_equal(shown(&result, "[listener split] route", "value"), "split");
+    assert_string_equal(shown(&result, "[listener split] route", "default"), "primary");
+    assert_string_equal(shown(&result, "[listener split] unix_socket_mode", "value"), "0777");
+    assert_string_equal(shown(&result, "[user u] pool_size", "value"), "3");
+    assert_string_equal(shown(&result, "[user u] min_pool_size", "value"), "absent");
     result_fini(&result);
     front_free(front);
 }
