@@ -89,22 +89,34 @@ static void plan_expiry(struct cluster *cluster, const struct evidence *evidence
         uv_timer_start(&cluster->expiry, on_expiry, next_ms + 1, 0);
 }
 
+/* It has not answered in time, and keeps its role for now: its successor may be there any moment. */
+static bool primary_is_doubtful(const struct verdict *verdict)
+{
+    return verdict->primary >= 0 && verdict->nodes[verdict->primary].condition != CONDITION_UP;
+}
+
 static struct pace pace_of(const struct cluster *cluster, bool answering)
 {
     struct pace pace = {.interval_ms = cluster->settings.cluster->probe_interval_ms, .answering = answering};
-    pace.seeking = cluster->seeking_since_us != 0;
-    pace.seeking_ms = pace.seeking ? (clock_now_us() - cluster->seeking_since_us) / 1000 : 0;
+    pace.seeking = cluster->seeking_since_us != 0 || primary_is_doubtful(&cluster->verdict);
+    if (cluster->seeking_since_us != 0)
+        pace.seeking_ms = (clock_now_us() - cluster->seeking_since_us) / 1000;
     return pace;
+}
+
+static void hurry(struct cluster *cluster, const struct evidence *evidence)
+{
+    for (size_t i = 0; i < cluster->n; i++) {
+        struct pace pace = pace_of(cluster, evidence[i].finding == FINDING_ANSWER);
+        node_hurry(cluster->nodes[i], &pace);
+    }
 }
 
 static void begin_seeking(struct cluster *cluster, const struct evidence *evidence)
 {
     cluster->seeking_since_us = clock_now_us();
     manager_seek(cluster->manager, true);
-    for (size_t i = 0; i < cluster->n; i++) {
-        struct pace pace = pace_of(cluster, evidence[i].finding == FINDING_ANSWER);
-        node_hurry(cluster->nodes[i], &pace);
-    }
+    hurry(cluster, evidence);
 }
 
 static void end_seeking(struct cluster *cluster)
@@ -164,6 +176,8 @@ static void judge_now(struct cluster *cluster)
         end_seeking(cluster);
     else if (cluster->seeking_since_us == 0)
         begin_seeking(cluster, evidence);
+    if (primary_is_doubtful(&cluster->verdict) && !primary_is_doubtful(&before))
+        hurry(cluster, evidence);
     if (roles_differ(&before, &cluster->verdict)) {
         secrets_nodes_changed(cluster->secrets);
         catalogue_reader_nodes_changed(cluster->catalogues);

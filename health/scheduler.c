@@ -1,8 +1,8 @@
 /*
- * The pauses between looks; see scheduler.h. With a primary: probe_interval. Without one every moment counts:
- * nodes that answer are asked every 20 ms, since one of them is about to be promoted, and the others are
- * tried every 50 ms, since they may be restarting. An outage that lasts longer than a minute is looked at
- * four times as slowly.
+ * The pauses between looks; see scheduler.h. With a primary: probe_interval. Without one that answers every
+ * moment counts: nodes that answer are asked every 20 ms, since one of them is about to be promoted, and the
+ * others are tried every 50 ms, since they may be restarting. An outage that lasts longer than a minute is
+ * looked at four times as slowly.
  */
 #include "health/scheduler.h"
 

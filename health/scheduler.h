@@ -14,8 +14,8 @@
 /* What the pause between two looks depends on. */
 struct pace {
     uint64_t interval_ms; /* probe_interval */
-    bool seeking;         /* the cluster has no primary */
-    uint64_t seeking_ms;  /* for how long */
+    bool seeking;         /* the cluster has no primary, or one that does not answer */
+    uint64_t seeking_ms;  /* for how long it has had none */
     bool answering;       /* this node answered the last look */
 };
 

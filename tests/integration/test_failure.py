@@ -328,6 +328,19 @@ def test_a_frozen_primary_is_found_out(make, own_cluster):
         assert r.value("primary", "insert into w values (1) returning whereami()") == second.port
 
 
+def test_the_successor_of_a_silent_primary_is_looked_for_at_once(make, own_cluster):
+    """The primary still has its role, and probes are far apart: replicas are asked all the same."""
+    r = make(own_cluster, cluster_settings={"probe_interval": "10s", "probe_timeout": "300ms", "observation_ttl": "60s",
+                                            "down_after": "100"})
+    first, second, _ = own_cluster.nodes
+    first.freeze()
+    condition = lambda: r.admin_table("show nodes")[0]["condition"]  # noqa: E731
+    wait_until(lambda: condition() == "suspect", 20, "a probe of the primary has timed out")
+    assert r.admin_table("show nodes")[0]["role"] == "primary"
+    second.promote()
+    wait_until(lambda: r.admin_table("show nodes")[1]["role"] == "primary", 2, "its successor is found")
+
+
 def test_the_primary_restarts(r, own_cluster):
     """A crash and recovery of the same node: sessions wait and go on."""
     with r.connect("primary") as c, r.connect("split") as s:
