@@ -70,6 +70,7 @@ struct pgconn {
     void (*opened)(void *context, const struct pgconn_answer *answer);
     void (*lost)(void *context, const struct pgconn_answer *answer);
     void (*done)(void *context, const struct pgconn_answer *answer);
+    void (*notified)(void *context, const char *channel, const char *payload);
 };
 
 static void connect_next(struct pgconn *conn);
@@ -365,10 +366,13 @@ static void take_results(struct pgconn *conn)
     }
 }
 
-static void drop_notifications(struct pgconn *conn)
+/* The owner may close the connection or send a query in each call. */
+static void tell_notifications(struct pgconn *conn)
 {
-    for (PGnotify *notify; (notify = PQnotifies(conn->pg)) != NULL;)
-        PQfreemem(notify);
+    for (PGnotify *notify; conn->pg && (notify = PQnotifies(conn->pg)) != NULL; PQfreemem(notify)) {
+        if (conn->notified)
+            conn->notified(conn->context, notify->relname, notify->extra);
+    }
 }
 
 /* False when the connection broke and the owner was told. */
@@ -389,11 +393,11 @@ static void query_step(struct pgconn *conn, int status, int events)
     if (conn->state == QUERYING && alive) {
         if (flush(conn))
             take_results(conn);
+        tell_notifications(conn);
         return;
     }
-    if (conn->state == READY)
-        drop_notifications(conn);
-    if (!alive || status != 0 || PQstatus(conn->pg) == CONNECTION_BAD)
+    tell_notifications(conn);
+    if (conn->pg && (!alive || status != 0 || PQstatus(conn->pg) == CONNECTION_BAD))
         break_lost(conn);
 }
 
@@ -483,6 +487,7 @@ struct pgconn *pgconn_open(uv_loop_t *loop, const struct pgconn_params *params)
     conn->context = params->context;
     conn->opened = params->opened;
     conn->lost = params->lost;
+    conn->notified = params->notified;
     pgconn_keywords_init(&conn->keywords, params);
     uv_timer_init(loop, &conn->deadline);
     conn->deadline.data = conn;

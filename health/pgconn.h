@@ -57,6 +57,9 @@ struct pgconn_params {
     void (*opened)(void *context, const struct pgconn_answer *answer);
     /* It broke while idle. May be NULL: then the next query fails. */
     void (*lost)(void *context, const struct pgconn_answer *answer);
+    /* A notification of a channel that LISTEN has named; may be NULL. The strings are valid during the
+     * callback. It may come while a query is under way, whose answer may be older than what it tells of. */
+    void (*notified)(void *context, const char *channel, const char *payload);
 };
 
 struct pgconn;

@@ -61,6 +61,9 @@ struct stage {
     struct pgconn_answer answer; /* the last one's outcome and error */
     char value[32];
     bool close_in_callback, query_when_open;
+    int notified;
+    char channel[16], payload[16];
+    bool close_when_notified, query_when_notified;
 };
 
 /* --- the fake server --- */
@@ -275,6 +278,20 @@ static void on_lost(void *context, const struct pgconn_answer *answer)
     note(stage, answer);
 }
 
+static void on_notified(void *context, const char *channel, const char *payload)
+{
+    struct stage *stage = context;
+    stage->notified++;
+    snprintf(stage->channel, sizeof stage->channel, "%s", channel);
+    snprintf(stage->payload, sizeof stage->payload, "%s", payload);
+    if (stage->close_when_notified) {
+        pgconn_close(stage->conn);
+        stage->conn = NULL;
+    } else if (stage->query_when_notified && pgconn_ready(stage->conn)) {
+        send_query(stage);
+    }
+}
+
 static void open_at(struct stage *stage, const char *host, uint16_t port, const struct config_tls *tls)
 {
     endpoint_init(&stage->endpoint, host, port);
@@ -285,7 +302,8 @@ static void open_at(struct stage *stage, const char *host, uint16_t port, const 
         .connect_timeout_ms = TIMEOUT_MS,
         .context = stage,
         .opened = on_opened,
-        .lost = on_lost};
+        .lost = on_lost,
+        .notified = on_notified};
     stage->conn = pgconn_open(&stage->loop, &params);
 }
 
@@ -310,6 +328,15 @@ static void run_until(struct stage *stage, int callbacks)
 {
     uint64_t end_us = clock_now_us() + 3000000;
     while (stage->opened + stage->lost + stage->done < callbacks) {
+        run_for(stage, 0);
+        assert_true(clock_now_us() < end_us);
+    }
+}
+
+static void run_until_notified(struct stage *stage, int notifications)
+{
+    uint64_t end_us = clock_now_us() + 3000000;
+    while (stage->notified < notifications) {
         run_for(stage, 0);
         assert_true(clock_now_us() < end_us);
     }
@@ -561,6 +588,74 @@ static void queries_follow_each_other_on_one_connection(void **state)
     end(&stage);
 }
 
+/* --- notifications --- */
+
+static void notifications_are_told_while_idle(void **state)
+{
+    (void)state;
+    static const enum act acts[] = {ACT_TAKE, ACT_LOGIN, ACT_PAUSE, ACT_NOTIFY, ACT_NOTIFY, ACT_SILENCE};
+    struct stage stage;
+    begin(&stage, acts);
+    open_at(&stage, "127.0.0.1", stage.fake.port, NULL);
+    run_until_notified(&stage, 2);
+    assert_string_equal(stage.channel, "channel");
+    assert_string_equal(stage.payload, "payload");
+    assert_true(pgconn_ready(stage.conn));
+    end(&stage);
+}
+
+static void notifications_are_told_while_a_query_is_under_way(void **state)
+{
+    (void)state;
+    static const enum act acts[][8] = {{ACT_TAKE, ACT_LOGIN, ACT_TAKE, ACT_NOTIFY, ACT_ROW, ACT_SILENCE},
+        {ACT_TAKE, ACT_LOGIN, ACT_TAKE, ACT_NOTIFY, ACT_PAUSE, ACT_ROW, ACT_SILENCE},
+        {ACT_TAKE, ACT_LOGIN, ACT_TAKE, ACT_ROW, ACT_NOTIFY, ACT_SILENCE}};
+    for (size_t i = 0; i < COUNT(acts); i++) {
+        struct stage stage;
+        begin(&stage, acts[i]);
+        stage.query_when_open = true;
+        open_at(&stage, "127.0.0.1", stage.fake.port, NULL);
+        run_until_notified(&stage, 1);
+        run_until(&stage, 2);
+        assert_int_equal(stage.notified, 1);
+        assert_int_equal(stage.answer.outcome, PGCONN_OK);
+        assert_string_equal(stage.value, "42");
+        end(&stage);
+    }
+}
+
+static void a_notification_may_be_answered_with_a_query(void **state)
+{
+    (void)state;
+    static const enum act acts[] = {
+        ACT_TAKE, ACT_LOGIN, ACT_PAUSE, ACT_NOTIFY, ACT_TAKE, ACT_ROW, ACT_SILENCE};
+    struct stage stage;
+    begin(&stage, acts);
+    stage.query_when_notified = true;
+    open_at(&stage, "127.0.0.1", stage.fake.port, NULL);
+    run_until(&stage, 2);
+    assert_int_equal(stage.done, 1);
+    assert_string_equal(stage.value, "42");
+    end(&stage);
+}
+
+static void a_notification_before_the_end_is_told_before_it(void **state)
+{
+    (void)state;
+    static const enum act acts[] = {ACT_TAKE, ACT_LOGIN, ACT_PAUSE, ACT_NOTIFY, ACT_SHUTDOWN, ACT_END};
+    for (int query = 0; query < 2; query++) {
+        struct stage stage;
+        begin(&stage, acts);
+        stage.query_when_notified = query;
+        open_at(&stage, "127.0.0.1", stage.fake.port, NULL);
+        run_until(&stage, 2);
+        assert_int_equal(stage.notified, 1);
+        assert_int_equal(query ? stage.done : stage.lost, 1);
+        assert_int_equal(stage.answer.outcome, PGCONN_RESET);
+        end(&stage);
+    }
+}
+
 /* --- closing --- */
 
 /* Where the connection waits when it is closed: after so many milliseconds of such a server. */
@@ -622,8 +717,19 @@ static void it_may_be_closed_in_each_callback(void **state)
         assert_null(stage.conn);
         end(&stage);
     }
-    static const enum act row[] = {ACT_TAKE, ACT_LOGIN, ACT_TAKE, ACT_ROW, ACT_SILENCE};
+    static const enum act notes[] = {
+        ACT_TAKE, ACT_LOGIN, ACT_PAUSE, ACT_NOTIFY, ACT_NOTIFY, ACT_HANG_UP, ACT_END};
     struct stage stage;
+    begin(&stage, notes);
+    stage.close_when_notified = true;
+    open_at(&stage, "127.0.0.1", stage.fake.port, NULL);
+    run_until_notified(&stage, 1);
+    run_for(&stage, 20);
+    assert_null(stage.conn);
+    assert_int_equal(stage.notified, 1);
+    assert_int_equal(stage.lost, 0);
+    end(&stage);
+    static const enum act row[] = {ACT_TAKE, ACT_LOGIN, ACT_TAKE, ACT_ROW, ACT_SILENCE};
     begin(&stage, row);
     open_at(&stage, "127.0.0.1", stage.fake.port, NULL);
     run_until(&stage, 1);
@@ -720,6 +826,10 @@ int main(void)
         cmocka_unit_test(each_end_of_a_query_is_told_apart),
         cmocka_unit_test(a_server_that_goes_while_idle_is_noticed_with_its_reason),
         cmocka_unit_test(queries_follow_each_other_on_one_connection),
+        cmocka_unit_test(notifications_are_told_while_idle),
+        cmocka_unit_test(notifications_are_told_while_a_query_is_under_way),
+        cmocka_unit_test(a_notification_may_be_answered_with_a_query),
+        cmocka_unit_test(a_notification_before_the_end_is_told_before_it),
         cmocka_unit_test(it_may_be_closed_while_it_waits_for_anything),
         cmocka_unit_test(it_may_be_closed_before_it_began_and_while_resolving),
         cmocka_unit_test(it_may_be_closed_in_each_callback),
