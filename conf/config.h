@@ -34,7 +34,7 @@ enum hook {
 };
 #define HOOK_KINDS 6
 
-enum manager_kind { MANAGER_KIND_NONE };
+enum manager_kind { MANAGER_KIND_NONE, MANAGER_KIND_MONITOR };
 enum consistency { CONSISTENCY_SESSION, CONSISTENCY_EVENTUAL, CONSISTENCY_STRONG };
 
 /* One side's TLS. On a listener: what clients must do. On a cluster: what rolecall does towards nodes. */
@@ -75,6 +75,11 @@ struct config_cluster {
     /* who says which node is primary, beside SQL */
     enum manager_kind manager;
     uint64_t manager_grace_ms;
+    /* pg_auto_failover's monitor */
+    char *monitor_host, *monitor_user, *monitor_password, *monitor_database, *monitor_formation;
+    char *monitor_nodes; /* the relation that lists them: a name, or a schema and a name */
+    uint16_t monitor_port;
+    uint32_t monitor_group;
     /* probes */
     char *probe_user, *probe_password, *probe_database;
     uint64_t probe_interval_ms, probe_timeout_ms, observation_ttl_ms;

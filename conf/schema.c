@@ -62,7 +62,7 @@ static const char *const tls_modes[] = {[TLS_DISABLE] = "disable",
     [TLS_VERIFY_FULL] = "verify-full"};
 static const char *const fallbacks[] = {
     [FALLBACK_PRIMARY] = "primary", [FALLBACK_WAIT] = "wait", [FALLBACK_ERROR] = "error"};
-static const char *const managers[] = {[MANAGER_KIND_NONE] = "none"};
+static const char *const managers[] = {[MANAGER_KIND_NONE] = "none", [MANAGER_KIND_MONITOR] = "monitor"};
 static const char *const consistencies[] = {
     [CONSISTENCY_SESSION] = "session", [CONSISTENCY_EVENTUAL] = "eventual", [CONSISTENCY_STRONG] = "strong"};
 
@@ -131,7 +131,24 @@ static const struct schema_key keys[] = {
         .help = "Who decides which node is primary; with a manager [node] sections are not needed."},
     {"manager_grace", CLUSTER, VALUE_DURATION, IN_CLUSTER(manager_grace_ms), .value = "5s", .min = 100,
         .max = HOUR,
-        .help = "A node of which the manager has said nothing for so long is not primary any more."},
+        .help = "A node of which the manager has said nothing for so long is not primary any more. A monitor "
+                "that is silent for so long leaves the choice to PostgreSQL alone."},
+    {"monitor_host", CLUSTER, VALUE_STRING, IN_CLUSTER(monitor_host),
+        .help = "manager = monitor: where pg_auto_failover's monitor is reached; TLS as with the nodes."},
+    {"monitor_port", CLUSTER, VALUE_PORT, IN_CLUSTER(monitor_port), .value = "5432", .min = 1, .max = 65535,
+        .help = "Its port."},
+    {"monitor_user", CLUSTER, VALUE_STRING, IN_CLUSTER(monitor_user), .value = "autoctl_node",
+        .not_empty = true, .help = "Who reads its table of nodes, see monitor_nodes."},
+    {"monitor_password", CLUSTER, VALUE_SECRET, IN_CLUSTER(monitor_password), .help = "The password there."},
+    {"monitor_database", CLUSTER, VALUE_STRING, IN_CLUSTER(monitor_database), .value = "pg_auto_failover",
+        .not_empty = true, .help = "The monitor's database."},
+    {"monitor_formation", CLUSTER, VALUE_STRING, IN_CLUSTER(monitor_formation), .value = "default",
+        .not_empty = true, .help = "The formation that this cluster is."},
+    {"monitor_group", CLUSTER, VALUE_UINT, IN_CLUSTER(monitor_group), .value = "0", .max = 1000000,
+        .help = "The group of the formation."},
+    {"monitor_nodes", CLUSTER, VALUE_STRING, IN_CLUSTER(monitor_nodes), .value = "pgautofailover.node",
+        .not_empty = true,
+        .help = "The monitor's table of nodes, or a view of it for a user with no other rights there."},
     {"probe_user", CLUSTER, VALUE_STRING, IN_CLUSTER(probe_user), .value = "postgres", .not_empty = true,
         .help = "Who watches the nodes; needs pg_monitor, and REPLICATION to compare timeline histories."},
     {"probe_password", CLUSTER, VALUE_SECRET, IN_CLUSTER(probe_password), .help = "Its password."},

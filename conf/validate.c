@@ -87,6 +87,8 @@ static bool check_cluster(const struct build *build, const struct build_section 
     const struct config_cluster *cluster = section->object;
     if (cluster->n_nodes == 0 && cluster->manager == MANAGER_KIND_NONE)
         return build_fail(build, section, NULL, "has no nodes; add a [node NAME]");
+    if (cluster->manager == MANAGER_KIND_MONITOR && !cluster->monitor_host)
+        return build_fail(build, section, NULL, "manager = monitor needs monitor_host");
     if (cluster->observation_ttl_ms <= cluster->probe_interval_ms + cluster->probe_timeout_ms)
         return build_fail(build, section, "observation_ttl",
             "observation_ttl must be longer than probe_interval and probe_timeout together (%llums)",

@@ -163,7 +163,8 @@ static void judge_now(struct cluster *cluster)
     const struct judge_rules rules = {.observation_ttl_ms = config->observation_ttl_ms,
         .down_after = config->down_after,
         .managed = cluster->manager != NULL,
-        .manager_grace_ms = config->manager_grace_ms};
+        .manager_grace_ms = config->manager_grace_ms,
+        .read_only_waits = config->manager == MANAGER_KIND_MONITOR};
     gather(cluster, evidence);
     judge(&rules, evidence, &cluster->verdict);
     sampler_roles(cluster->sampler, &cluster->verdict, evidence);

@@ -182,7 +182,8 @@ static bool is_fresh(const struct bench *bench, const struct manager_word *word)
 static bool is_named(const struct bench *bench, size_t i)
 {
     const struct manager_word *word = &bench->evidence[i].word;
-    bool named = word->role == MANAGER_PRIMARY || word->role == MANAGER_LEAVING;
+    bool named =
+        word->role == MANAGER_PRIMARY || word->role == MANAGER_ABSTAINS || word->role == MANAGER_LEAVING;
     return !bench->rules->managed || (is_fresh(bench, word) && named);
 }
 
@@ -229,7 +230,7 @@ static const char *objection(const struct bench *bench, const struct evidence *e
         return "its manager has not spoken yet";
     if (!is_fresh(bench, word))
         return "its manager has been silent for longer than manager_grace";
-    if (word->role != MANAGER_PRIMARY)
+    if (word->role != MANAGER_PRIMARY && word->role != MANAGER_ABSTAINS)
         return word->why[0] ? word->why : "its manager does not name it";
     if (bench->rules->read_only_waits && evidence->seen.read_only)
         return "it is read-only still";

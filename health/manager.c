@@ -1,15 +1,16 @@
 /* Which kind of manager a cluster has, and the calls that are passed on to it; see manager.h. */
 #include "health/manager.h"
 
+#include "health/manager/monitor.h"
+
 #include <string.h>
 
 struct manager *manager_open(
     uv_loop_t *loop, const struct settings *settings, const struct manager_events *events)
 {
-    (void)loop;
-    (void)events;
     switch (settings->cluster->manager) {
     case MANAGER_KIND_NONE: return NULL;
+    case MANAGER_KIND_MONITOR: return monitor_open(loop, settings, events);
     }
     return NULL;
 }

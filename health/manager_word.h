@@ -14,6 +14,7 @@ enum manager_role {
     MANAGER_NONE,    /* says nothing of this node, or nothing that gives it a role */
     MANAGER_PRIMARY, /* may take writes, as soon as SQL agrees */
     MANAGER_REPLICA,
+    MANAGER_ABSTAINS, /* cannot be asked, which is no reason against the node: SQL alone decides */
     MANAGER_LEAVING /* was primary and is being deposed: new writes are held, what runs goes on to its end */
 };
 
