@@ -79,7 +79,9 @@ class Rolecall:
             "read_functions": "whereami",
             **(cluster_settings or {}),
         }
-        for node in self.cluster.nodes:
+        manager = getattr(self.cluster, "manager", {})  # what lists the nodes instead of [node] sections
+        sections["cluster main"].update(manager)
+        for node in self.cluster.nodes if not manager else []:
             sections[f"node {node.name}"] = {"host": node.host, "port": node.port, **(nodes or {}).get(node.name, {})}
         for name, keys in listeners.items():
             keys = dict(keys)

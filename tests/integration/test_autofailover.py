@@ -1,0 +1,204 @@
+"""pg_auto_failover behind rolecall: Debian's 2.0, a monitor and three nodes, and what its clients see of everything that
+its monitor does (DESIGN.md sections 6 and 7)."""
+
+import time
+
+import psycopg
+import pytest
+
+from lib import cluster as pg
+from lib.autofailover import Formation
+from lib.crowd import Crowd
+from lib.processes import wait_until
+from lib.rolecall import Rolecall
+
+pytestmark = pytest.mark.proxy
+
+LISTENERS = {
+    "split": dict(route="split", pool="transaction"),
+    "primary": dict(route="primary", pool="transaction"),
+    "replica": dict(route="replica", pool="transaction"),
+}
+
+
+@pytest.fixture(scope="module")
+def whole():
+    made = Formation()
+    yield made
+    made.close()
+
+
+@pytest.fixture(scope="module")
+def r(whole):
+    with Rolecall(whole, LISTENERS, cluster_settings={"probe_timeout": "500ms", "observation_ttl": "1500ms"}) as made:
+        yield made
+
+
+@pytest.fixture
+def formation(whole, r):
+    """Whole at the beginning of each test, and known to rolecall as it is."""
+    whole.settle()
+    wait_until(lambda: roles(r) == wanted_roles(whole), 20, "rolecall sees the formation as it is")
+    return whole
+
+
+def roles(r):
+    return {row["node"]: row["role"] for row in r.admin_table("show nodes")}
+
+
+def row_of(r, node):
+    return next(row for row in r.admin_table("show nodes") if row["node"] == node.name)
+
+
+def wanted_roles(formation):
+    primary = formation.primary
+    return {node.name: "primary" if node is primary else "replica" for node in formation.nodes}
+
+
+def where(connection):
+    return connection.execute("select whereami()").fetchone()[0]
+
+
+def test_the_nodes_are_found_and_called_as_the_monitor_calls_them(formation, r):
+    rows = r.admin_table("show nodes")
+    assert {(row["node"], row["port"]) for row in rows} == {(node.name, node.port) for node in formation.nodes}
+    assert r.value("primary", "select whereami()") == formation.primary.port
+    assert r.value("replica", "select whereami()") in {node.port for node in formation.replicas}
+
+
+def test_a_switchover_is_seen_by_open_transactions_alone(formation, r):
+    before = formation.primary
+    with Crowd(r, before) as crowd:
+        formation.switchover()
+        wait_until(lambda: formation.monitor.rows()[before.name][0] == "secondary", 60, "it is done")
+    print(crowd.summary())
+    formation.settle()
+    assert formation.primary is not before
+    crowd.check(formation.primary)
+
+
+def test_a_crash_of_the_primarys_machine(formation, r):
+    """pg_autoctl and PostgreSQL killed at once: another takes over, what was acknowledged is there."""
+    victim = formation.primary
+    with Crowd(r, victim) as crowd:
+        victim.kill()
+        wait_until(lambda: roles(r).get(victim.name) == "unknown", 5, "its end is noticed")
+        wait_until(lambda: "primary" in roles(r).values(), 60, "another is found")
+        crowd.wait_for(10)
+        victim.start()  # the old one comes back in the middle of it
+        formation.settle()
+    print(crowd.summary())
+    assert formation.primary is not victim
+    crowd.check(formation.primary)
+
+
+def test_a_postmaster_that_is_killed_is_started_again_by_its_keeper(formation, r):
+    victim = formation.primary
+    with Crowd(r, victim) as crowd:
+        victim.kill_postmaster()
+    print(crowd.summary())
+    formation.settle()
+    crowd.check(formation.primary)
+
+
+def test_a_standby_in_maintenance_is_not_read(formation, r):
+    standby = formation.replicas[0]
+    others = {node.port for node in formation.nodes if node is not standby}
+    standby.autoctl("enable", "maintenance")
+    try:
+        wait_until(lambda: row_of(r, standby)["weight"] == 0, 10, "rolecall knows")
+        assert standby.answers()
+        with r.connect("replica") as connection, r.connect("split") as split:
+            assert {where(connection) for _ in range(30)} | {where(split) for _ in range(30)} <= others
+    finally:
+        standby.autoctl("disable", "maintenance")
+    formation.settle()
+    wait_until(lambda: r.value("replica", "select whereami()") == standby.port, 20, "it is read again", 0.01)
+
+
+def test_maintenance_of_the_primary_moves_the_writes(formation, r):
+    before = formation.primary
+    with Crowd(r, before) as crowd:
+        before.autoctl("enable", "maintenance", "--allow-failover")
+        wait_until(lambda: "primary" in [role for name, role in roles(r).items() if name != before.name], 30,
+                   "another is found")
+        crowd.wait_for(10)
+        before.autoctl("disable", "maintenance")
+        formation.settle()
+    print(crowd.summary())
+    crowd.check(formation.primary)
+
+
+def test_nothing_happens_while_the_monitor_is_down(formation, r):
+    """Longer than manager_grace: the primary stays, since without the monitor there can be no other."""
+    before = formation.primary
+    r.sections["cluster main"]["manager_grace"] = "2s"
+    r.reload()
+    with Crowd(r, before) as crowd:
+        formation.monitor.stop()
+        wait_until(lambda: "event=monitor_silent" in r.log(), 20, "its silence is noticed")
+        crowd.wait_for(10)
+        assert r.value("primary", "select whereami()") == before.port
+        formation.monitor.start()
+        wait_until(lambda: "event=monitor_found" in r.log(), 20, "it is found again")
+        crowd.wait_for(10)
+    formation.settle()
+    assert formation.primary is before
+    assert crowd.states("write") == crowd.states("transaction") == []
+    assert max(crowd.longest.values()) < 2
+    crowd.check(before)
+    r.sections["cluster main"]["manager_grace"] = None
+    r.reload()
+    formation.switchover()  # and the monitor is followed again
+    wait_until(lambda: roles(r).get(before.name) == "replica", 30, "the switchover is followed")
+
+
+def test_rolecall_started_while_the_monitor_is_down_believes_postgresql(formation, r):
+    """From [node] sections, since nobody lists the nodes."""
+    formation.monitor.stop()
+    try:
+        sections = {f"node {node.name}": {"host": "127.0.0.1", "port": node.port} for node in formation.nodes}
+        other = Rolecall(formation, LISTENERS, cluster_settings={"manager_grace": "2s"}, start=False)
+        other.sections.update(sections)
+        other.write_config()
+        other.start(ready=False)
+        with other:
+            other.wait_answer("primary", timeout=20)
+            where_to = other.value("primary", "select whereami()")
+    finally:
+        formation.monitor.start()
+    assert where_to == formation.primary.port
+
+
+def test_nodes_come_and_go_while_it_runs(formation, r):
+    added = formation.add_node()
+    wait_until(lambda: roles(r).get(added.name) == "replica", 20, "the new node is a replica")
+    with r.connect("replica") as connection:
+        wait_until(lambda: r.value("replica", "select whereami()") == added.port, 20, "it is read", 0.01)
+        # dropped under a session that reads there
+        wait_until(lambda: where(connection) == added.port or reconnect_somewhere(connection), 20, "reads there", 0.01)
+        formation.drop_node(added)
+        wait_until(lambda: added.name not in roles(r), 20, "it is gone")
+        assert where(connection) in {node.port for node in formation.nodes}
+    assert r.value("primary", "select whereami()") == formation.primary.port
+
+
+def reconnect_somewhere(connection):
+    connection.execute("select 1")
+    return False
+
+
+def test_a_frozen_primary_is_replaced_and_gets_no_write_when_it_thaws(formation, r):
+    victim = formation.primary
+    with Crowd(r, victim) as crowd:
+        victim.freeze()
+        try:
+            wait_until(lambda: "primary" in [role for name, role in roles(r).items() if name != victim.name], 60,
+                       "another is found")
+            crowd.wait_for(10)
+        finally:
+            victim.thaw()
+        formation.settle()
+    print(crowd.summary())
+    assert formation.primary is not victim
+    crowd.check(formation.primary)
