@@ -376,6 +376,14 @@ static bool descends(const struct observation *seen, const struct observation *p
     return false;
 }
 
+static void tell_no_reads(const struct manager_word *word, struct node_verdict *node)
+{
+    char held[JUDGE_REASON_MAX];
+    memcpy(held, node->reason, sizeof held);
+    if (node->no_reads)
+        because(node->reason, "%.100s, not to be read: %s", held, word->why);
+}
+
 static void judge_replica(struct bench *bench, size_t i)
 {
     const struct observation *seen = &bench->evidence[i].seen;
@@ -395,6 +403,7 @@ static void judge_replica(struct bench *bench, size_t i)
     else
         because(node->reason, "in recovery on timeline %" PRIu32 "%s", seen->timeline,
             seen->receiver ? "" : ", without a connection to its primary");
+    tell_no_reads(&bench->evidence[i].word, node);
 }
 
 /* --- the whole --- */

@@ -17,6 +17,7 @@ static struct manager_word say(char mark)
     case '+': word.role = MANAGER_PRIMARY; break;
     case '=': word.role = MANAGER_REPLICA; break;
     case '<': word.role = MANAGER_LEAVING; break;
+    case '*': word.role = MANAGER_ABSTAINS; break;
     default: break;
     }
     snprintf(word.why, sizeof word.why, "%s",
@@ -31,8 +32,8 @@ static struct manager_word say(char mark)
  * P or R, timeline; then any of: x = another cluster, o = older than the ttl, g = gone, s = silent once, S =
  * silent three times, l = login refused, n = lets nobody in, r = read-only, a / b = forked at 100 / 200, 1 =
  * replayed to 150 only, t = the same postmaster start as every other t. "-" = not looked at yet, "g", "s",
- * "S", "l" alone = never answered. Then what the manager says: + primary, = replica, < leaving, ? nothing of
- * a role; w = said too long ago, q = no reads. Without any of these it has never spoken.
+ * "S", "l" alone = never answered. Then what the manager says: + primary, = replica, < leaving, * leaves it
+ * to SQL, ? nothing of a role; w = said too long ago, q = no reads. Without any of these it has never spoken.
  */
 static struct evidence look(const char *name, const char *sketch)
 {
@@ -87,6 +88,7 @@ static struct evidence look(const char *name, const char *sketch)
         case '+':
         case '=':
         case '<':
+        case '*':
         case '?': evidence.word = say(*c); break;
         case 'w': evidence.word.age_ms = GRACE_MS; break;
         case 'q': evidence.word.no_reads = true; break;
@@ -216,6 +218,16 @@ static const struct row managed_rows[] = {
     {"nobody who leaves had the role before", {7, 1}, {"P1<", "R1=", "R1="}, "?RR", "uuu", -1,
         "n1 takes writes, but it is being deposed", 0, "being deposed"},
     {"replicas need no word", {7, 1}, {"P1+", "R1", "R1=w"}, "PRR", "uuu", 0, NULL, 1, "in recovery"},
+    {"a manager that cannot be asked leaves it to SQL", {7, 1}, {"P1*", "R1*", "R1*"}, "PRR", "uuu", 0, NULL,
+        0, "takes writes on"},
+    {"as before, and the newer timeline wins", {7, 1}, {"P1*", "P2*", "R1*"}, "?PR", "uuu", 1, NULL, 0,
+        "an old primary"},
+    {"as before, and two on one timeline are a split", {7, 2}, {"P2a*", "P2b*", "R2*"}, "??R", "uuu", -1,
+        "split: n1 and n2", 0, "split"},
+    {"as before, and nobody takes writes", {7, 1}, {"g*", "R1*", "R1*"}, "?RR", "duu", -1,
+        "no node takes writes: 2 of 3 are in recovery", 0, "nobody is there"},
+    {"a replica that is not to be read says why", {7, 1}, {"P1+", "R1=q", "R1="}, "PRR", "uuu", 0, NULL, 1,
+        "not to be read: it is a replica by its manager"},
     {"a named primary that is frozen", {7, 1}, {"P1+So", "R1=", "R1="}, "?RR", "duu", -1,
         "n1 is named primary, but does not answer", 0, "does not answer"},
 };
