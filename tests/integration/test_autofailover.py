@@ -1,12 +1,8 @@
 """pg_auto_failover behind rolecall: Debian's 2.0, a monitor and three nodes, and what its clients see of everything that
 its monitor does (DESIGN.md sections 6 and 7)."""
 
-import time
-
-import psycopg
 import pytest
 
-from lib import cluster as pg
 from lib.autofailover import Formation
 from lib.crowd import Crowd
 from lib.processes import wait_until
@@ -173,19 +169,22 @@ def test_rolecall_started_while_the_monitor_is_down_believes_postgresql(formatio
 def test_nodes_come_and_go_while_it_runs(formation, r):
     added = formation.add_node()
     wait_until(lambda: roles(r).get(added.name) == "replica", 20, "the new node is a replica")
-    with r.connect("replica") as connection:
-        wait_until(lambda: r.value("replica", "select whereami()") == added.port, 20, "it is read", 0.01)
-        # dropped under a session that reads there
-        wait_until(lambda: where(connection) == added.port or reconnect_somewhere(connection), 20, "reads there", 0.01)
-        formation.drop_node(added)
+    with session_at(r, added.port) as connection:
+        formation.drop_node(added)  # under a session that reads there
         wait_until(lambda: added.name not in roles(r), 20, "it is gone")
         assert where(connection) in {node.port for node in formation.nodes}
     assert r.value("primary", "select whereami()") == formation.primary.port
 
 
-def reconnect_somewhere(connection):
-    connection.execute("select 1")
-    return False
+def session_at(r, port):
+    """A session that reads on the replica with this port."""
+    def reads_there():
+        connection = r.connect("replica")
+        if where(connection) == port:
+            return connection
+        return connection.close()
+
+    return wait_until(reads_there, 20, f"a session reads on port {port}", 0.01)
 
 
 def test_a_frozen_primary_is_replaced_and_gets_no_write_when_it_thaws(formation, r):
