@@ -80,20 +80,13 @@ static bool should_retry(struct session *session, const struct answer *answer)
     return session_is_split(session) && topology && topology->primary >= 0;
 }
 
-static void remember_shape(struct session *session)
-{
-    uint64_t shape = session->request->shape;
-    if (shape)
-        session->all->refused[shape % REFUSED_SHAPES] = shape;
-}
-
 static void begin_retry(struct session *session, const struct answer *answer)
 {
     struct request *request = session->request;
     request->retrying = true;
     buffer_release(&request->withheld, &session->all->spares);
     if (strcmp(answer->error->sqlstate, "25006") == 0)
-        remember_shape(session);
+        sessions_refuse(session->all, request->shape);
     count(&session->all->counters.retries);
     log_event(LOG_DEBUG, "read_retried_on_primary", "node=%s sqlstate=%s", session->claim.server->node->name,
         answer->error->sqlstate);
@@ -257,6 +250,7 @@ void answer_finish(struct session *session, char status)
     settle_epochs(session, server);
     sequence_settle(session, server);
     own_settle(session, status);
+    transfer_settle(session, status);
     begin_settle(session, status);
     settle_transaction(session, status);
     if (request->error_seen && request->flush_as_sync)
@@ -311,7 +305,7 @@ static void on_error(struct session *session, struct server *server, const struc
         keep_error(session, answer);
         return;
     }
-    begin_on_error(session, server);
+    begin_on_error(session, server, answer);
     if (session->state == SESSION_CLOSED || stale_on_error(session, server, answer))
         return;
     if (should_retry(session, answer)) {
@@ -417,6 +411,7 @@ static bool is_suppressed(struct session *session, struct server *server, const 
 static void count_done(struct session *session, struct server *server, const struct answer *answer)
 {
     struct request *request = session->request;
+    request->keeps_portal |= answer->type == BACKEND_PORTAL_SUSPENDED;
     if (answer->type == BACKEND_PARSE_COMPLETE)
         request->done_of[CAUSE_PARSE]++;
     else if (answer->type == BACKEND_CLOSE_COMPLETE)

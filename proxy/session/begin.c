@@ -6,6 +6,7 @@
  *              OWED --no node in time, cancelled--> NONE; failed until ROLLBACK
  *              SENT --connection lost, a replica's error--> OWED, and the statement goes elsewhere
  *              SENT --the BEGIN itself fails--> REFUSED --ReadyForQuery--> NONE; failed until ROLLBACK
+ *              NONE --on a replica, and a statement belongs to the primary--> OWED (transfer.c)
  *
  * BEGIN and START TRANSACTION, alone in their request and with modes that are understood, are answered at
  * once; SET TRANSACTION behind them changes what is kept. The first statement that is anything else chooses:
@@ -132,8 +133,7 @@ static bool is_read_only(const struct session *session)
     return said == SWITCH_ON || (said == SWITCH_DEFAULT && session->settings->read_only);
 }
 
-/* SAVEPOINT, SET LOCAL: they change the transaction alone, wherever it is. */
-static bool is_of_transaction(const struct request *request)
+bool begin_is_of_transaction(const struct request *request)
 {
     const uint32_t block = STATEMENT_BEGIN | STATEMENT_COMMIT | STATEMENT_ROLLBACK | STATEMENT_ISOLATION;
     if (request->statements != 1 || request->pins || request->frees)
@@ -147,7 +147,8 @@ bool begin_leaves_primary(const struct session *session)
 {
     const struct request *request = session->request;
     return is_read_only(session) && begin_is_read_committed(session, &session->begin.modes) &&
-           (request->class == STATEMENT_READ || is_of_transaction(request));
+           session->begin.transfer != TRANSFER_DUE &&
+           (request->class == STATEMENT_READ || transfer_may_keep(session));
 }
 
 /* ---- at a server ---- */
@@ -161,16 +162,17 @@ bool begin_send(struct session *session, struct server *server)
     transaction_begin_text(&session->begin.modes, text);
     session->begin.state = BEGIN_SENT;
     session->begin.reads_only = is_read_only(session);
-    return server_inject_begin(server, text);
+    return server_inject_begin(server, text) && transfer_on_begin(session, server);
 }
 
-void begin_on_error(struct session *session, struct server *server)
+void begin_on_error(struct session *session, struct server *server, const struct answer *answer)
 {
-    if (session->begin.state != BEGIN_SENT || server->tx_status != 'I')
-        return;
-    session->begin.state = BEGIN_REFUSED;
     const struct expect *head = expect_head(&server->expect);
-    if (!head || head->kind != EXPECT_QUERY)
+    if (session->begin.state != BEGIN_SENT)
+        return;
+    if (server->tx_status == 'I')
+        session->begin.state = BEGIN_REFUSED;
+    if (!head || head->kind != EXPECT_QUERY || answer->kind == EXPECT_QUERY)
         return; /* the client's own Sync ends what is skipped */
     if (session->passing > 0)
         session_fatal(session, SQLSTATE_CONNECTION_FAILURE, "the transaction could not begin");

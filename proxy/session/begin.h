@@ -4,12 +4,15 @@
 #ifndef ROLECALL_SESSION_BEGIN_H
 #define ROLECALL_SESSION_BEGIN_H
 
+#include "proxy/session/transfer.h"
 #include "router/classify.h"
 #include "router/transaction_statement.h"
 
 #include <stdbool.h>
 
+struct answer;
 struct error;
+struct request;
 struct server;
 struct session;
 
@@ -27,7 +30,12 @@ struct begin {
     enum begin_state state;
     struct transaction_modes modes; /* of the open transaction, as far as it began here */
     bool reads_only;                /* READ ONLY, and nothing in it may have changed that */
+    enum transfer transfer;         /* whether it may leave its replica, or has */
+    uint64_t shape;                 /* of its first statement */
 };
+
+/* SAVEPOINT, SET LOCAL: it changes the transaction alone, wherever that is. */
+bool begin_is_of_transaction(const struct request *request);
 
 /* Answers the request when it begins a transaction, or shapes or ends one of which no server has heard. */
 bool begin_answer(struct session *session);
@@ -43,7 +51,7 @@ bool begin_send(struct session *session, struct server *server);
 
 /* What the first statement brought: an error; something that goes to the client; nothing, since it is run
    again elsewhere. */
-void begin_on_error(struct session *session, struct server *server);
+void begin_on_error(struct session *session, struct server *server, const struct answer *answer);
 void begin_on_answer(struct session *session);
 void begin_again(struct session *session);
 

@@ -104,6 +104,7 @@ static void begin_stream(struct session *session)
 {
     session->request->kind = REQUEST_BATCH;
     session->request->stream = true;
+    session->request->read_until_flush = session->request->class == STATEMENT_READ;
     session->request->class = STATEMENT_WRITE;
     session->request->reason = REASON_COPY;
     route_request(session);
@@ -118,6 +119,7 @@ static void on_flush(struct session *session)
         request->complete = true;
     } else {
         request->stream = true;
+        request->read_until_flush = request->class == STATEMENT_READ;
         request->class = STATEMENT_WRITE;
         request->reason = REASON_FLUSH;
     }

@@ -394,6 +394,7 @@ static bool on_bind(struct session *session, const struct frame *frame)
     if (!frontend_parse_bind(frame_body(frame), &bind))
         return violation(session, "malformed Bind");
     session->request->has_bind = true;
+    session->request->keeps_portal |= bind.portal.len > 0;
     stale_note_bind(session, &bind);
     if (bind.statement.len > 0) {
         struct prepared *prepared = names_find(&session->names, bind.statement);

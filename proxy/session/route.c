@@ -9,6 +9,7 @@
  */
 #include "proxy/session/own_settings.h"
 #include "proxy/session/session.h"
+#include "proxy/session/transfer.h"
 
 #include "conf/base/clock.h"
 #include "conf/base/log.h"
@@ -138,11 +139,6 @@ static void hold_paused(struct session *session)
 
 /* ---- the verdict ---- */
 
-static bool refused_before(const struct sessions *all, uint64_t shape)
-{
-    return shape && all->refused[shape % REFUSED_SHAPES] == shape;
-}
-
 /* No sure write: only names that are not known, or known to be special, keep it on the primary. */
 static bool is_read_by_shape(const struct request *request)
 {
@@ -150,6 +146,11 @@ static bool is_read_by_shape(const struct request *request)
            (request->class == STATEMENT_WRITE && request->statements == 1 && request->pins == 0 &&
                (request->reason == REASON_FUNCTION_UNKNOWN || request->reason == REASON_FUNCTION_SPECIAL ||
                    request->reason == REASON_RELATION_SPECIAL || request->reason == REASON_NO_CATALOGUE));
+}
+
+bool route_is_hinted_read(const struct session *session)
+{
+    return session->own.route == OWN_ROUTE_REPLICA && is_read_by_shape(session->request);
 }
 
 /* One that is sent as it is. */
@@ -195,15 +196,15 @@ static bool may_read(struct session *session, enum reason *reason)
     }
     if (begins || is_read_only_begin(session)) {
         *reason = REASON_READ_ONLY_TRANSACTION;
-        return !refused_before(session->all, request->shape);
+        return !sessions_refused(session->all, request->shape) && !(begins && transfer_is_likely(session));
     }
-    if (session->own.route == OWN_ROUTE_REPLICA && is_read_by_shape(request)) {
+    if (route_is_hinted_read(session)) {
         *reason = REASON_HINT_REPLICA;
         return true;
     }
     if (request->class != STATEMENT_READ)
         return false;
-    if (refused_before(session->all, request->shape)) {
+    if (sessions_refused(session->all, request->shape)) {
         *reason = REASON_REFUSED_BEFORE;
         return false;
     }
@@ -390,6 +391,7 @@ void route_request(struct session *session)
         return;
     if (own_answer(session) || begin_answer(session))
         return;
+    transfer_look(session);
     if (must_stay(session)) {
         struct error error;
         if (must_hold(session)) {

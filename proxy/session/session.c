@@ -319,6 +319,7 @@ void session_close(struct session *session, const char *reason)
     names_clear(&session->names, all->pools.prepared);
     buffer_release(&session->unnamed, &all->spares);
     inquiry_free(session);
+    buffer_release(&session->transfer_said, &session->all->spares);
     own_free(session);
     settings_replace(&session->startup, NULL);
     settings_replace(&session->settings, NULL);

@@ -109,6 +109,8 @@ struct request {
     bool parse_failed;              /* the error was that of a Parse; what follows it was skipped */
     bool unnamed_closed;            /* a Close without a name is behind every Parse without one */
     uint32_t unnamed_ordinal;       /* of the last Close or Parse without a name */
+    bool read_until_flush;          /* a stream that was a read until it became one */
+    bool keeps_portal;              /* a portal may be open behind it */
     bool names_statements;          /* a text in it names prepared statements */
     bool unnamed_sent;              /* an unnamed Parse of it was sent */
     struct slice unnamed_parse; /* the last one, a whole message, when its text names prepared statements */
@@ -212,6 +214,7 @@ struct session {
     char tx_status;
     uint32_t tx_flags; /* enum statement_flag of the open transaction so far */
     struct begin begin;
+    struct buffer transfer_said; /* what else its transaction is made of, each text with a NUL; transfer.c */
     enum default_isolation default_isolation;
     enum lost_state lost;
     bool skip_simple;     /* ... for a Query that was too large to collect: ReadyForQuery follows it */
@@ -302,6 +305,8 @@ void request_again(struct session *session);
 /* route.c */
 void route_request(struct session *session);
 void route_unhold(struct session *session);
+/* The session's own setting makes it a read. */
+bool route_is_hinted_read(const struct session *session);
 /* What it asks for cannot be had in time, or not at all: counts it for those who watch the cluster. */
 void route_hold_failed(const struct session *session);
 /* Sends the request again, not to this node. */

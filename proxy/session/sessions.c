@@ -64,6 +64,17 @@ const struct limits *sessions_limits(struct sessions *sessions, const struct lim
     return &kept->limits;
 }
 
+void sessions_refuse(struct sessions *sessions, uint64_t shape)
+{
+    if (shape)
+        sessions->refused[shape % REFUSED_SHAPES] = shape;
+}
+
+bool sessions_refused(const struct sessions *sessions, uint64_t shape)
+{
+    return shape && sessions->refused[shape % REFUSED_SHAPES] == shape;
+}
+
 uint64_t sessions_random(struct sessions *sessions)
 {
     uint64_t x = sessions->random;

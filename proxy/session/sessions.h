@@ -81,6 +81,10 @@ void sessions_drain(struct sessions *sessions);
 
 uint64_t sessions_random(struct sessions *sessions);
 
+/* The memory of shapes that do not belong on a replica. */
+void sessions_refuse(struct sessions *sessions, uint64_t shape);
+bool sessions_refused(const struct sessions *sessions, uint64_t shape);
+
 /* The same limits, kept for as long as the worker lives; equal ones are kept once. */
 const struct limits *sessions_limits(struct sessions *sessions, const struct limits *limits);
 

@@ -289,17 +289,118 @@ def test_it_sees_what_the_session_wrote(split, table):
         split.execute("commit")
 
 
+# A statement that belongs to the primary takes a READ ONLY transaction there. First statements have a name of their own, since
+# transactions that begin with what has moved before begin on the primary.
+
+
+def begin_on_replica(c, cluster, name, begin=("begin read only",)):
+    def tried():
+        for sql in begin:
+            c.execute(sql)
+        if where(c, f"select whereami() as {name}") in cluster.replica_ports:
+            return True
+        c.execute("rollback")
+
+    wait_until(tried, 15, "the transaction is on a replica")
+
+
 @pytest.mark.proxy
-def test_what_would_stay_on_a_replica_is_refused(split, cluster):
-    until_replicas_serve(cluster, split)
-    split.execute("begin read only")
-    assert where(split) in cluster.replica_ports
-    with pytest.raises(psycopg.errors.ReadOnlySqlTransaction):
-        split.execute("select pg_advisory_lock(77)")
-    assert split.execute("commit").statusmessage == "ROLLBACK"
-    split.execute("begin read only")
-    split.execute("select pg_advisory_xact_lock(77)")
+@pytest.mark.parametrize("listener", ["split", "split-session"])
+@pytest.mark.parametrize("prepare", [None, 0])
+@pytest.mark.parametrize("number, sql, answer", [
+    (1, "select count(*) from pg_stat_activity where pid = pg_backend_pid() and usename = current_user", 1),
+    (2, "show in_hot_standby", "off"),
+    (3, "select pg_is_in_recovery()", False),
+    (4, "select pg_try_advisory_lock(77)", True),
+    (5, "select current_setting('transaction_read_only')", "on"),
+    (6, "select pg_current_wal_lsn() is not null", True),
+])
+def test_what_belongs_to_the_primary_takes_the_transaction_there(rolecall, cluster, listener, prepare, number, sql, answer):
+    with rolecall.connect(listener) as c:
+        c.prepare_threshold = prepare
+        begin_on_replica(c, cluster, f"belongs_{number}_{prepare}_{listener[5:] or 't'}".replace("-", "_"))
+        assert c.execute(sql).fetchone()[0] == answer
+        assert where(c) == cluster.primary.port
+        locks = "select count(*) from pg_locks where locktype = 'advisory'"
+        assert c.execute(locks).fetchone()[0] == (number == 4)
+        assert c.execute("commit").statusmessage == "COMMIT"
+        assert cluster.primary.sql(locks)[0][0] == (number == 4)
+        c.execute("select pg_advisory_unlock_all()")
+
+
+@pytest.mark.proxy
+@pytest.mark.parametrize("listener", ["split", "split-session"])
+def test_a_transaction_that_moves_keeps_what_it_is_made_of(rolecall, cluster, listener):
+    with rolecall.connect(listener) as c:
+        begin_on_replica(c, cluster, "made_of_" + listener[5:].replace("-", "_"), ["begin read only", "set local work_mem = '3MB'", "savepoint a"])
+        c.execute("set local statement_timeout = '7s'")
+        c.execute("savepoint b")
+        with pytest.raises(psycopg.errors.DivisionByZero):
+            c.execute("select 1/0")
+        c.execute("rollback to b")
+        assert where(c) in cluster.replica_ports
+        assert c.execute("show work_mem").fetchone()[0] == "3MB"
+        assert where(c) == cluster.primary.port
+        assert c.execute("show statement_timeout").fetchone()[0] == "7s"
+        c.execute("rollback to savepoint a")
+        assert [c.execute(f"show {name}").fetchone()[0] for name in ("work_mem", "statement_timeout")] == ["3MB", "0"]
+        c.execute("release savepoint a")
+        assert c.execute("commit").statusmessage == "COMMIT"
+        assert c.execute("show work_mem").fetchone()[0] != "3MB"
+
+
+@pytest.mark.proxy
+@pytest.mark.parametrize("number, sql", enumerate([
+    "set transaction read write", "set transaction isolation level serializable", "create table never (a int)", "select nextval('never')",
+    "insert into never values (1)", "savepoint a; select 1/0", "release savepoint nothing", "prepare transaction 'x'; select 1/0",
+    "declare c cursor with hold for select 1 as a; select 1/0", "lock table pg_class in exclusive mode",
+]))
+def test_errors_in_a_read_only_transaction_are_postgresqls_own(rolecall, cluster, number, sql):
+    """Also behind a statement that has moved it: SET TRANSACTION must not find a transaction that has not read yet."""
+    told = []
+    for port in (cluster.primary.port, rolecall.ports["split"]):
+        for before in ("select 1", "show port"):
+            with Wire(port) as w:
+                w.login()
+                w.query("begin read only")
+                w.query(f"select 1 as errors_{number}_{before[:4]}")
+                w.query(before)
+                got = w.query(sql)
+                found = [m.fields for m in got if m.kind == "E"]
+                told.append((before, got[-1].payload, kinds(got), [(f["C"], f["M"]) for f in found], w.query("rollback")[0].tag))
+    assert told[2:] == told[:2]
+
+
+@pytest.mark.proxy
+def test_transactions_that_begin_like_one_that_moved_begin_on_the_primary(split, cluster):
+    begin_on_replica(split, cluster, "likely")
+    split.execute("show port")
     split.execute("commit")
+    ports = []
+    for _ in range(20):
+        split.execute("begin read only")
+        ports.append(where(split, "select whereami() as likely"))
+        split.execute("commit")
+    assert ports.count(cluster.primary.port) >= 15  # one in 64 tries again
+    wait_until(lambda: where(split, "select whereami() as likely") in cluster.replica_ports, 15, "alone it is a read like others")
+
+
+@pytest.mark.proxy
+def test_a_portal_that_is_open_keeps_the_transaction_on_its_replica(rolecall, cluster):
+    """What would leave something there is refused."""
+    with Wire(rolecall.ports["split"]) as w:
+        w.login()
+        wait_until(lambda: w.value("select whereami()") in map(str, cluster.replica_ports), 15, "reads are on a replica")
+        w.query("begin read only")
+        w.send(parse("", "select whereami() as portal from generate_series(1, 3)"), bind("p", ""), execute("p", 1), sync())
+        first = rows(w.until())
+        assert int(first[0][0]) in cluster.replica_ports
+        assert w.value("show port") == first[0][0]
+        w.send(execute("p", 1), sync())
+        assert rows(w.until()) == first
+        fields = next(m.fields for m in w.query("select pg_advisory_lock(77)") if m.kind == "E")
+        assert fields["C"] == "25006"
+        assert w.query("rollback")[0].tag == "ROLLBACK"
 
 
 @pytest.mark.proxy

@@ -375,14 +375,107 @@ static void one_that_goes_later_has_lost_the_transaction(void **state)
     }
 }
 
-/* It would be a lock on the wrong node, without a word. */
-static void what_would_be_left_on_a_replica_is_refused(void **state)
+#define MOVED BEGIN_RO " P:=SELECT~1 B: E"
+
+static void what_belongs_to_the_primary_takes_the_transaction_there(void **state)
+{
+    (void)state;
+    struct client client;
+    open_world(SPLIT, &client);
+    ask(&client, "Q:begin~read~only");
+    ask(&client, "Q:set~local~work_mem=1");
+    ask(&client, "Q:select~1");
+    ask(&client, "P:=savepoint~a B: E: S");
+    fake_node_script(&world.nodes[1], "E:22012 Z:E");
+    ask(&client, "Q:select~1/0");
+    ask(&client, "Q:rollback~to~a");
+    assert_int_equal(fake_node_count(&world.nodes[0], "Q:"), 0);
+    forget();
+    assert_string_equal(ask(&client, "Q:show~port"), "C:OK Z:T");
+    assert_non_null(strstr(world.nodes[0].peers[0].heard,
+        MOVED " P:=set~local~work_mem=1 B: E P:=savepoint~a B: E P:=rollback~to~a B: E Q:show~port"));
+    assert_non_null(strstr(world.nodes[1].peers[0].heard, "Q:ROLLBACK"));
+    forget();
+    ask(&client, "Q:select~2");
+    ask(&client, "P:=commit B: E: S");
+    assert_non_null(strstr(world.nodes[0].peers[0].heard, "Q:select~2 P:=commit B: E S"));
+    assert_int_equal(session()->transfer_said.len, 0);
+    close_world(&client);
+}
+
+static void a_lock_is_the_primarys_and_pins(void **state)
 {
     (void)state;
     struct client client;
     open_world(SPLIT, &client);
     ask(&client, "Q:begin~read~only");
     ask(&client, "Q:select~1");
+    assert_string_equal(ask(&client, "P:=select~pg_advisory_lock(1) B: E: S"), "1 2 C:SELECT~1 Z:T");
+    assert_int_equal(fake_node_count(&world.nodes[0], MOVED " P:=select~pg_advisory_lock(1)"), 1);
+    assert_int_equal(fake_node_count(&world.nodes[1], "advisory"), 0);
+    close_world(&client);
+}
+
+/* The Query behind it is skipped, and the node must be told where that ends. */
+static void what_is_done_again_may_fail(void **state)
+{
+    (void)state;
+    struct client client;
+    open_world(SPLIT, &client);
+    ask(&client, "Q:begin~read~only");
+    ask(&client, "Q:set~local~x.y=1");
+    ask(&client, "Q:select~1");
+    fake_node_script(&world.nodes[0], "1 2 C:BEGIN 1 2 C:SELECT~1 1 2 E:42602 SKIP");
+    assert_string_equal(ask(&client, "Q:show~port"), "E:42602 Z:I"); /* a node would say Z:E */
+    assert_int_equal(fake_node_count(&world.nodes[0], "Q:show~port S"), 1);
+    close_world(&client);
+}
+
+static void the_primary_may_go_under_the_statement_that_moved_it(void **state)
+{
+    (void)state;
+    struct client client;
+    open_world(SPLIT, &client);
+    ask(&client, "Q:begin~read~only");
+    ask(&client, "Q:select~1");
+    fake_node_script(&world.nodes[0], "EOF");
+    assert_string_equal(ask(&client, "Q:show~port"), "");
+    world_topology(&world, ROLE_PRIMARY, ROLE_REPLICA); /* held until then */
+    assert_string_equal(client_listen(&world, &client), "C:OK Z:T");
+    assert_int_equal(fake_node_count(&world.nodes[0], MOVED " Q:show~port"), 2);
+    close_world(&client);
+}
+
+static void a_transaction_with_too_much_to_do_again_moves_before(void **state)
+{
+    (void)state;
+    struct client client;
+    char words[250], value[200];
+    open_world(SPLIT, &client);
+    memset(value, 'v', sizeof value - 1);
+    value[sizeof value - 1] = 0;
+    snprintf(words, sizeof words, "Q:set~local~x.y='%s'", value);
+    ask(&client, "Q:begin~read~only");
+    ask(&client, "Q:select~1");
+    for (int i = 0; i < 4; i++)
+        ask(&client, words);
+    assert_int_equal(fake_node_count(&world.nodes[0], "Q:"), 0);
+    ask(&client, words);
+    assert_int_equal(fake_node_count(&world.nodes[0], MOVED), 1);
+    assert_int_equal(fake_node_count(&world.nodes[0], "P:=set~local"), 4);
+    assert_int_equal(fake_node_count(&world.nodes[0], "Q:set~local"), 1);
+    close_world(&client);
+}
+
+/* With a portal open it must stay: then it would be a lock on the wrong node, without a word. */
+static void what_would_be_left_on_a_replica_is_refused(void **state)
+{
+    (void)state;
+    struct client client;
+    open_world(SPLIT, &client);
+    ask(&client, "Q:begin~read~only");
+    fake_node_script(&world.nodes[1], "1 2 C:BEGIN 1 2 D:1 s Z:T");
+    assert_string_equal(ask(&client, "P:=select~1 B: E: S"), "1 2 D:1 s Z:T");
     fake_node_script(&world.nodes[1], "E:22012 Z:E");
     assert_string_equal(ask(&client, "Q:select~pg_advisory_lock(1)"), "E:25006 Z:E");
     assert_int_equal(fake_node_count(&world.nodes[1], "advisory"), 0);
@@ -474,6 +567,11 @@ int main(void)
         cmocka_unit_test(a_later_error_is_the_replicas),
         cmocka_unit_test(a_replica_that_goes_under_the_first_statement_is_not_missed),
         cmocka_unit_test(one_that_goes_later_has_lost_the_transaction),
+        cmocka_unit_test(what_belongs_to_the_primary_takes_the_transaction_there),
+        cmocka_unit_test(a_lock_is_the_primarys_and_pins),
+        cmocka_unit_test(what_is_done_again_may_fail),
+        cmocka_unit_test(the_primary_may_go_under_the_statement_that_moved_it),
+        cmocka_unit_test(a_transaction_with_too_much_to_do_again_moves_before),
         cmocka_unit_test(what_would_be_left_on_a_replica_is_refused),
         cmocka_unit_test(reading_on_the_primary_is_no_write),
         cmocka_unit_test(session_pools_begin_on_either_connection),

@@ -1,0 +1,115 @@
+/*
+ * Moving a READ ONLY transaction from a replica to the primary; see transfer.h.
+ *
+ * Under READ COMMITTED each statement has a snapshot of its own. So a transaction that has only read can end
+ * on the replica, unseen, and begin again on the primary, whose snapshots are newer. There its BEGIN is
+ * followed by a query, since some statements may not follow one, and by the SAVEPOINTs and SET LOCALs that it
+ * has had so far. What it then does is what a connection of the client's own would do: pins pin, node-local
+ * functions tell about the primary. Transactions that begin with the same statement go there at once from
+ * then on, but for one now and then.
+ *
+ * What tells: now() is the later one. A portal that is still open keeps the transaction where it is; a
+ * statement that would leave something there is refused then (begin_forbids). Failure: what is done again may
+ * fail on the primary; that is the error of the statement behind it.
+ */
+#include "proxy/session/transfer.h"
+
+#include "proxy/session/begin.h"
+#include "proxy/session/lone.h"
+#include "proxy/session/session.h"
+
+#include "conf/base/log.h"
+
+#include <string.h>
+
+#define SAID_MAX 1024   /* bytes */
+#define ONE_IN_TRIES 64 /* how many of them try the replica again */
+
+/* Of a transaction that begins with the request, where shapes that were refused are remembered: the same
+   statement alone is welcome on a replica. */
+static uint64_t shape_of(const struct request *request)
+{
+    return request->shape ? request->shape ^ 0x9e3779b97f4a7c15u : 0;
+}
+
+bool transfer_is_likely(struct session *session)
+{
+    uint64_t shape = shape_of(session->request);
+    return sessions_refused(session->all, shape) && sessions_random(session->all) % ONE_IN_TRIES != 0;
+}
+
+/* ---- what is done again ---- */
+
+bool transfer_on_begin(struct session *session, struct server *server)
+{
+    struct begin *begin = &session->begin;
+    const struct buffer *said = &session->transfer_said;
+    if (begin->transfer != TRANSFER_DUE) {
+        bool replica = session_is_split(session) && server->role == ROLE_REPLICA;
+        begin->transfer = replica ? TRANSFER_POSSIBLE : TRANSFER_NEVER;
+        begin->shape = shape_of(session->request);
+        buffer_release(&session->transfer_said, &session->all->spares);
+        return true;
+    }
+    bool fine = server_inject_begin(server, "SELECT 1");
+    for (size_t at = 0; fine && at < said->len; at += strlen(said->data + at) + 1)
+        fine = server_inject_begin(server, said->data + at);
+    return fine;
+}
+
+bool transfer_may_keep(const struct session *session)
+{
+    struct slice text;
+    bool runs;
+    return begin_is_of_transaction(session->request) && lone_statement(session, &text, &runs) &&
+           (!runs || session->transfer_said.len + text.len < SAID_MAX);
+}
+
+static bool keep(struct session *session)
+{
+    struct slice text;
+    bool runs;
+    if (!lone_statement(session, &text, &runs) || !runs)
+        return true;
+    return buffer_append(&session->transfer_said, &session->all->spares, text.data, text.len) &&
+           buffer_append(&session->transfer_said, &session->all->spares, "", 1);
+}
+
+void transfer_settle(struct session *session, char status)
+{
+    const struct request *request = session->request;
+    struct begin *begin = &session->begin;
+    if (status == 'I' || request->flags & (STATEMENT_COMMIT | STATEMENT_ROLLBACK)) /* over, or chained */
+        buffer_release(&session->transfer_said, &session->all->spares);
+    if (begin->transfer != TRANSFER_POSSIBLE || status != 'T')
+        return;
+    bool changes = begin_is_of_transaction(request) && !request->error_seen;
+    if (request->keeps_portal || (changes && !keep(session)))
+        begin->transfer = TRANSFER_NEVER;
+}
+
+/* ---- going ---- */
+
+/* A read, as far as it has come, or what ends the transaction. */
+static bool may_stay(const struct session *session)
+{
+    const struct request *request = session->request;
+    const uint32_t ends = STATEMENT_COMMIT | STATEMENT_ROLLBACK;
+    bool ended = request->class == STATEMENT_TRANSACTION && request->flags & ends;
+    return ended || request->class == STATEMENT_READ || request->read_until_flush ||
+           route_is_hinted_read(session);
+}
+
+void transfer_look(struct session *session)
+{
+    struct begin *begin = &session->begin;
+    struct server *server = session->claim.server;
+    if (begin->transfer != TRANSFER_POSSIBLE || begin->state != BEGIN_NONE || session->tx_status != 'T' ||
+        !server || may_stay(session) || transfer_may_keep(session))
+        return;
+    log_event(LOG_DEBUG, "transaction_moved", "node=%s", server->node->name);
+    sessions_refuse(session->all, begin->shape);
+    pool_release(&session->claim, false);
+    begin->transfer = TRANSFER_DUE;
+    begin->state = BEGIN_OWED;
+}
