@@ -32,6 +32,7 @@ struct admin_actions {
 
 struct latency;
 struct events;
+struct history;
 
 struct admin_view {
     struct config *config;        /* one reference */
@@ -46,6 +47,7 @@ struct admin_view {
     struct pauses pauses;          /* as the workers were told */
     const struct latency *latency; /* borrowed; NULL: nothing is known */
     struct events *events;         /* borrowed; NULL: none are kept */
+    const struct history *history; /* borrowed; NULL: none is kept */
     const struct admin_actions *actions;
     void *context;
 };

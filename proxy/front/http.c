@@ -122,6 +122,8 @@ static enum MHD_Result answer_now(
         return MHD_NO;
     if (only_status)
         MHD_add_response_header(response, MHD_HTTP_HEADER_ALLOW, "GET, HEAD, OPTIONS");
+    if (route->location)
+        MHD_add_response_header(response, MHD_HTTP_HEADER_LOCATION, route->location);
     enum MHD_Result queued = MHD_queue_response(connection, status, response);
     MHD_destroy_response(response);
     return queued;

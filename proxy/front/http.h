@@ -3,7 +3,8 @@
  * GET, HEAD and OPTIONS, without bodies. Main thread, on its loop.
  *
  *     /healthz  /readyz  /primary  /replica      200 or 503 and a line that says why; open to everybody
- *     /stats.json  /events.json  /metrics        behind basic authentication when [http] has a user
+ *     /stats  /stats.json  /events.json
+ *     /history.json  /metrics                    behind basic authentication when [http] has a user
  *
  * There is always a door; whether it is open is up to the configuration, which a reload may change. To add
  * something to be asked for: a row in http_routes.c.

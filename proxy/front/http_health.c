@@ -3,8 +3,7 @@
  * what the data plane would do now, since the router itself is asked.
  */
 #include "proxy/front/http_routes.h"
-
-#include "router/target.h"
+#include "proxy/front/service.h"
 
 #include <string.h>
 
@@ -21,36 +20,6 @@ unsigned http_answer_healthz(const struct http_asked *asked, struct output *body
 }
 
 /* ---- one cluster ---- */
-
-/* The node that a request would go to, -1 when there is none. */
-static int choose(const struct topology *topology, enum route route, enum fallback fallback)
-{
-    const struct target_request request = {
-        .route = route, .want_read = route != ROUTE_PRIMARY, .fallback = fallback};
-    return topology ? target_choose(topology, &request).node : -1;
-}
-
-static const char *why_no_primary(const struct topology *topology)
-{
-    if (!topology)
-        return "no node has been probed yet";
-    return topology->no_primary_reason ? topology->no_primary_reason : "there is no primary";
-}
-
-static void explain_replicas(const struct topology *topology, struct output *body)
-{
-    bool any = false;
-    for (size_t i = 0; topology && i < topology->n_nodes; i++) {
-        const struct topology_node *node = &topology->nodes[i];
-        if (node->role == ROLE_PRIMARY)
-            continue;
-        http_print(body, "%s%s is %s, %s: %s", any ? "; " : "", node->name, node_role_name(node->role),
-            node_condition_name(node->condition), node->reason ? node->reason : "no reason is known");
-        any = true;
-    }
-    if (!any)
-        output_text(body, topology ? "there are no replicas" : "no node has been probed yet");
-}
 
 /* The cluster that is asked about: an index, or -1 with the answer given. */
 static int which_cluster(const struct http_asked *asked, struct output *body, unsigned *status)
@@ -84,12 +53,12 @@ unsigned http_answer_primary(const struct http_asked *asked, struct output *body
     if (index < 0)
         return status;
     const struct topology *topology = asked->view->topologies[index];
-    int node = choose(topology, ROUTE_PRIMARY, FALLBACK_ERROR);
+    int node = service_node(topology, ROUTE_PRIMARY, FALLBACK_ERROR);
     const char *name = asked->view->config->clusters[index].name;
     if (node >= 0)
         http_print(body, "%s: %s is primary\n", name, topology->nodes[node].name);
     else
-        http_print(body, "%s: no primary: %s\n", name, why_no_primary(topology));
+        http_print(body, "%s: no primary: %s\n", name, service_no_primary(topology));
     return node >= 0 ? OK : UNAVAILABLE;
 }
 
@@ -102,28 +71,19 @@ unsigned http_answer_replica(const struct http_asked *asked, struct output *body
     if (index < 0)
         return status;
     const struct topology *topology = asked->view->topologies[index];
-    int node = choose(topology, ROUTE_REPLICA, FALLBACK_ERROR);
+    int node = service_node(topology, ROUTE_REPLICA, FALLBACK_ERROR);
     const char *name = asked->view->config->clusters[index].name;
     if (node >= 0) {
         http_print(body, "%s: %s is a fit replica\n", name, topology->nodes[node].name);
         return OK;
     }
     http_print(body, "%s: no fit replica: ", name);
-    explain_replicas(topology, body);
+    service_no_replica(topology, body);
     output_text(body, "\n");
     return UNAVAILABLE;
 }
 
 /* ---- the whole ---- */
-
-/* Could a client of this listener be served now? Writes of `split` count: without a primary it is half. */
-static bool can_serve(const struct http_asked *asked, const struct config_listener *listener)
-{
-    const struct config_cluster *cluster = &asked->view->config->clusters[listener->cluster];
-    const struct topology *topology = asked->view->topologies[listener->cluster];
-    enum route route = listener->route == ROUTE_SPLIT ? ROUTE_PRIMARY : listener->route;
-    return choose(topology, route, cluster->fallback) >= 0;
-}
 
 unsigned http_answer_readyz(const struct http_asked *asked, struct output *body)
 {
@@ -132,18 +92,18 @@ unsigned http_answer_readyz(const struct http_asked *asked, struct output *body)
     if (asked->stopping)
         return stopping(body);
     for (size_t i = 0; i < config->n_listeners; i++)
-        served += can_serve(asked, &config->listeners[i]);
+        served += service_of_listener(asked->view, &config->listeners[i]);
     output_text(body, served > 0 ? "ready\n" : "not ready\n");
     for (size_t i = 0; i < config->n_listeners; i++) {
         const struct config_listener *listener = &config->listeners[i];
-        if (can_serve(asked, listener))
+        if (service_of_listener(asked->view, listener))
             continue;
         http_print(body, "listener %s cannot serve: cluster %s: ", listener->name,
             config->clusters[listener->cluster].name);
         if (listener->route == ROUTE_PRIMARY || listener->route == ROUTE_SPLIT)
-            output_text(body, why_no_primary(asked->view->topologies[listener->cluster]));
+            output_text(body, service_no_primary(asked->view->topologies[listener->cluster]));
         else
-            explain_replicas(asked->view->topologies[listener->cluster], body);
+            service_no_replica(asked->view->topologies[listener->cluster], body);
         output_text(body, "\n");
     }
     return served > 0 ? OK : UNAVAILABLE;

@@ -2,17 +2,23 @@
 #include "proxy/front/http_routes.h"
 
 #include "proxy/front/events_json.h"
+#include "proxy/front/history.h"
 #include "proxy/front/metrics.h"
+#include "proxy/front/page.h"
 #include "proxy/front/stats_json.h"
 
 #include <stdarg.h>
 #include <stdio.h>
 
 static unsigned answer_index(const struct http_asked *asked, struct output *body);
+static unsigned answer_page(const struct http_asked *asked, struct output *body);
 
 /* clang-format off: a row is read as a table */
 static const struct http_route routes[] = {
-    {"/", HTTP_TYPE_TEXT, NULL, .open = true, .answer = answer_index, .help = "this list"},
+    {"/", HTTP_TYPE_TEXT, NULL, .open = true, .location = "stats", .answer = answer_index,
+        .help = "this list; browsers go on to /stats"},
+    {"/stats", HTTP_TYPE_PAGE, page_policy, .answer = answer_page,
+        .help = "a page to look at: clusters, charts, pools, what has happened"},
     {"/healthz", HTTP_TYPE_TEXT, NULL, .open = true, .answer = http_answer_healthz,
         .help = "200 while the process lives"},
     {"/readyz", HTTP_TYPE_TEXT, NULL, .open = true, .answer = http_answer_readyz,
@@ -25,6 +31,8 @@ static const struct http_route routes[] = {
         .help = "everything there is to know, for programs"},
     {"/events.json", HTTP_TYPE_JSON, NULL, .answer = events_json_answer,
         .help = "what has happened; ?since=ID tells what is new"},
+    {"/history.json", HTTP_TYPE_JSON, NULL, .answer = history_answer,
+        .help = "the last ten minutes in numbers, a row every two seconds"},
     {"/metrics", HTTP_TYPE_METRICS, NULL, .surveys = true, .answer = metrics_answer,
         .help = "metrics for Prometheus"},
 };
@@ -60,5 +68,12 @@ static unsigned answer_index(const struct http_asked *asked, struct output *body
     http_print(body, "rolecall %s\n\n", ROLECALL_VERSION);
     for (size_t i = 0; i < N_ROUTES; i++)
         http_print(body, "%-12s %s\n", routes[i].path, routes[i].help);
+    return 302;
+}
+
+static unsigned answer_page(const struct http_asked *asked, struct output *body)
+{
+    (void)asked;
+    output_bytes(body, page_document, page_document_len);
     return 200;
 }

@@ -27,9 +27,10 @@ struct http_asked {
 
 struct http_route {
     const char *path;
-    const char *type;   /* Content-Type */
-    const char *policy; /* Content-Security-Policy; NULL: nothing may be loaded */
-    bool open;          /* needs no login */
+    const char *type;     /* Content-Type */
+    const char *policy;   /* Content-Security-Policy; NULL: nothing may be loaded */
+    const char *location; /* where to look instead; NULL: nowhere else */
+    bool open;            /* needs no login */
     bool surveys; /* wants http_asked.pools; the answer may be given to several who ask at the same time */
     unsigned (*answer)(const struct http_asked *asked, struct output *body); /* returns the HTTP status */
     const char *help;

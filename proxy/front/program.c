@@ -11,6 +11,7 @@
 #include "conf/base/log.h"
 #include "proxy/front/admin.h"
 #include "proxy/front/chronicle.h"
+#include "proxy/front/history.h"
 #include "proxy/front/http.h"
 #include "proxy/front/latency.h"
 #include "proxy/front/notify.h"
@@ -47,6 +48,7 @@ struct program {
     struct latency *latency;
     struct notify *notify;
     struct chronicle *chronicle;
+    struct history *history;
     _Atomic uint32_t clients;
     bool stopping, forced;
 };
@@ -226,6 +228,7 @@ static void close_handles(struct program *program)
     http_close(program->http);
     latency_close(program->latency);
     chronicle_close(program->chronicle);
+    history_close(program->history);
     admin_close(program->admin);
     for (size_t i = 0; i < sizeof program->signals / sizeof *program->signals; i++)
         uv_close((uv_handle_t *)&program->signals[i], NULL);
@@ -281,9 +284,10 @@ static bool open_admin(struct program *program, struct error *error)
         return false;
     program->latency = latency_open(&program->loop);
     program->chronicle = chronicle_open(&program->loop, admin_view(program->admin));
-    if (!program->latency || !program->chronicle)
-        return error_set(error, SQLSTATE_OUT_OF_MEMORY, "out of memory");
     admin_view(program->admin)->latency = program->latency;
+    program->history = history_open(&program->loop, admin_view(program->admin));
+    if (!program->latency || !program->chronicle || !program->history)
+        return error_set(error, SQLSTATE_OUT_OF_MEMORY, "out of memory");
     return true;
 }
 
@@ -371,6 +375,7 @@ static void finish(struct program *program)
     notify_free(program->notify);
     latency_free(program->latency);
     chronicle_free(program->chronicle);
+    history_free(program->history);
     admin_free(program->admin);
     int left = uv_loop_close(&program->loop);
     assert(left == 0);

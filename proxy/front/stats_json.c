@@ -9,6 +9,8 @@
 #include "proxy/front/events_json.h"
 #include "proxy/front/latency.h"
 #include "proxy/front/pool_totals.h"
+#include "proxy/front/refusals.h"
+#include "proxy/front/service.h"
 #include "proxy/session/census.h"
 
 #include <jansson.h>
@@ -55,8 +57,19 @@ static uint64_t load32(const _Atomic uint32_t *value)
 
 /* ---- clusters ---- */
 
-static json_t *node_object(const struct topology_node *node)
+static bool serves_reads(const struct topology *topology, size_t i)
 {
+    const struct topology_node *node = &topology->nodes[i];
+    struct output why = {0};
+    service_unfit(topology, i, &why);
+    bool fit = why.len == 0 && node->role != ROLE_UNKNOWN;
+    output_fini(&why);
+    return fit;
+}
+
+static json_t *node_object(const struct topology *topology, size_t i)
+{
+    const struct topology_node *node = &topology->nodes[i];
     const struct node_live *live = node->live;
     json_t *object = json_object();
     bool follows = node->role == ROLE_REPLICA;
@@ -68,6 +81,7 @@ static json_t *node_object(const struct topology_node *node)
     put_bool(object, "read_only", node->read_only);
     put_text(object, "condition", node_condition_name(node->condition));
     put_text(object, "reason", node->reason);
+    put_bool(object, "serves_reads", serves_reads(topology, i));
     put(object, "generation", node->generation);
     put(object, "weight", node->weight);
     put_known(object, "lag_bytes", follows && lag_bytes != UINT64_MAX, lag_bytes);
@@ -91,9 +105,14 @@ static json_t *cluster_object(const struct config_cluster *config, const struct 
     put_known(object, "timeline", topology && topology->timeline > 0, topology ? topology->timeline : 0);
     put(object, "topology_version", topology ? topology->version : 0);
     bool sampled = topology && topology->live;
+    put(object, "max_lag_bytes", topology ? topology->max_lag_bytes : 0);
+    put(object, "max_lag_ms", topology ? topology->max_lag_ms : 0);
+    put(object, "holding", topology && topology->live ? load32(&topology->live->holding) : 0);
+    put(object, "held", topology && topology->live ? load64(&topology->live->held) : 0);
+    put(object, "hold_failed", topology && topology->live ? load64(&topology->live->hold_failed) : 0);
     put_known(object, "sampled_epoch", sampled, sampled ? load64(&topology->live->started) : 0);
     for (size_t i = 0; topology && i < topology->n_nodes; i++)
-        json_array_append_new(nodes, node_object(&topology->nodes[i]));
+        json_array_append_new(nodes, node_object(topology, i));
     json_object_set_new(object, "nodes", nodes);
     return object;
 }
@@ -121,6 +140,7 @@ static json_t *listeners(const struct http_asked *asked)
         put_text(object, "pool_mode", pool_mode_name(listener->pool));
         put_text(object, "auth", auth_method_name(listener->auth));
         put_text(object, "tls", tls_mode_name(listener->tls.mode));
+        put_bool(object, "serves", service_of_listener(asked->view, listener));
         put(object, "clients", census_count(CENSUS_LISTENER, listener->name));
         put_known(object, "max_clients", listener->max_clients > 0, listener->max_clients);
         json_array_append_new(array, object);
@@ -282,6 +302,7 @@ static const struct {
     {"totals", totals},
     {"verdicts", verdicts},
     {"latency", latency},
+    {"refusals", refusals_json},
     {"events", events},
 };
 
