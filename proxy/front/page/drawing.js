@@ -143,13 +143,13 @@ class Drawing {
       setAttributes(frame, { width: w, height: h });
       setAttributes(stripe, { y: 12, height: h - 24 });
       setAttributes(name, { y: small ? 21 : 25 });
-      setText(name, clip(node.name, w - badgeW - 34, 15));
-      setAttributes(badge, { x: w - badgeW - 10, y: small ? 8 : 11, width: badgeW });
-      setAttributes(role, { x: w - badgeW / 2 - 10, y: small ? 21 : 24 });
+      setText(name, clip(node.name, w - (small ? 0 : badgeW) - 32, 15));
+      setAttributes(badge, { x: w - badgeW - 10, y: small ? 27 : 11, width: badgeW });
+      setAttributes(role, { x: w - badgeW / 2 - 10, y: small ? 40 : 24 });
       setText(role, word);
       setAttributes(dot, { cy: small ? 35 : 41 });
       setAttributes(condition, { y: small ? 39 : 45 });
-      setText(condition, clip(node.condition + (small ? "" : ` \u00b7 ${node.host}:${node.port}`), w - 46, 12));
+      setText(condition, clip(small ? node.condition : `${node.condition} \u00b7 ${node.host}:${node.port}`, w - 46, 12));
       setAttributes(numbers, { y: small ? 52 : 64 });
       const parts = [formatRate(node.rate), `${formatCount(node.connections)} conn`];
       if (node.role === "replica")
