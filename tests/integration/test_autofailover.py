@@ -1,6 +1,7 @@
 """pg_auto_failover behind rolecall: Debian's 2.0, a monitor and three nodes, and what its clients see of everything that
 its monitor does (DESIGN.md sections 6 and 7)."""
 
+import psycopg
 import pytest
 
 from lib.autofailover import Formation
@@ -60,6 +61,28 @@ def test_the_nodes_are_found_and_called_as_the_monitor_calls_them(formation, r):
     assert {(row["node"], row["port"]) for row in rows} == {(node.name, node.port) for node in formation.nodes}
     assert r.value("primary", "select whereami()") == formation.primary.port
     assert r.value("replica", "select whereami()") in {node.port for node in formation.replicas}
+
+
+def test_a_user_with_a_password_and_a_view_alone_follows_a_promotion(formation, r):
+    """As README.md makes it."""
+    monitor = formation.monitor
+    monitor.sql("create role rolecall login password 'watch-secret'; create schema rolecall; create view rolecall.node as "
+                "select * from pgautofailover.node; grant usage on schema rolecall to rolecall; grant select on rolecall.node "
+                "to rolecall")
+    monitor.admit("host pg_auto_failover rolecall 127.0.0.1/32 scram-sha-256")
+    keys = {"monitor_user": "rolecall", "monitor_password": "watch-secret", "monitor_nodes": "rolecall.node"}
+    with Rolecall(formation, LISTENERS, cluster_settings=keys) as other:
+        with psycopg.connect(monitor.dsn(user="rolecall", password="watch-secret"), autocommit=True) as connection:
+            for forbidden in ("select * from pgautofailover.node", "select pgautofailover.perform_failover()"):
+                with pytest.raises(psycopg.errors.InsufficientPrivilege):
+                    connection.execute(forbidden)
+        wait_until(lambda: roles(other) == wanted_roles(formation), 10, "it sees the formation")
+        successor = formation.replicas[-1]
+        held = other.connect("primary")
+        assert where(held) == formation.primary.port
+        formation.switchover(successor)
+        wait_until(lambda: where(held) == successor.port, 30, "the promotion is followed")
+        held.close()
 
 
 def test_a_switchover_is_seen_by_open_transactions_alone(formation, r):

@@ -181,6 +181,17 @@ class Monitor(Keeper):
         except psycopg.Error:
             return False
 
+    def admit(self, line):
+        """A line at the top of pg_hba.conf."""
+        path = os.path.join(self.data, "pg_hba.conf")
+        with open(path) as file:
+            rest = file.read()
+        with open(path, "w") as file:
+            file.write(line + "\n" + rest)
+        self.sql("select pg_reload_conf()")
+        wait_until(lambda: self.value("select auth_method from pg_hba_file_rules limit 1") == line.split()[-1],
+                   what="the line is in force")
+
     def rows(self):
         """{name: (goal state, reported state)}"""
         return {name: (goal, reported) for name, goal, reported in self.sql(

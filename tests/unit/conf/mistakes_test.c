@@ -72,6 +72,8 @@ static void sections_that_are_needed_are_asked_for(void **context)
         {"[listener l]\naddress = *:1\n", ": there is no [cluster NAME] section"},
         {CLUSTER_LINES, ": there is no [listener NAME] section"},
         {"[cluster c]\n[listener l]\naddress = *:1\n", ":1: [cluster c] has no nodes; add a [node NAME]"},
+        {"[cluster c]\nmanager = monitor\n[listener l]\naddress = *:1\n",
+            ":1: [cluster c] manager = monitor needs monitor_host"},
         {CLUSTER_LINES "[listener l]\n", ":4: [listener l] \"address\" is missing"},
         {"[cluster c]\n[node n]\n[listener l]\naddress = *:1\n", ":2: [node n] \"host\" is missing"},
         {"[cluster c]\n[node n]\nhost =\n[listener l]\naddress = *:1\n",
