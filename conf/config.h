@@ -34,7 +34,8 @@ enum hook {
 };
 #define HOOK_KINDS 6
 
-enum manager_kind { MANAGER_KIND_NONE, MANAGER_KIND_MONITOR };
+enum manager_kind { MANAGER_KIND_NONE, MANAGER_KIND_PATRONI, MANAGER_KIND_MONITOR };
+enum patroni_tls { PATRONI_TLS_REQUIRE, PATRONI_TLS_VERIFY_CA, PATRONI_TLS_VERIFY_FULL };
 enum consistency { CONSISTENCY_SESSION, CONSISTENCY_EVENTUAL, CONSISTENCY_STRONG };
 
 /* One side's TLS. On a listener: what clients must do. On a cluster: what rolecall does towards nodes. */
@@ -68,6 +69,14 @@ struct config_node {
     uint32_t max_connections; /* server connections to this node, whole process; 0 = no limit */
 };
 
+/* Where Patroni's REST API is asked, with manager = patroni. */
+struct config_patroni {
+    char **urls; /* NULL-terminated, "http://host:8008" */
+    enum patroni_tls tls;
+    char *ca_file, *cert_file, *key_file; /* NULL when not given */
+    char *user, *password;                /* of basic authentication; NULL = none */
+};
+
 struct config_cluster {
     char *name;
     struct config_node *nodes;
@@ -75,6 +84,7 @@ struct config_cluster {
     /* who says which node is primary, beside SQL */
     enum manager_kind manager;
     uint64_t manager_grace_ms;
+    struct config_patroni patroni;
     /* pg_auto_failover's monitor */
     char *monitor_host, *monitor_user, *monitor_password, *monitor_database, *monitor_formation;
     char *monitor_nodes; /* the relation that lists them: a name, or a schema and a name */

@@ -62,7 +62,12 @@ static const char *const tls_modes[] = {[TLS_DISABLE] = "disable",
     [TLS_VERIFY_FULL] = "verify-full"};
 static const char *const fallbacks[] = {
     [FALLBACK_PRIMARY] = "primary", [FALLBACK_WAIT] = "wait", [FALLBACK_ERROR] = "error"};
-static const char *const managers[] = {[MANAGER_KIND_NONE] = "none", [MANAGER_KIND_MONITOR] = "monitor"};
+static const char *const managers[] = {[MANAGER_KIND_NONE] = "none",
+    [MANAGER_KIND_PATRONI] = "patroni",
+    [MANAGER_KIND_MONITOR] = "monitor"};
+static const char *const patroni_tls[] = {[PATRONI_TLS_REQUIRE] = "require",
+    [PATRONI_TLS_VERIFY_CA] = "verify-ca",
+    [PATRONI_TLS_VERIFY_FULL] = "verify-full"};
 static const char *const consistencies[] = {
     [CONSISTENCY_SESSION] = "session", [CONSISTENCY_EVENTUAL] = "eventual", [CONSISTENCY_STRONG] = "strong"};
 
@@ -149,6 +154,21 @@ static const struct schema_key keys[] = {
     {"monitor_nodes", CLUSTER, VALUE_STRING, IN_CLUSTER(monitor_nodes), .value = "pgautofailover.node",
         .not_empty = true,
         .help = "The monitor's table of nodes, or a view of it for a user with no other rights there."},
+    {"patroni_urls", CLUSTER, VALUE_LIST, IN_CLUSTER(patroni.urls), .value = "",
+        .help =
+            "With manager = patroni: where its REST API answers, http://host:8008, comma separated. One node "
+            "is enough, the others are found from there."},
+    {"patroni_tls", CLUSTER, VALUE_ENUM, IN_CLUSTER(patroni.tls), .value = "verify-full", NAMES(patroni_tls),
+        .help = "What is asked of its certificate where the URL is https."},
+    {"patroni_ca_file", CLUSTER, VALUE_PATH, IN_CLUSTER(patroni.ca_file),
+        .help = "Certificates of the authorities that it must come from; the system's when not set."},
+    {"patroni_cert_file", CLUSTER, VALUE_PATH, IN_CLUSTER(patroni.cert_file),
+        .help = "Own certificate, where Patroni's verify_client asks for one."},
+    {"patroni_key_file", CLUSTER, VALUE_PATH, IN_CLUSTER(patroni.key_file), .help = "Its private key."},
+    {"patroni_user", CLUSTER, VALUE_STRING, IN_CLUSTER(patroni.user),
+        .help = "For basic authentication, where a proxy in front of the REST API asks for it."},
+    {"patroni_password", CLUSTER, VALUE_SECRET, IN_CLUSTER(patroni.password),
+        .help = "The password of patroni_user."},
     {"probe_user", CLUSTER, VALUE_STRING, IN_CLUSTER(probe_user), .value = "postgres", .not_empty = true,
         .help = "Who watches the nodes; needs pg_monitor, and REPLICATION to compare timeline histories."},
     {"probe_password", CLUSTER, VALUE_SECRET, IN_CLUSTER(probe_password), .help = "Its password."},

@@ -82,6 +82,37 @@ static bool check_hooks(const struct build *build, const struct build_section *s
     return true;
 }
 
+static bool check_url(const struct build *build, const struct build_section *section, const char *url)
+{
+    size_t scheme = strncasecmp(url, "http://", 7) == 0 ? 7 : strncasecmp(url, "https://", 8) == 0 ? 8 : 0;
+    if (scheme == 0 || strcspn(url + scheme, "/?# ") == 0 || strpbrk(url, " \t") || strlen(url) > 255)
+        return build_fail(build, section, "patroni_urls",
+            "patroni_urls: \"%.64s\" is not of the form http://host:8008 or https://host:8008", url);
+    return true;
+}
+
+static bool check_patroni(const struct build *build, const struct build_section *section)
+{
+    const struct config_cluster *cluster = section->object;
+    const struct config_patroni *patroni = &cluster->patroni;
+    bool any = patroni->urls && patroni->urls[0];
+    if (cluster->manager != MANAGER_KIND_PATRONI)
+        return !any || build_fail(build, section, "patroni_urls", "patroni_urls needs manager = patroni");
+    if (!any)
+        return build_fail(
+            build, section, "manager", "manager = patroni needs patroni_urls, where its REST API answers");
+    if (!patroni->cert_file != !patroni->key_file)
+        return build_fail(build, section, patroni->cert_file ? "patroni_cert_file" : "patroni_key_file",
+            "patroni_cert_file and patroni_key_file need each other");
+    if (patroni->password && !patroni->user)
+        return build_fail(build, section, "patroni_password", "patroni_password needs patroni_user");
+    for (char **url = patroni->urls; *url; url++) {
+        if (!check_url(build, section, *url))
+            return false;
+    }
+    return true;
+}
+
 static bool check_cluster(const struct build *build, const struct build_section *section)
 {
     const struct config_cluster *cluster = section->object;
@@ -95,7 +126,8 @@ static bool check_cluster(const struct build *build, const struct build_section 
             (unsigned long long)(cluster->probe_interval_ms + cluster->probe_timeout_ms));
     if (cluster->auth_query && !strstr(cluster->auth_query, "$1"))
         return build_fail(build, section, "auth_query", "auth_query must hold $1, the name of the user");
-    return check_hooks(build, section) && check_own_certificate(build, section, &cluster->tls);
+    return check_hooks(build, section) && check_patroni(build, section) &&
+           check_own_certificate(build, section, &cluster->tls);
 }
 
 /* The cluster that the section's node lies in. */

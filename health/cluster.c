@@ -155,6 +155,17 @@ static void gather(const struct cluster *cluster, struct evidence *evidence)
     }
 }
 
+/* Who takes writes and is not named may have been promoted since the manager spoke last. */
+static void ask_about_unnamed(const struct cluster *cluster, const struct evidence *evidence)
+{
+    for (size_t i = 0; i < cluster->n; i++) {
+        const struct config_node *node = &cluster->roster.nodes[i];
+        bool stands = evidence[i].finding == FINDING_ANSWER && !evidence[i].seen.in_recovery;
+        if (stands && evidence[i].word.role != MANAGER_PRIMARY)
+            manager_ask(cluster->manager, node->host, node->port);
+    }
+}
+
 static void judge_now(struct cluster *cluster)
 {
     struct evidence evidence[TOPOLOGY_MAX_NODES];
@@ -167,6 +178,7 @@ static void judge_now(struct cluster *cluster)
         .read_only_waits = config->manager == MANAGER_KIND_MONITOR};
     gather(cluster, evidence);
     judge(&rules, evidence, &cluster->verdict);
+    ask_about_unnamed(cluster, evidence);
     sampler_roles(cluster->sampler, &cluster->verdict, evidence);
     publish_now(cluster);
     news_of_verdict(&cluster->news, &before, &cluster->verdict, evidence, cluster->seeking_since_us);

@@ -376,12 +376,14 @@ static bool descends(const struct observation *seen, const struct observation *p
     return false;
 }
 
-static void tell_no_reads(const struct manager_word *word, struct node_verdict *node)
+/* What the manager says of a replica does not change its role, but belongs to the reason. */
+static void tell_word(const struct manager_word *word, struct node_verdict *node)
 {
     char held[JUDGE_REASON_MAX];
+    if (!word->why[0])
+        return;
     memcpy(held, node->reason, sizeof held);
-    if (node->no_reads)
-        because(node->reason, "%.100s, not to be read: %s", held, word->why);
+    because(node->reason, node->no_reads ? "%.100s, not to be read: %s" : "%.100s; %s", held, word->why);
 }
 
 static void judge_replica(struct bench *bench, size_t i)
@@ -403,7 +405,7 @@ static void judge_replica(struct bench *bench, size_t i)
     else
         because(node->reason, "in recovery on timeline %" PRIu32 "%s", seen->timeline,
             seen->receiver ? "" : ", without a connection to its primary");
-    tell_no_reads(&bench->evidence[i].word, node);
+    tell_word(&bench->evidence[i].word, node);
 }
 
 /* --- the whole --- */

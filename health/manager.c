@@ -2,6 +2,7 @@
 #include "health/manager.h"
 
 #include "health/manager/monitor.h"
+#include "health/manager/patroni.h"
 
 #include <string.h>
 
@@ -11,6 +12,7 @@ struct manager *manager_open(
     switch (settings->cluster->manager) {
     case MANAGER_KIND_NONE: return NULL;
     case MANAGER_KIND_MONITOR: return monitor_open(loop, settings, events);
+    case MANAGER_KIND_PATRONI: return patroni_open(loop, settings, events);
     }
     return NULL;
 }
@@ -27,6 +29,12 @@ void manager_word(
     memset(out, 0, sizeof *out);
     if (manager)
         manager->methods->word(manager, host, port, now_us, out);
+}
+
+void manager_ask(struct manager *manager, const char *host, uint16_t port)
+{
+    if (manager)
+        manager->methods->ask(manager, host, port);
 }
 
 void manager_seek(struct manager *manager, bool seeking)

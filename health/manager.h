@@ -45,6 +45,7 @@ struct manager_methods {
     bool (*members)(const struct manager *manager, struct manager_members *out);
     void (*word)(const struct manager *manager, const char *host, uint16_t port, uint64_t now_us,
         struct manager_word *out);
+    void (*ask)(struct manager *manager, const char *host, uint16_t port);
     void (*seek)(struct manager *manager, bool seeking);
     void (*reload)(struct manager *manager);
     void (*close)(struct manager *manager);
@@ -66,6 +67,9 @@ bool manager_members(const struct manager *manager, struct manager_members *out)
 /* What is said of the node there; all zeroes when nothing is. now_us: clock_now_us, for the age. */
 void manager_word(const struct manager *manager, const char *host, uint16_t port, uint64_t now_us,
     struct manager_word *out);
+
+/* The node there takes writes by SQL, but has not been named: ask about it now. May be called often. */
+void manager_ask(struct manager *manager, const char *host, uint16_t port);
 
 /* The cluster has no primary (or has one again): ask in short order (or at the usual pace). */
 void manager_seek(struct manager *manager, bool seeking);

@@ -43,6 +43,7 @@ check() { # the root of a tree
             if (header ~ /^libpq-fe\.h$/ && FILENAME !~ /^health\/pgconn[a-z_]*\.c$/) breach("only health/pgconn.c sees libpq")
             if (header ~ /^openssl\/ssl\.h$/ && FILENAME !~ /^proxy\/stream\//) breach("only proxy/stream sees openssl/ssl.h")
             if (header ~ /^microhttpd\.h$/ && FILENAME !~ /^proxy\/front\/http/) breach("only proxy/front/http*.c see microhttpd.h")
+            if (header ~ /^curl\// && FILENAME != "health/manager/rest.c") breach("only health/manager/rest.c sees curl/curl.h")
             if (header ~ /^ini\.h$/ && FILENAME != "conf/parse.c") breach("only conf/parse.c sees ini.h")
             if (header == "uv.h" && here == "router" ) breach("the router knows no libuv")
             if (header == "uv.h" && here == "conf") breach("conf knows no libuv")
@@ -99,6 +100,7 @@ proxy/session/bad.c "session.h"
 health/bad.c <libpq-fe.h>
 proxy/server/bad.c <libpq-fe.h>
 proxy/auth/bad.c <openssl/ssl.h>
+health/manager/bad.c <curl/curl.h>
 proxy/front/bad.c <microhttpd.h>
 conf/bad.c <ini.h>
 conf/bad.c <uv.h>

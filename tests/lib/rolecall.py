@@ -71,17 +71,17 @@ class Rolecall:
 
     def _sections(self, listeners, settings, cluster_settings, databases, users, nodes):
         sections = {"rolecall": {"workers": 2, "admin_socket": self.admin, **(settings or {})}}
+        managed = getattr(self.cluster, "manager", {})  # what lists the nodes instead of [node] sections
         sections["cluster main"] = {
             "probe_user": pg.SUPERUSER,
             "probe_password": pg.SUPERUSER_PASSWORD,
             "probe_database": pg.DATABASE,
             "probe_interval": "100ms",
             "read_functions": "whereami",
+            **managed,
             **(cluster_settings or {}),
         }
-        manager = getattr(self.cluster, "manager", {})  # what lists the nodes instead of [node] sections
-        sections["cluster main"].update(manager)
-        for node in self.cluster.nodes if not manager else []:
+        for node in [] if managed else self.cluster.nodes:
             sections[f"node {node.name}"] = {"host": node.host, "port": node.port, **(nodes or {}).get(node.name, {})}
         for name, keys in listeners.items():
             keys = dict(keys)

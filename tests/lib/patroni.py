@@ -1,0 +1,336 @@
+"""A Patroni cluster with etcd, for tests: Debian's own patroni and etcd as processes on free ports of 127.0.0.1.
+
+Database, roles and whereami() are those of lib/cluster.py. The timeouts are short (ttl 6 s), so that a test can wait for
+a failover; without fsync. Everything here talks to Patroni and PostgreSQL directly, never through rolecall.
+"""
+
+import json
+import os
+import shutil
+import signal
+import ssl
+import tempfile
+import urllib.error
+import urllib.request
+
+import psycopg
+
+from . import cluster as pg
+from . import processes
+from .processes import wait_until
+
+SCOPE = "demo"
+TTL_S = 6
+LOOP_S = 1
+RETRY_S = 2
+REST_USER = "rest"
+REST_PASSWORD = "rest-secret"
+
+
+def available():
+    return all(shutil.which(name) for name in ("etcd", "patroni", "patronictl"))
+
+
+class Etcd:
+    """One etcd; a cluster of one has no fault tolerance and needs none here."""
+
+    def __init__(self, directory):
+        self.directory = os.path.join(directory, "etcd")
+        self.log_path = os.path.join(directory, "etcd.log")
+        self.port, self.peer_port = processes.free_port(), processes.free_port()
+        self.process = None
+        self.start()
+
+    def start(self):
+        url, peer = f"http://127.0.0.1:{self.port}", f"http://127.0.0.1:{self.peer_port}"
+        self.process = processes.start(
+            ["etcd", "--name", "one", "--data-dir", self.directory, "--listen-client-urls", url,
+             "--advertise-client-urls", url, "--listen-peer-urls", peer, "--initial-advertise-peer-urls", peer,
+             "--initial-cluster", f"one={peer}", "--unsafe-no-fsync"], self.log_path)
+        wait_until(self.is_healthy, 30, "etcd is healthy")
+
+    def is_healthy(self):
+        try:
+            with urllib.request.urlopen(f"http://127.0.0.1:{self.port}/health", timeout=2) as answer:
+                return json.load(answer)["health"] == "true"
+        except (OSError, ValueError):
+            return False
+
+    def kill(self):
+        processes.end(self.process, signal.SIGKILL)
+
+
+class Node(pg.Node):
+    """One Patroni with its PostgreSQL."""
+
+    def __init__(self, cluster, name):
+        super().__init__(cluster, name)
+        self.rest_port = processes.free_port()
+        self.config_path = os.path.join(self.directory, "patroni.yml")
+        self.patroni_log = os.path.join(self.directory, "patroni.log")
+        self.tags = {}
+        self.write_config()
+
+    @property
+    def url(self):
+        return f"{self.cluster.scheme}://127.0.0.1:{self.rest_port}"
+
+    def write_config(self):
+        rest = {"listen": f"127.0.0.1:{self.rest_port}", "connect_address": f"127.0.0.1:{self.rest_port}"}
+        if self.cluster.authority:
+            cert, key = self.cluster.authority.issue(self.name)
+            rest.update(certfile=cert, keyfile=key, cafile=self.cluster.authority.ca, verify_client="required",
+                        authentication={"username": REST_USER, "password": REST_PASSWORD})
+        config = {
+            "scope": SCOPE,
+            "name": self.name,
+            "log": {"level": "INFO"},
+            "restapi": rest,
+            "etcd3": {"hosts": [f"127.0.0.1:{self.cluster.etcd.port}"]},
+            "bootstrap": {
+                "dcs": {
+                    "ttl": TTL_S, "loop_wait": LOOP_S, "retry_timeout": RETRY_S,
+                    "maximum_lag_on_failover": 1048576,
+                    "postgresql": {"use_pg_rewind": True, "use_slots": True, "parameters": {
+                        "wal_log_hints": "on", "max_connections": 200, "max_wal_senders": 10,
+                        "max_replication_slots": 10, "wal_keep_size": "64MB"}},
+                },
+                "initdb": [{"encoding": "UTF8"}, {"locale": "C.UTF-8"}, "no-sync"],
+                "pg_hba": [line for line in pg.HBA.format(host="host").splitlines() if line],
+            },
+            "postgresql": {
+                "listen": f"127.0.0.1:{self.port}",
+                "connect_address": f"127.0.0.1:{self.port}",
+                "data_dir": self.data,
+                "bin_dir": pg.bindir(),
+                "basebackup": [{"checkpoint": "fast"}],
+                "pgpass": os.path.join(self.directory, "pgpass"),
+                "authentication": {role: {"username": pg.SUPERUSER, "password": pg.SUPERUSER_PASSWORD}
+                                   for role in ("superuser", "replication", "rewind")},
+                "parameters": {"unix_socket_directories": self.cluster.sockets, "fsync": "off",
+                               "shared_buffers": "32MB", "max_standby_streaming_delay": "2s",
+                               "log_line_prefix": "%m [%p] %u@%d/%a ", "cluster_name": self.name},
+            },
+            "tags": self.tags,
+        }
+        with open(self.config_path, "w") as file:
+            json.dump(config, file, indent=1)  # JSON is YAML
+        processes.own(self.config_path)
+
+    # Patroni.
+
+    def start(self, wait=True):
+        self.process = processes.start(["patroni", self.config_path], self.patroni_log, death_signal="TERM")
+        if wait:
+            wait_until(self.is_running, 60, f"{self.name} runs")
+        return self
+
+    def stop(self, mode=None):
+        """Patroni stops its PostgreSQL as well (unless paused)."""
+        if self.process:
+            self.thaw()
+            processes.end(self.process, signal.SIGTERM, timeout=60)
+            self.process = None
+
+    def kill_patroni(self):
+        """Its PostgreSQL goes on."""
+        processes.end(self.process, signal.SIGKILL)
+        self.process = None
+
+    def set_tags(self, **tags):
+        self.tags = tags
+        self.write_config()
+        self.process.send_signal(signal.SIGHUP)
+
+    def rest(self, path="/patroni", timeout=3):
+        """(status, the JSON of the body or None); (None, None) when nobody answers."""
+        context = None
+        if self.cluster.authority:
+            context = ssl.create_default_context(cafile=self.cluster.authority.ca)
+            context.load_cert_chain(*self.cluster.authority.issue("client"))
+        try:
+            with urllib.request.urlopen(self.url + path, timeout=timeout, context=context) as answer:
+                return answer.status, json.loads(answer.read() or b"null")
+        except urllib.error.HTTPError as error:
+            body = error.read()
+            return error.code, json.loads(body) if body[:1] == b"{" else None
+        except (OSError, ValueError):
+            return None, None
+
+    def is_running(self):
+        assert self.process is None or self.process.poll() is None, f"{self.name} ended:\n{self.log()[-3000:]}"
+        body = self.rest()[1]
+        return body is not None and body.get("state") == "running" and body.get("role") in ("master", "replica")
+
+    def holds_lock(self):
+        return self.rest("/primary")[0] == 200
+
+    # PostgreSQL.
+
+    @property
+    def postmaster(self):
+        try:
+            with open(os.path.join(self.data, "postmaster.pid")) as file:
+                return int(file.readline())
+        except (OSError, ValueError):
+            return None
+
+    def postgres_pids(self):
+        pid = self.postmaster
+        return [pid] + processes.children(pid) if pid else []
+
+    def kill_postgres(self):
+        processes.signal_all(self.postgres_pids(), signal.SIGKILL)
+
+    def kill(self):
+        """As a machine that loses power."""
+        pids = self.postgres_pids()
+        processes.end(self.process, signal.SIGKILL)
+        self.process = None
+        processes.signal_all(pids, signal.SIGKILL)
+        wait_until(lambda: not any(os.path.exists(f"/proc/{pid}/exe") for pid in pids), what="everything is dead")
+
+    def freeze(self):
+        self.frozen = self.postgres_pids()
+        processes.signal_all(self.frozen, signal.SIGSTOP)
+
+    def takes_writes(self):
+        try:
+            return self.value("select not pg_is_in_recovery()", dbname="postgres", connect_timeout=2)
+        except psycopg.OperationalError:
+            return False
+
+    def log(self):
+        with open(self.patroni_log, errors="replace") as file:
+            return file.read()
+
+
+class PatroniCluster:
+    """db1, db2 ... behind one etcd; removed with close(). `authority`: REST with TLS, client certificates and a login."""
+
+    def __init__(self, nodes=3, authority=None):
+        self.directory = processes.own(tempfile.mkdtemp(prefix="rolecall-patroni."))
+        self.sockets = os.path.join(self.directory, "s")
+        os.mkdir(self.sockets, 0o700)
+        processes.own(self.sockets)
+        self.authority = authority
+        self.scheme = "https" if authority else "http"
+        self.nodes = []
+        self.etcd = None
+        try:
+            self.etcd = Etcd(self.directory)
+            self.nodes = [Node(self, f"db{i + 1}") for i in range(nodes)]
+            self._bootstrap()
+        except BaseException:
+            self.close()
+            raise
+
+    def _bootstrap(self):
+        first = self.nodes[0]
+        first.start(wait=False)
+        wait_until(first.holds_lock, 60, "db1 is bootstrapped")
+        wait_until(first.takes_writes, 30, "db1 takes writes")
+        with first.connect(dbname="postgres") as connection:
+            for statement in filter(str.strip, pg.SETUP.split(";")):
+                connection.execute(statement)
+        with first.connect() as connection:
+            connection.execute(pg.SETUP_APP)
+        for node in self.nodes[1:]:
+            node.start(wait=False)
+        self.settle()
+
+    # For lib/rolecall.py.
+
+    def managed(self):
+        """Keys of [cluster main] that make rolecall follow this Patroni; no [node] section is needed."""
+        keys = {"manager": "patroni", "manager_grace": "2s",
+                "patroni_urls": ", ".join(node.url for node in self.nodes)}
+        if self.authority:
+            cert, key = self.authority.issue("client")
+            keys.update(patroni_ca_file=self.authority.ca, patroni_cert_file=cert, patroni_key_file=key,
+                        patroni_user=REST_USER, patroni_password=REST_PASSWORD)
+        return keys
+
+    # Who is what.
+
+    @property
+    def leader(self):
+        """By REST and SQL both; waits for one."""
+        return wait_until(
+            lambda: next((n for n in self.nodes if n.process and n.holds_lock() and n.takes_writes()), None),
+            60, "there is a leader")
+
+    @property
+    def replicas(self):
+        leader = self.leader
+        return [node for node in self.nodes if node is not leader]
+
+    def node_at(self, port):
+        return next(node for node in self.nodes if node.port == port)
+
+    def node_named(self, name):
+        return next(node for node in self.nodes if node.name == name)
+
+    def settle(self, timeout=90):
+        """Starts and thaws what a test has left behind, and waits until one leader has all others as its replicas."""
+        if self.etcd.process.poll() is not None:
+            self.etcd.start()
+        for node in self.nodes:
+            node.thaw()
+            if node.process is None or node.process.poll() is not None:
+                node.start(wait=False)
+        wait_until(self.is_settled, timeout, "all members run and stream from the leader", interval=0.1)
+
+    def is_settled(self):
+        body = self.nodes[0].rest("/cluster")[1] or {"members": []}
+        roles = [member["role"] for member in body["members"] if member["state"] in ("running", "streaming")]
+        if len(roles) != len(self.nodes) or roles.count("leader") != 1:
+            return False
+        try:
+            return self.leader.value(
+                "select count(*) from pg_stat_replication where state = 'streaming'") == len(self.nodes) - 1
+        except psycopg.OperationalError:
+            return False
+
+    # What an operator does.
+
+    def ctl(self, *args, check=True):
+        path = os.path.join(self.directory, "ctl.yml")
+        config = {"scope": SCOPE, "etcd3": {"hosts": [f"127.0.0.1:{self.etcd.port}"]}}
+        if self.authority:
+            cert, key = self.authority.issue("client")
+            config["ctl"] = {"cacert": self.authority.ca, "certfile": cert, "keyfile": key,
+                             "authentication": {"username": REST_USER, "password": REST_PASSWORD}}
+        with open(path, "w") as file:
+            json.dump(config, file)
+        processes.own(path)
+        return processes.run(["patronictl", "-c", path, *args], timeout=60, check=check).stdout
+
+    def switchover(self, candidate=None):
+        """Returns the new leader when it takes writes."""
+        old = self.leader
+        candidate = candidate or next(node for node in self.nodes if node is not old)
+        self.ctl("switchover", SCOPE, "--master", old.name, "--candidate", candidate.name, "--force")
+        wait_until(lambda: candidate.holds_lock() and candidate.takes_writes(), 60, f"{candidate.name} leads")
+        return candidate
+
+    def pause(self):
+        self.ctl("pause", "--wait", SCOPE)
+
+    def resume(self):
+        self.ctl("resume", "--wait", SCOPE)
+
+    def edit(self, **keys):
+        args = [part for key, value in keys.items() for part in ("-s", f"{key}={json.dumps(value)}")]
+        self.ctl("edit-config", SCOPE, "--force", *args)
+
+    def close(self):
+        for node in self.nodes:
+            node.thaw()
+            pids = node.postgres_pids()
+            if node.process:
+                processes.end(node.process, signal.SIGKILL)
+            processes.signal_all(pids, signal.SIGKILL)
+        if self.etcd and self.etcd.process.poll() is None:
+            self.etcd.kill()
+        shutil.rmtree(self.directory, ignore_errors=True)
