@@ -256,6 +256,8 @@ static void listeners_whose_parts_do_not_fit_are_refused(void **context)
     CHECK(mistakes);
 }
 
+#define PATRONI(keys) "[cluster c]\nmanager = patroni\n" keys "[listener l]\naddress = *:1\n"
+
 static void clusters_and_limits_that_contradict_themselves_are_refused(void **context)
 {
     (void)context;
@@ -267,6 +269,18 @@ static void clusters_and_limits_that_contradict_themselves_are_refused(void **co
             ":2: [cluster c] auth_query must hold $1, the name of the user"},
         {"[cluster c]\ntls_key_file = /dev/null\n[node n]\nhost = h\n[listener l]\naddress = *:1\n",
             ":2: [cluster c] tls_key_file needs tls_cert_file"},
+        {PATRONI(""), ":2: [cluster c] manager = patroni needs patroni_urls, where its REST API answers"},
+        {PATRONI("patroni_urls = h:8008\n"), ":3: [cluster c] patroni_urls: \"h:8008\" is not of the form "
+                                             "http://host:8008 or https://host:8008"},
+        {PATRONI("patroni_urls = http://h:8008, http:///x\n"),
+            ":3: [cluster c] patroni_urls: \"http:///x\" is not of the form http://host:8008 or "
+            "https://host:8008"},
+        {PATRONI("patroni_urls = http://h:1\npatroni_cert_file = /dev/null\n"),
+            ":4: [cluster c] patroni_cert_file and patroni_key_file need each other"},
+        {PATRONI("patroni_urls = http://h:1\npatroni_password = x\n"),
+            ":4: [cluster c] patroni_password needs patroni_user"},
+        {"[cluster c]\npatroni_urls = http://h:1\n[node n]\nhost = h\n[listener l]\naddress = *:1\n",
+            ":2: [cluster c] patroni_urls needs manager = patroni"},
         {GOOD "[rolecall]\nmin_pool_size = 21\n",
             ":7: [rolecall] min_pool_size = 21 is more than pool_size = 20"},
         {GOOD "[rolecall]\nmin_pool_size = 5\n[database d]\npool_size = 4\n",
