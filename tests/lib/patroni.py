@@ -147,7 +147,7 @@ class Node(pg.Node):
         context = None
         if self.cluster.authority:
             context = ssl.create_default_context(cafile=self.cluster.authority.ca)
-            context.load_cert_chain(*self.cluster.authority.issue("client"))
+            context.load_cert_chain(*self.cluster.client)
         try:
             with urllib.request.urlopen(self.url + path, timeout=timeout, context=context) as answer:
                 return answer.status, json.loads(answer.read() or b"null")
@@ -214,6 +214,7 @@ class PatroniCluster:
         os.mkdir(self.sockets, 0o700)
         processes.own(self.sockets)
         self.authority = authority
+        self.client = authority.issue("client") if authority else None  # certificate and key
         self.scheme = "https" if authority else "http"
         self.nodes = []
         self.etcd = None
@@ -246,7 +247,7 @@ class PatroniCluster:
         keys = {"manager": "patroni", "manager_grace": "2s",
                 "patroni_urls": ", ".join(node.url for node in self.nodes)}
         if self.authority:
-            cert, key = self.authority.issue("client")
+            cert, key = self.client
             keys.update(patroni_ca_file=self.authority.ca, patroni_cert_file=cert, patroni_key_file=key,
                         patroni_user=REST_USER, patroni_password=REST_PASSWORD)
         return keys
@@ -298,7 +299,7 @@ class PatroniCluster:
         path = os.path.join(self.directory, "ctl.yml")
         config = {"scope": SCOPE, "etcd3": {"hosts": [f"127.0.0.1:{self.etcd.port}"]}}
         if self.authority:
-            cert, key = self.authority.issue("client")
+            cert, key = self.client
             config["ctl"] = {"cacert": self.authority.ca, "certfile": cert, "keyfile": key,
                              "authentication": {"username": REST_USER, "password": REST_PASSWORD}}
         with open(path, "w") as file:
