@@ -493,6 +493,26 @@ static void a_node_that_is_down_refuses_who_waits(void **state)
     rig_close();
 }
 
+static void a_primary_that_is_leaving_refuses_who_waits_and_keeps_who_runs(void **state)
+{
+    (void)state;
+    struct waiter one, two;
+    rig_open("pool_size = 1", 0);
+    struct pool *pool = rig_join(0, "shop");
+    rig_claim(pool, &one, 1);
+    rig_turns(8);
+    rig_claim(pool, &two, 2);
+    struct topology *leaving = rig_topology(1, ROLE_PRIMARY, CONDITION_UP);
+    leaving->primary = -1;
+    pools_set_topology(&rig.workers[0].pools, leaving);
+    assert_string_equal(rig.order, "g1 r2");
+    assert_int_equal(two.why, REFUSED_NO_NODE);
+    pool_release(&one.claim, false);
+    assert_int_equal(rig.live->connections, 1);
+    pool_leave(pool);
+    rig_close();
+}
+
 /* ---- reload ---- */
 
 static void a_cluster_that_moves_in_the_file_keeps_its_pool_and_shares_it_with_no_other(void **state)
@@ -576,6 +596,7 @@ int main(void)
         cmocka_unit_test(a_primary_that_changes_cuts_its_connections),
         cmocka_unit_test(a_replica_that_changes_ends_its_connections_as_they_become_free),
         cmocka_unit_test(a_node_that_is_down_refuses_who_waits),
+        cmocka_unit_test(a_primary_that_is_leaving_refuses_who_waits_and_keeps_who_runs),
         cmocka_unit_test(a_cluster_that_moves_in_the_file_keeps_its_pool_and_shares_it_with_no_other),
         cmocka_unit_test(limits_follow_a_reload),
         cmocka_unit_test(a_pool_that_nobody_uses_is_forgotten),

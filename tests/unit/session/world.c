@@ -67,7 +67,7 @@ void world_close(struct world *world)
     cluster_live_unref(world->cluster_live);
 }
 
-static void publish(struct world *world, const enum node_role roles[WORLD_NODES], int down)
+static void publish(struct world *world, const enum node_role roles[WORLD_NODES], int down, bool leaving)
 {
     struct topology *topology = topology_new("main", WORLD_NODES);
     topology->version = ++world->version;
@@ -85,7 +85,7 @@ static void publish(struct world *world, const enum node_role roles[WORLD_NODES]
         node->generation = world->live[i]->generation;
         node->reason = strdup(i == down ? "down in this test" : "up in this test");
         node->live = node_live_ref(world->live[i]);
-        if (node->role == ROLE_PRIMARY)
+        if (node->role == ROLE_PRIMARY && !leaving)
             topology->primary = i;
     }
     if (topology->primary < 0)
@@ -95,12 +95,17 @@ static void publish(struct world *world, const enum node_role roles[WORLD_NODES]
 
 void world_topology(struct world *world, enum node_role first, enum node_role second)
 {
-    publish(world, (enum node_role[]){first, second}, -1);
+    publish(world, (enum node_role[]){first, second}, -1, false);
+}
+
+void world_leaving(struct world *world)
+{
+    publish(world, (enum node_role[]){ROLE_PRIMARY, ROLE_REPLICA}, -1, true);
 }
 
 void world_down(struct world *world, int node)
 {
-    publish(world, (enum node_role[]){ROLE_PRIMARY, ROLE_REPLICA}, node);
+    publish(world, (enum node_role[]){ROLE_PRIMARY, ROLE_REPLICA}, node, false);
 }
 
 void world_turn(struct world *world)

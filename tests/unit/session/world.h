@@ -38,6 +38,9 @@ void world_open(struct world *world, const char *listener, const char *more);
 void world_close(struct world *world);
 /* Publishes who has which role. */
 void world_topology(struct world *world, enum node_role first, enum node_role second);
+/* Publishes that the first node, the primary, is being deposed: it keeps its role and is none for new work.
+ */
+void world_leaving(struct world *world);
 /* Publishes that this node is down and the other one is what it was. */
 void world_down(struct world *world, int node);
 /* One turn of the loop and of the nodes. True when a node did something. */
