@@ -96,7 +96,7 @@ class Node(pg.Node):
                         "max_replication_slots": 10, "wal_keep_size": "64MB"}},
                 },
                 "initdb": [{"encoding": "UTF8"}, {"locale": "C.UTF-8"}, "no-sync"],
-                "pg_hba": [line for line in pg.HBA.format(host="host").splitlines() if line],
+                "pg_hba": [line for line in pg.HBA.format(host="host", range=self.cluster.network.range).splitlines() if line],
             },
             "postgresql": {
                 "listen": f"127.0.0.1:{self.port}",
@@ -213,6 +213,7 @@ class PatroniCluster:
         self.sockets = os.path.join(self.directory, "s")
         os.mkdir(self.sockets, 0o700)
         processes.own(self.sockets)
+        self.network = pg.Loopback()
         self.authority = authority
         self.client = authority.issue("client") if authority else None  # certificate and key
         self.scheme = "https" if authority else "http"
@@ -242,7 +243,8 @@ class PatroniCluster:
 
     # For lib/rolecall.py.
 
-    def managed(self):
+    @property
+    def manager(self):
         """Keys of [cluster main] that make rolecall follow this Patroni; no [node] section is needed."""
         keys = {"manager": "patroni", "manager_grace": "2s",
                 "patroni_urls": ", ".join(node.url for node in self.nodes)}
