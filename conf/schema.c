@@ -62,9 +62,8 @@ static const char *const tls_modes[] = {[TLS_DISABLE] = "disable",
     [TLS_VERIFY_FULL] = "verify-full"};
 static const char *const fallbacks[] = {
     [FALLBACK_PRIMARY] = "primary", [FALLBACK_WAIT] = "wait", [FALLBACK_ERROR] = "error"};
-static const char *const managers[] = {[MANAGER_KIND_NONE] = "none",
-    [MANAGER_KIND_PATRONI] = "patroni",
-    [MANAGER_KIND_MONITOR] = "monitor"};
+static const char *const managers[] = {
+    [MANAGER_KIND_NONE] = "none", [MANAGER_KIND_PATRONI] = "patroni", [MANAGER_KIND_MONITOR] = "monitor"};
 static const char *const patroni_tls[] = {[PATRONI_TLS_REQUIRE] = "require",
     [PATRONI_TLS_VERIFY_CA] = "verify-ca",
     [PATRONI_TLS_VERIFY_FULL] = "verify-full"};
