@@ -218,6 +218,8 @@ const char *hook_name(enum hook hook);
 
 /* Writes the documented sample configuration, made from the schema. */
 void config_write_sample(FILE *out);
+/* The manual page rolecall.conf(5), made from the schema as well. */
+void config_write_manual(FILE *out);
 
 /*
  * What a reload would change. Calls `changed` once per key that differs, with whether it takes effect without

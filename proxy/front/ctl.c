@@ -3,45 +3,49 @@
  * half of the connection, and copies the answers to standard output until the other half ends.
  *
  * An answer that begins with an error goes to standard error and makes the exit status 1. An answer without
- * its empty line at the end was cut off, which is status 2.
+ * its empty line at the end was cut off, which is status 3, as is a socket that nobody listens at.
  */
 #include "proxy/front/ctl.h"
 
 #include "conf/config.h"
 #include "proxy/front/admin_output.h"
+#include "proxy/front/completion.h"
+#include "proxy/front/ctl_talk.h"
 
 #include <errno.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/socket.h>
-#include <sys/time.h>
-#include <sys/un.h>
-#include <unistd.h>
 
 #define STATUS_DONE 0
 #define STATUS_REFUSED 1
-#define STATUS_NOBODY 2
+#define STATUS_USAGE 2
+#define STATUS_NOBODY 3
 #define PATIENCE_S 60
+#define COMPLETION_PATIENCE_S 2
+#define DEFAULT_SOCKET "/run/rolecall/.s.PGSQL.6433"
 
 static const char usage[] =
     "rolecall ctl: sends a command to the admin socket of a running rolecall\n\n"
     "  rolecall ctl [-s SOCKET | -c FILE] [--csv | --json] COMMAND...\n\n"
-    "  -s, --socket SOCKET   the admin socket (default: $ROLECALL_ADMIN)\n"
+    "  -s, --socket SOCKET   the admin socket (default: $ROLECALL_ADMIN, else " DEFAULT_SOCKET ")\n"
     "  -c, --config FILE     the configuration that names it\n"
-    "      --csv, --json     for programs; aligned columns otherwise\n\n"
+    "      --csv, --json     for programs; aligned columns otherwise\n"
+    "  -t, --timeout SECONDS without an answer for so long it is given up (default 60; 0: never)\n"
+    "      --complete WORDS  how the last of these words may go on, for shells\n\n"
     "  rolecall ctl -c rolecall.conf help\n"
     "  rolecall ctl -c rolecall.conf show nodes\n"
     "  rolecall ctl -c rolecall.conf explain route 'select now()' database app\n"
     "  rolecall ctl -c rolecall.conf \"show pools; show sessions\"\n\n"
-    "Exit status: 0 done, 1 the command was refused, 2 wrong usage or nobody there.\n"
+    "Exit status: 0 done, 1 the command was refused, 2 wrong usage, 3 nobody there, or no whole answer.\n"
     "The same socket speaks to socat (a command per line), and to psql when it is named .s.PGSQL.PORT:\n"
     "psql \"host=FOLDER port=PORT\".\n";
 
 struct options {
     const char *socket, *config, *format;
-    bool help;
+    uint32_t patience_s;
+    bool help, complete;
     int first; /* word of the command */
 };
 
@@ -53,14 +57,21 @@ static bool is_either(const char *text, const char *a, const char *b)
 static bool read_options(int argc, char **argv, struct options *out)
 {
     int i = 1;
-    for (; i < argc && argv[i][0] == '-'; i++) {
+    for (; i < argc && argv[i][0] == '-' && !out->complete; i++) {
         if (is_either(argv[i], "-h", "--help"))
             out->help = true;
         else if (strcmp(argv[i], "--csv") == 0)
             out->format = "csv";
         else if (strcmp(argv[i], "--json") == 0)
             out->format = "json";
-        else if (is_either(argv[i], "-s", "--socket") && i + 1 < argc)
+        else if (strcmp(argv[i], "--complete") == 0)
+            out->complete = true;
+        else if (is_either(argv[i], "-t", "--timeout") && i + 1 < argc) {
+            char *end;
+            out->patience_s = (uint32_t)strtoul(argv[++i], &end, 10);
+            if (*end || end == argv[i])
+                return false;
+        } else if (is_either(argv[i], "-s", "--socket") && i + 1 < argc)
             out->socket = argv[++i];
         else if (is_either(argv[i], "-c", "--config") && i + 1 < argc)
             out->config = argv[++i];
@@ -68,7 +79,7 @@ static bool read_options(int argc, char **argv, struct options *out)
             return false;
     }
     out->first = i;
-    return out->help || i < argc;
+    return out->help || out->complete || i < argc;
 }
 
 /* ---- the line ---- */
@@ -117,59 +128,16 @@ static void make_line(struct output *line, const struct options *options, int ar
 
 /* ---- the conversation ---- */
 
+static int fail_usage(const char *what)
+{
+    fprintf(stderr, "rolecall ctl: %s\n", what);
+    return STATUS_USAGE;
+}
+
 static int fail(const char *what, const char *why)
 {
     fprintf(stderr, "rolecall ctl: %s%s%s\n", what, why ? ": " : "", why ? why : "");
     return STATUS_NOBODY;
-}
-
-static int open_socket(const char *path)
-{
-    struct sockaddr_un un = {.sun_family = AF_UNIX};
-    if (strlen(path) >= sizeof un.sun_path) {
-        errno = ENAMETOOLONG;
-        return -1;
-    }
-    strcpy(un.sun_path, path);
-    const struct timeval patience = {.tv_sec = PATIENCE_S};
-    int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
-    if (fd >= 0) {
-        setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof patience);
-        setsockopt(fd, SOL_SOCKET, SO_SNDTIMEO, &patience, sizeof patience);
-    }
-    if (fd >= 0 && connect(fd, (struct sockaddr *)&un, sizeof un) != 0) {
-        int code = errno;
-        close(fd);
-        errno = code;
-        return -1;
-    }
-    return fd;
-}
-
-static bool say(int fd, const struct output *line)
-{
-    for (size_t at = 0; at < line->len;) {
-        ssize_t sent = send(fd, line->data + at, line->len - at, MSG_NOSIGNAL);
-        if (sent < 0 && errno == EINTR)
-            continue;
-        if (sent < 0)
-            return false;
-        at += (size_t)sent;
-    }
-    return shutdown(fd, SHUT_WR) == 0;
-}
-
-static bool hear(int fd, struct output *answer)
-{
-    for (;;) {
-        char *room = output_reserve(answer, 64 * 1024);
-        ssize_t got = room ? read(fd, room, 64 * 1024) : -1;
-        if (room && got < 0 && errno == EINTR)
-            continue;
-        if (got <= 0)
-            return got == 0;
-        output_commit(answer, (size_t)got);
-    }
 }
 
 static bool begins(const char *text, size_t len, const char *with)
@@ -197,46 +165,75 @@ static int print(const struct output *answer)
     return fflush(stdout) == 0 ? status : fail("standard output", strerror(errno));
 }
 
-static int converse(const char *path, const struct output *line)
+static int converse(const char *path, const struct output *line, uint32_t patience_s)
 {
     struct output answer = {0};
-    int fd = open_socket(path), status;
-    if (fd < 0)
-        return fail(path, strerror(errno));
-    if (!say(fd, line) || !hear(fd, &answer))
-        status = fail(path, answer.failed     ? "out of memory"
-                            : errno == EAGAIN ? "no answer within a minute"
-                                              : strerror(errno));
-    else if (answer.len == 0)
-        status = fail("nothing was answered", NULL);
-    else
-        status = print(&answer);
-    close(fd);
+    const char *why = "";
+    int status = ctl_talk(path, line, patience_s, &answer, &why) ? print(&answer) : fail(path, why);
     output_fini(&answer);
     return status;
 }
 
+/* ---- completion ---- */
+
+/* Names out of what the running rolecall answers; nothing when nobody is there. */
+static void offer_names(const char *path, const char *command, int column, const char *begun)
+{
+    struct output line = {0}, answer = {0};
+    const char *why;
+    output_text(&line, command);
+    output_text(&line, "; csv\n");
+    if (ctl_talk(path, &line, COMPLETION_PATIENCE_S, &answer, &why)) {
+        output_bytes(&answer, "", 1);
+        char *rows = NULL;
+        strtok_r(answer.data, "\n", &rows); /* the heading */
+        for (char *row = strtok_r(NULL, "\n", &rows); row; row = strtok_r(NULL, "\n", &rows)) {
+            char *rest = row, *name = strsep(&rest, ",");
+            for (int i = 0; i < column && rest; i++)
+                name = strsep(&rest, ",");
+            if (strncmp(name, begun, strlen(begun)) == 0)
+                puts(name);
+        }
+    }
+    output_fini(&line);
+    output_fini(&answer);
+}
+
+static int complete(const char *path, int n, char **words)
+{
+    const char *begun = n > 0 ? words[n - 1] : "";
+    switch (completion_offer(stdout, n > 0 ? n - 1 : 0, words, begun)) {
+    case COMPLETE_NODES: offer_names(path, "show nodes", 1, begun); break;
+    case COMPLETE_DATABASES: offer_names(path, "show databases", 0, begun); break;
+    case COMPLETE_SESSIONS: offer_names(path, "show sessions", 0, begun); break;
+    case COMPLETE_NOTHING: break;
+    }
+    return STATUS_DONE;
+}
+
 int ctl_main(int argc, char **argv)
 {
-    struct options options = {.socket = getenv("ROLECALL_ADMIN")};
+    struct options options = {.socket = getenv("ROLECALL_ADMIN"), .patience_s = PATIENCE_S};
     struct config *config = NULL;
     struct output line = {0};
     struct error error;
     if (!read_options(argc, argv, &options) || options.help) {
         fputs(usage, options.help ? stdout : stderr);
-        return options.help ? STATUS_DONE : STATUS_NOBODY;
+        return options.help ? STATUS_DONE : STATUS_USAGE;
     }
-    if (options.config) {
+    if (options.config && !options.complete) {
         if (!(config = config_load(options.config, &error)))
-            return fail(error.text, NULL);
+            return fail_usage(error.text);
         options.socket = config->admin_socket;
+        if (!options.socket)
+            return fail_usage("the configuration names no admin_socket");
     }
+    if (!options.socket || !*options.socket)
+        options.socket = DEFAULT_SOCKET;
+    if (options.complete)
+        return complete(options.socket, argc - options.first, argv + options.first);
     make_line(&line, &options, argc, argv);
-    int status = options.socket && *options.socket
-                     ? converse(options.socket, &line)
-                     : fail(options.config ? "the configuration names no admin_socket"
-                                           : "no socket: give -s SOCKET or -c FILE, or set ROLECALL_ADMIN",
-                           NULL);
+    int status = converse(options.socket, &line, options.patience_s);
     output_fini(&line);
     config_unref(config);
     return status;

@@ -36,7 +36,7 @@ def test_others_may_look_and_not_touch(admin):
 def test_the_file_mode_keeps_others_out(rolecall):
     assert os.stat(rolecall.admin).st_mode & 0o777 == 0o600
     refused = as_nobody(BINARY, "ctl", "-s", rolecall.admin, "show", "nodes")
-    assert refused.returncode == 2 and "Permission denied" in refused.stderr
+    assert refused.returncode == 3 and "Permission denied" in refused.stderr
     own = processes.run([BINARY, "ctl", "-s", rolecall.admin, "log", "level", "info"])  # the account that it runs as
     assert own.stdout == "LOG\n"
 
