@@ -18,11 +18,16 @@ from lib import processes
 from lib.processes import wait_until
 from lib.rolecall import Rolecall
 
-from . import check, client, faults, history
+from . import check, client, faults, history, managed, managed_faults, store
 from .crowd import Crowd
 from .pauses import Pauses
-from .streaming import PROBE_PASSWORD, PROBE_USER, Streaming
+from .streaming import Streaming
 
+KINDS = {
+    "streaming": (Streaming, faults.STREAMING),
+    "patroni": (managed.Patroni, managed_faults.PATRONI),
+    "autofailover": (managed.AutoFailover, managed_faults.AUTOFAILOVER),
+}
 POOL_SIZE = 12  # to a node, of max_connections 60, with two proxies
 CONVERGES_S = 20.0
 
@@ -35,7 +40,7 @@ class Proxy(Rolecall):
         super().__init__(
             cluster, {"split": dict(route="split", pool="transaction")},
             settings={"state_dir": self.state, "workers": 2},
-            cluster_settings={"probe_user": PROBE_USER, "probe_password": PROBE_PASSWORD, "probe_interval": None},
+            cluster_settings={"probe_user": store.PROBE_USER, "probe_password": store.PROBE_PASSWORD, "probe_interval": None},
             users={"app": dict(pool_size=POOL_SIZE)}, binary=binary)
 
     def end(self, number):
@@ -66,6 +71,18 @@ class World:
         old = self.cluster.primary
         at = self.cluster.promote(node)
         self._tell(old, node, at)
+
+    def succeeded(self, old):
+        """The manager makes another node primary: waits for it."""
+        new, at = self.cluster.successor(old)
+        self.cluster.primary = new
+        self._tell(old, new, at)
+
+    def decided(self, old):
+        """The manager has made a node primary, perhaps the same one."""
+        new = self.cluster.look()
+        if new is not old:
+            self._tell(old, new, self.struck_at)
 
     def replaced(self, node, at):
         """Both standbys had been promoted, and one has gone."""
@@ -115,7 +132,8 @@ class Campaign:
         self.directory = tempfile.mkdtemp(prefix="rolecall-ledger.")
         self.rolecalls, self.cluster, self.crowd = [], None, None
         try:
-            self.cluster = Streaming(network, options.synchronous)
+            make, self.kinds = KINDS[options.cluster]
+            self.cluster = make(network, options.synchronous)
             for _ in range(options.proxies):
                 self.rolecalls.append(Proxy(self.cluster.cluster))
             self.world = World(network, self.cluster, self.rolecalls)
@@ -142,9 +160,9 @@ class Campaign:
 
     def choose(self):
         if self.options.only:
-            kind = self.random.choice([kind for kind in faults.ALL if kind.__name__ in self.options.only])
-            return kind(self.random)
-        return faults.draw(self.random, self.world)
+            named = [(kind, 1) for kind, _ in self.kinds if kind.__name__ in self.options.only]
+            return faults.draw(self.random, self.world, named)
+        return faults.draw(self.random, self.world, self.kinds)
 
     def one(self, number, fault):
         began = time.monotonic()
@@ -164,10 +182,10 @@ class Campaign:
 
     def check(self, synchronous):
         sessions = history.read(self.directory)
-        final = check.Final(*self.cluster.content())
+        final = check.Final(*store.content(self.cluster.primary))
         self.pauses.measure(sessions)
         report = check.check(sessions, final, self.world.events, synchronous, accounts=client.ACCOUNTS)
-        digests = self.cluster.digests()
+        digests = store.digests(self.cluster.nodes)
         for rolecall in self.rolecalls:
             report.must(rolecall.alive(), "crash", f"rolecall has ended: {rolecall.log()[-2000:]}")
         report.must(len(set(digests.values())) == 1, "replicas", f"the nodes differ: {digests}")

@@ -43,6 +43,10 @@ Outage = collections.namedtuple("Outage", "proxy began until")
 """A proxy was ended and started again, on purpose."""
 
 
+Quiet = collections.namedtuple("Quiet", "began until")
+"""Something planned went on of which no client may notice more than that it waited."""
+
+
 class Final:
     """The database at the end: (session, n) of every row of both kinds, and balances."""
 
@@ -232,6 +236,14 @@ def check_closings(report, session, outages):
         report.must(meant, "closed", f"session {session.number} ({session.kind}, {stage or 'idle'}) was closed at {at:.3f}: {text}")
 
 
+def check_quiet(report, session, quiet):
+    """But for pinned sessions, which such an occasion may close."""
+    for op in session.ops if session.kind != "pinned" else []:
+        for step in op.steps:
+            if step.outcome in ("error", "closed") and any(q.began < step.ended < q.until for q in quiet):
+                report.must(False, "quiet", f"{step.outcome} {step.sqlstate or ''} {step.text}: {tell(op)}")
+
+
 def check_nodes(report, writes, promotions):
     """Once a proxy has written to the new primary, it does not write to the old one."""
     acknowledged = collections.defaultdict(list)
@@ -251,7 +263,7 @@ def check_nodes(report, writes, promotions):
 
 
 def check(sessions, final, events, synchronous, hold_timeout_s=30.0, accounts=None):
-    """`accounts` is how many there must be; `events` are Promotions and Outages."""
+    """`accounts` is how many there must be; `events` are Promotions, Outages and Quiets."""
     report = Report()
     accounts = len(final.balances) if accounts is None else accounts
     promotions = sorted((e for e in events if isinstance(e, Promotion)), key=lambda p: p.at)
@@ -269,5 +281,6 @@ def check(sessions, final, events, synchronous, hold_timeout_s=30.0, accounts=No
             report.counts[op.kind] += 1
         check_errors(report, session, hold_timeout_s)
         check_closings(report, session, outages)
+        check_quiet(report, session, [e for e in events if isinstance(e, Quiet)])
         report.must(session.ended, "ended", f"session {session.number} ({session.kind}) did not end when it was told to")
     return report

@@ -1,7 +1,7 @@
 """
 What goes wrong: one object each, drawn with what it needs of chance.
 
-    fault = draw(random, world)      world: cluster (streaming.py), network, rolecalls, random
+    fault = draw(random, world, STREAMING)      world: campaign.World
     fault.begin(world); fault.end(world)
 
 begin() breaks something and, for those that lose the primary, has the operator promote. end() puts everything right again: the
@@ -17,15 +17,16 @@ import psycopg
 
 from lib.processes import wait_until
 
-from .streaming import PROBE_PASSWORD, PROBE_USER
+from .store import PROBE_PASSWORD, PROBE_USER
 
-ALL = []
+STREAMING = []  # (class, weight)
 
 
-def fault(weight):
+def fault(weight, *lists):
+    """Of which kinds of clusters it is a fault; of plain streaming ones unless told otherwise."""
     def register(kind):
-        kind.weight = weight
-        ALL.append(kind)
+        for kinds in lists or (STREAMING,):
+            kinds.append((kind, weight))
         return kind
 
     return register
@@ -552,6 +553,6 @@ class ProxyRestart(Fault):
         pass
 
 
-def draw(random, world):
-    kinds = [kind for kind in ALL if kind.possible(world)]
-    return random.choices(kinds, [kind.weight for kind in kinds])[0](random)
+def draw(random, world, kinds):
+    possible = [(kind, weight) for kind, weight in kinds if kind.possible(world)]
+    return random.choices([kind for kind, _ in possible], [weight for _, weight in possible])[0](random)

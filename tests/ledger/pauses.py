@@ -43,7 +43,7 @@ class Pauses:
 
     def _measure(self, answers, losses, name, began, ended, promotion):
         since = promotion.began if promotion else began
-        around = [at for at in answers if since - 0.1 < at < ended + 0.3]
+        around = [at for at in answers if since - 0.1 < at < ended] + [at for at in answers if at >= ended][:1]
         if len(around) > 1:
             self.longest[name].append(max(b - a for a, b in zip(around, around[1:])))
         lost = [at - since for at in losses if since - 0.002 <= at < ended]

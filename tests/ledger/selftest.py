@@ -10,7 +10,7 @@ import shutil
 import tempfile
 import time
 
-from . import check, client, history
+from . import check, client, history, store
 from .broken import Relay
 from .crowd import Crowd
 
@@ -22,7 +22,7 @@ class Run:
         self.cluster, self.synchronous = cluster, synchronous
         self.directory = tempfile.mkdtemp(prefix="rolecall-selftest.")
         self.events = []
-        cluster.start_anew()
+        store.start_anew(cluster.primary)
         self.relay = Relay(cluster, fault)
         self.crowd = Crowd(self.directory, [self.relay], 1, clients=12, idle=0, pinned=0, pause_s=0.02, prepared=False)
 
@@ -41,7 +41,7 @@ class Run:
 
     def _check(self):
         self.cluster.wait_settled()
-        final = check.Final(*self.cluster.content())
+        final = check.Final(*store.content(self.cluster.primary))
         report = check.check(history.read(self.directory), final, self.events, self.synchronous, accounts=client.ACCOUNTS)
         self.rules = {rule for rule, _ in report.violations}
 

@@ -20,14 +20,15 @@ from lib import cluster as pg
 from lib import processes
 from lib.processes import wait_until
 
-from . import client
+from . import store
 
 SETTINGS = """
 log_connections = off
 log_disconnections = off
 max_connections = 60
-wal_keep_size = 256MB
-max_wal_size = 512MB
+wal_keep_size = 48MB
+min_wal_size = 32MB
+max_wal_size = 64MB
 checkpoint_timeout = 60s
 max_slot_wal_keep_size = 64MB
 wal_retrieve_retry_interval = 100ms
@@ -43,9 +44,6 @@ idle_in_transaction_session_timeout = 30s
 restart_after_crash = on
 """
 
-PROBE_USER, PROBE_PASSWORD = "prober", "probe-secret"
-
-
 class Streaming:
     def __init__(self, network, synchronous, replicas=2):
         self.network = network
@@ -60,11 +58,7 @@ class Streaming:
         self._set_up()
 
     def _set_up(self):
-        with self.primary.connect() as connection:
-            connection.execute(f"create role {PROBE_USER} superuser replication login password '{PROBE_PASSWORD}'")
-            connection.execute(client.SCHEMA)
-            connection.execute(f"insert into account select i, {client.OPENING} from generate_series(1, {client.ACCOUNTS}) i")
-            connection.execute("insert into meter select i, 0 from generate_series(0, 9) i")
+        store.set_up(self.primary)
         for node in self.nodes[1:]:
             wait_until(lambda: node.value("select not exists (select from pg_stat_wal_receiver where slot_name <> '')"), 10,
                        "slots are not used")
@@ -79,11 +73,6 @@ class Streaming:
             node.sql("select pg_reload_conf()")
         wait_until(lambda: self.primary.value("select count(*) from pg_stat_replication where sync_state = 'quorum'") == len(self.standbys),
                    10, "commits wait for any one standby")
-
-    def start_anew(self):
-        """As at the beginning, for another crowd."""
-        self.primary.sql("truncate entry, transfer")
-        self.primary.sql(f"update account set balance = {client.OPENING}")
 
     def wait_for_nobody(self):
         """From now on replication is asynchronous."""
@@ -207,19 +196,3 @@ class Streaming:
                 return False
 
         wait_until(settled, 40, "every standby streams and has caught up", 0.05)
-
-    # What is there.
-
-    def content(self):
-        """The arguments of check.Final, and whether all nodes have the same."""
-        with self.primary.connect() as connection:
-            connection.execute("begin isolation level repeatable read")
-            tables = ("select list, session, n from entry", "select session, n, source, target, amount from transfer",
-                      "select id, balance from account")
-            return [connection.execute(sql).fetchall() for sql in tables] + [client.OPENING]
-
-    def digests(self):
-        sql = """select (select md5(string_agg(e::text, ',' order by e::text)) from entry e),
-                        (select md5(string_agg(t::text, ',' order by t::text)) from transfer t),
-                        (select md5(string_agg(a::text, ',' order by a::text)) from account a)"""
-        return {node.name: node.sql(sql)[0] for node in self.nodes}

@@ -199,6 +199,12 @@ def test_a_pinned_session_may_be_closed_with_its_reason():
     assert rules(Story(kind="pinned").op("use").step("auto_write", "closed", "gone")) == ["closed"]
 
 
+def test_nobody_hears_of_what_was_planned():
+    quiet = [check.Quiet(0.0, 1.0)]
+    assert rules(Story().append("error", "08007", "unknown"), events=quiet) == ["quiet"]
+    assert rules(Story(at=2.0).append("error", "08007", "unknown"), events=quiet) == []
+
+
 # Promotions.
 
 def test_nobody_writes_to_the_old_primary_once_the_new_one_was_written_to():

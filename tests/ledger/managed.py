@@ -1,0 +1,129 @@
+"""
+Clusters whose manager decides who is primary: what the campaign needs of them, in one face.
+
+    cluster = Patroni(); cluster.primary; cluster.successor(victim); cluster.restore()
+
+`primary` is who was primary when the campaign last looked; look() looks again.
+"""
+
+import time
+
+import psycopg
+
+from lib.processes import wait_until
+
+from . import store
+
+SUCCESSION_S = 60.0  # a manager is slow when the machine is
+
+
+def is_primary(connection):
+    return not connection.execute("select pg_is_in_recovery()").fetchone()[0]
+
+
+class Managed:
+    network, synchronous = None, True
+
+    def __init__(self, cluster):
+        self.cluster = cluster  # lib's own
+        self.look()
+        store.set_up(self.primary)
+
+    @property
+    def nodes(self):
+        return self.cluster.nodes
+
+    @property
+    def standbys(self):
+        return [node for node in self.nodes if node is not self.primary]
+
+    def look(self):
+        self.primary = self.cluster.primary
+        return self.primary
+
+    def successor(self, victim):
+        """Waits until another node takes writes: (it, the moment)."""
+        others = {node: None for node in self.nodes if node is not victim}
+
+        def found():
+            for node in others:
+                try:
+                    others[node] = others[node] or node.connect(dbname="postgres", connect_timeout=2)
+                    if is_primary(others[node]):
+                        return node, time.monotonic()
+                except psycopg.OperationalError:
+                    others[node] = None
+            return None
+
+        try:
+            return wait_until(found, SUCCESSION_S, f"{victim.name} has a successor", 0.005)
+        finally:
+            for connection in filter(None, others.values()):
+                connection.close()
+
+    def restore(self):
+        """Whatever has stopped runs again, and follows."""
+        self.cluster.settle()
+
+    def settled(self):
+        """Every standby has replayed what the primary has written."""
+        here = self.primary.value("select pg_current_wal_flush_lsn()::text", dbname="postgres")
+        return all(node.value("select pg_is_in_recovery() and pg_last_wal_replay_lsn() >= %s::pg_lsn", [here], dbname="postgres")
+                   for node in self.standbys)
+
+    def wait_settled(self):
+        def settled():
+            try:
+                self.look()
+                return self.settled()
+            except psycopg.OperationalError:
+                return False
+
+        self.restore()
+        wait_until(settled, 60, "every standby has caught up", 0.05)
+
+    def close(self):
+        self.cluster.close()
+
+
+class Patroni(Managed):
+    """With synchronous_mode: what was acknowledged survives a failover."""
+
+    def __init__(self, _network, _synchronous):
+        from lib.patroni import PatroniCluster
+
+        cluster = PatroniCluster()
+        try:
+            cluster.edit(synchronous_mode=True)
+            leader = cluster.leader
+            wait_until(lambda: leader.value("select count(*) from pg_stat_replication where sync_state = 'sync'"), 30,
+                       "there is a synchronous standby")
+            super().__init__(cluster)
+        except BaseException:
+            cluster.close()
+            raise
+
+    def look(self):
+        self.primary = self.cluster.leader
+        return self.primary
+
+    def hand_over(self):
+        """As an operator does it."""
+        self.cluster.switchover()
+
+
+class AutoFailover(Managed):
+    """Three nodes, of which one standby is waited for."""
+
+    def __init__(self, _network, _synchronous):
+        from lib.autofailover import Formation
+
+        cluster = Formation()
+        try:
+            super().__init__(cluster)
+        except BaseException:
+            cluster.close()
+            raise
+
+    def hand_over(self):
+        self.cluster.switchover()
