@@ -287,6 +287,7 @@ bool pool_claim(
     struct pool_node *at = pool_node_of(pool, node->live);
     claim->native = native;
     claim->asked = at->live;
+    claim->generation = node->generation;
     struct server *server = claim->writer ? pick_written(at, claim->writer) : NULL;
     if (!server && !at->first_claim)
         server = pick_idle(at, native);

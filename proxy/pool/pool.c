@@ -148,6 +148,12 @@ static bool is_leaving(const struct pool_node *at)
     return index >= 0 && topology_is_leaving(topology, (size_t)index);
 }
 
+/* Whoever waits there was sent to a node of another role. */
+static bool is_chosen_anew(const struct pool_node *at, const struct topology_node *node)
+{
+    return at->first_claim && at->first_claim->generation != node->generation;
+}
+
 static void review_node(struct pool_node *at)
 {
     const struct topology_node *node = pool_node_entry(at);
@@ -163,6 +169,8 @@ static void review_node(struct pool_node *at)
         }
     if (!serves || is_leaving(at))
         pool_refuse_all(at, REFUSED_NO_NODE, &error);
+    else if (is_chosen_anew(at, node))
+        pool_refuse_all(at, REFUSED_CHANGED, &error);
     at->retry_ms = 0;
 }
 

@@ -29,7 +29,8 @@ struct pool_node;
 
 enum refusal {
     REFUSED_BY_NODE, /* the node answered: wrong password, no such database, ... */
-    REFUSED_NO_NODE, /* it could not be reached, or is no longer what it was: choose again */
+    REFUSED_NO_NODE, /* it could not be reached, or serves no more: choose another */
+    REFUSED_CHANGED, /* its role is not the one for which it was chosen: choose again */
 };
 
 struct claim_events {
@@ -45,6 +46,7 @@ struct claim {
     struct node_live *asked; /* of which node; borrowed from the pool, valid while the pool is joined */
     struct pool_node *at;    /* queued there, or the server's */
     struct server *server;   /* granted */
+    uint32_t generation;     /* of that node then */
     bool queued;
     const struct params *native; /* wanted startup settings of the connection itself; NULL = none */
     uint64_t writer;             /* best the one whose `writer` this is; 0: any */

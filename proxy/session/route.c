@@ -484,6 +484,10 @@ static void on_refused(void *user, enum refusal why, const struct error *error)
 {
     struct session *session = user;
     struct request *request = session->request;
+    if (why == REFUSED_CHANGED) {
+        route_request(session);
+        return;
+    }
     if (session->claim.asked)
         exclude_node(session, session->claim.asked);
     if (why == REFUSED_BY_NODE && (request->class != STATEMENT_READ || request->reruns++ > 0)) {

@@ -154,6 +154,32 @@ static void an_idle_transaction_is_told_at_its_next_message(void **state)
     world_close(&world);
 }
 
+/* Its node answers as ever, but another one is primary. */
+static void a_deposed_primary_gets_nothing_more(void **state)
+{
+    (void)state;
+    struct world world;
+    struct client open, waiting;
+    world_open(&world, "pool = transaction", "pool_size = 1\n");
+    world_topology(&world, ROLE_PRIMARY, ROLE_REPLICA);
+    client_login(&world, &open);
+    client_login(&world, &waiting);
+    assert_string_equal(client_ask(&world, &open, "Q:begin Q:select~1"), "C:BEGIN Z:T C:OK Z:T");
+    assert_string_equal(client_ask(&world, &waiting, INSERT), "");
+    world_topology(&world, ROLE_UNKNOWN, ROLE_REPLICA);
+    assert_string_equal(client_listen(&world, &waiting), "");
+    assert_string_equal(client_ask(&world, &open, "Q:commit"), "E:40001 Z:I");
+    world_topology(&world, ROLE_UNKNOWN, ROLE_PRIMARY);
+    assert_string_equal(client_listen(&world, &waiting), "C:OK Z:I");
+    assert_int_equal(fake_node_count(&world.nodes[0], INSERT), 0);
+    assert_int_equal(fake_node_count(&world.nodes[0], "Q:commit"), 0);
+    assert_int_equal(fake_node_count(&world.nodes[1], INSERT), 1);
+    client_close(&open);
+    client_close(&waiting);
+    world_turns(&world, 5);
+    world_close(&world);
+}
+
 static void an_idle_session_survives_its_server(void **state)
 {
     (void)state;
@@ -175,6 +201,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_client_sees_what_the_design_says),
         cmocka_unit_test(an_idle_transaction_is_told_at_its_next_message),
+        cmocka_unit_test(a_deposed_primary_gets_nothing_more),
         cmocka_unit_test(an_idle_session_survives_its_server),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -82,6 +82,9 @@ static void publish(struct world *world, const enum node_role roles[WORLD_NODES]
         node->weight = 100;
         node->role = i == down ? ROLE_UNKNOWN : roles[i];
         node->condition = i == down ? CONDITION_DOWN : CONDITION_UP;
+        if (node->role != world->roles[i])
+            world->live[i]->generation++;
+        world->roles[i] = node->role;
         node->generation = world->live[i]->generation;
         node->reason = strdup(i == down ? "down in this test" : "up in this test");
         node->live = node_live_ref(world->live[i]);

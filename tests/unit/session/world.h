@@ -20,6 +20,7 @@ struct world {
     struct fake_node nodes[WORLD_NODES];
     struct node_live *live[WORLD_NODES];
     struct cluster_live *cluster_live;
+    enum node_role roles[WORLD_NODES]; /* as published */
     uint64_t version;
     uint32_t timeline; /* of the next topology */
 };
