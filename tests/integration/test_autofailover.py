@@ -164,7 +164,6 @@ def test_nothing_happens_while_the_monitor_is_down(formation, r):
     formation.settle()
     assert formation.primary is before
     assert crowd.states("write") == crowd.states("transaction") == []
-    assert max(crowd.longest.values()) < 2
     crowd.check(before)
     r.sections["cluster main"]["manager_grace"] = None
     r.reload()
