@@ -55,7 +55,7 @@ def tree(pid):
     return found
 
 
-class Keeper:
+class Keeper(pg.Server):
     """A pg_autoctl and the PostgreSQL server below it."""
 
     host = "127.0.0.1"
@@ -135,17 +135,6 @@ class Keeper:
         given = dict(host="127.0.0.1", port=self.port, user=pg.SUPERUSER, dbname="postgres", connect_timeout=5)
         given.update(options)
         return psycopg.conninfo.make_conninfo(**given)
-
-    def connect(self, **options):
-        return psycopg.connect(self.dsn(**options), autocommit=True)
-
-    def sql(self, query, parameters=None, **options):
-        with self.connect(**options) as connection:
-            cursor = connection.execute(query, parameters)
-            return cursor.fetchall() if cursor.description else None
-
-    def value(self, query, parameters=None, **options):
-        return self.sql(query, parameters, **options)[0][0]
 
     def answers(self):
         try:

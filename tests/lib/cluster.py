@@ -93,7 +93,23 @@ class Loopback:
         return []
 
 
-class Node:
+class Server:
+    """What can be asked, wherever it is: dsn(**options) says where. Never through rolecall."""
+
+    def connect(self, **options):
+        return psycopg.connect(self.dsn(**options), autocommit=True)
+
+    def sql(self, query, parameters=None, **options):
+        """Runs one statement as superuser; the rows, or None when it gives none."""
+        with self.connect(**options) as connection:
+            cursor = connection.execute(query, parameters)
+            return cursor.fetchall() if cursor.description else None
+
+    def value(self, query, parameters=None, **options):
+        return self.sql(query, parameters, **options)[0][0]
+
+
+class Node(Server):
     """One PostgreSQL server. Everything here talks to it directly, never through rolecall."""
 
     def __init__(self, cluster, name):
@@ -118,18 +134,6 @@ class Node:
         given = dict(host=self.cluster.network.sql_host(self), port=self.port, user=SUPERUSER, password=SUPERUSER_PASSWORD, dbname=DATABASE)
         given.update(options)
         return psycopg.conninfo.make_conninfo(**given)
-
-    def connect(self, **options):
-        return psycopg.connect(self.dsn(**options), autocommit=True)
-
-    def sql(self, query, parameters=None, **options):
-        """Runs one statement as superuser; the rows, or None when it gives none."""
-        with self.connect(**options) as connection:
-            cursor = connection.execute(query, parameters)
-            return cursor.fetchall() if cursor.description else None
-
-    def value(self, query, parameters=None, **options):
-        return self.sql(query, parameters, **options)[0][0]
 
     @property
     def alive(self):
