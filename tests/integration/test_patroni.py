@@ -218,6 +218,23 @@ def test_a_frozen_leader_is_given_up_and_returns_as_a_replica(r, patronis):
         assert set(client.sqlstates()) <= {"08007", "40001"}, client.sqlstates()
 
 
+def test_a_postmaster_that_is_restarted_in_place_is_the_primary_again(r, patronis):
+    """The lock is held all the time: SQL alone says that nobody takes writes."""
+    leader = patronis.leader
+    clients = crowd(r)
+    time.sleep(0.3)
+    leader.kill_postgres()
+    wait_until(lambda: primary_of(r) is None, 10, "nobody is primary")
+    new = wait_until(lambda: primary_of(r), 40, "somebody is primary again")
+    time.sleep(0.5)
+    writers, readers, transactions = clients
+    for client in writers + readers + transactions:
+        client.end()
+        assert not client.connection.closed
+        assert set(client.sqlstates()) <= {"08007", "40001"}, client.sqlstates()
+    assert r.value("primary", "insert into w (who) values ('x') returning at") == patronis.node_named(new).port
+
+
 def test_without_etcd_patroni_demotes_and_writes_wait(r, patronis):
     leader = patronis.leader
     writer = Client(r.connect("primary"), write)

@@ -264,6 +264,11 @@ class PatroniCluster:
             60, "there is a leader")
 
     @property
+    def primary(self):
+        """The same, but does not wait: StopIteration when there is none."""
+        return next(node for node in self.nodes if node.process and node.holds_lock() and node.takes_writes())
+
+    @property
     def replicas(self):
         leader = self.leader
         return [node for node in self.nodes if node is not leader]
