@@ -13,6 +13,7 @@
 #   direct            the integration tests against PostgreSQL itself: do the tests ask for what PostgreSQL does?
 #   integration       the integration tests, release build
 #   integration-asan  the same ones, sanitized build
+#   browser           the page /stats in a headless Chromium, while a primary dies; pictures in $ROLECALL_SCREENSHOTS
 #   consistency       50 sessions read what they write before replicas that are late, paused and killed; the short form
 #   ledger            every acknowledged commit is there, whatever happens to the nodes: a dozen random faults; the short form
 #   regress           PostgreSQL's own regression suite, directly and through route = primary, pool = session (the others by hand)
@@ -23,7 +24,7 @@
 set -uo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")" || exit 1
 top=$PWD
-steps_known="format floors release clang unit asan fuzz oracle direct integration integration-asan consistency ledger regress package demo"
+steps_known="format floors release clang unit asan fuzz oracle direct integration integration-asan browser consistency ledger regress package demo"
 python=/usr/bin/python3
 jobs=$(nproc)
 work=$(mktemp -d)
@@ -75,9 +76,9 @@ run_ctest() { # directory
     if [ -f "$xml" ]; then count_junit "$xml"; else count 0 1 0; fi
     return $status
 }
-run_pytest() { # binary, name
+run_pytest() { # binary, name, folder
     local xml=$work/pytest-$2.xml
-    ROLECALL_BIN=$1 $python -m pytest -q -rfEs -p no:cacheprovider --junitxml="$xml" tests/integration
+    ROLECALL_BIN=$1 $python -m pytest -q -rfEs -p no:cacheprovider --junitxml="$xml" "${3:-tests/integration}"
     local status=$?
     if [ -f "$xml" ]; then count_junit "$xml"; else count 0 1 0; fi
     return $status
@@ -122,6 +123,7 @@ step_oracle() {
     return $status
 }
 step_direct() { ROLECALL_DIRECT=1 run_pytest /nonexistent direct 2>&1 | grep -v '^SKIPPED.*ROLECALL_DIRECT'; }
+step_browser() { build release && run_pytest "$top/build/proxy/rolecall" browser tests/browser; }
 step_integration() { build release && run_pytest "$top/build/proxy/rolecall" release; }
 step_integration-asan() { build asan && run_pytest "$top/build-asan/proxy/rolecall" asan; }
 step_consistency() { build release && one env ROLECALL_BIN="$top/build/proxy/rolecall" tests/consistency/run --short --seed 1; }

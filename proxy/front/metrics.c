@@ -162,6 +162,22 @@ static void write_clusters(struct output *out, const struct admin_view *view)
     }
 }
 
+static void write_holds(struct output *out, const struct admin_view *view)
+{
+    family(out, "cluster_holding_requests", "gauge", "Requests that wait for a node to serve them.");
+    for (size_t i = 0; i < view->config->n_clusters; i++) {
+        const struct topology *topology = view->topologies[i];
+        head(out, "cluster_holding_requests", "cluster", view->config->clusters[i].name, NULL);
+        number(out, topology && topology->live ? load32(&topology->live->holding) : 0);
+    }
+    family(out, "cluster_failed_holds_total", "counter", "Requests that no node could serve in time.");
+    for (size_t i = 0; i < view->config->n_clusters; i++) {
+        const struct topology *topology = view->topologies[i];
+        head(out, "cluster_failed_holds_total", "cluster", view->config->clusters[i].name, NULL);
+        number(out, topology && topology->live ? load64(&topology->live->hold_failed) : 0);
+    }
+}
+
 /* A number of a node. False: there is none at the moment. */
 struct node_gauge {
     const char *metric, *type, *help;
@@ -378,6 +394,7 @@ unsigned metrics_answer(const struct http_asked *asked, struct output *body)
     write_workers(body, asked->view);
     write_listeners(body, asked->view->config);
     write_clusters(body, asked->view);
+    write_holds(body, asked->view);
     write_nodes(body, asked->view);
     write_pools(body, &totals);
     write_times(body);

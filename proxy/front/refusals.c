@@ -70,6 +70,9 @@ static void node_refuses(json_t *array, const struct topology *topology, size_t 
     switch (node->role) {
     case ROLE_UNKNOWN: add(array, whom, EVENT_TROUBLE, "nothing is sent to this node", node->reason); return;
     case ROLE_PRIMARY:
+        if (topology_is_leaving(topology, i))
+            add(array, whom, EVENT_NOTE, "the primary is leaving: what runs there ends, new work waits",
+                node->reason);
         if (node->read_only)
             add(array, whom, EVENT_TROUBLE, "the primary refuses writes (25006)", node->reason);
         return;
@@ -78,7 +81,11 @@ static void node_refuses(json_t *array, const struct topology *topology, size_t 
         if (said.len > 0)
             add_said(array, whom, EVENT_NOTE, "no reads are sent to this replica", &said);
         return;
-    case ROLE_MASTER: return;
+    case ROLE_MASTER:
+        service_unfit(topology, i, &said);
+        if (said.len > 0)
+            add_said(array, whom, EVENT_NOTE, "no work is sent to this master", &said);
+        return;
     }
 }
 
@@ -152,6 +159,14 @@ static void process_refuses(json_t *array, const struct http_asked *asked)
     uint64_t clients = 0;
     for (uint32_t i = 0; i < view->n_workers; i++)
         clients += atomic_load_explicit(&view->workers[i].sessions.counters.clients, memory_order_relaxed);
+    if (view->pauses.all)
+        add(array, all, EVENT_TROUBLE, "requests of every database wait",
+            "PAUSE was said on the admin socket");
+    for (uint32_t i = 0; i < view->pauses.n; i++) {
+        char what[128];
+        snprintf(what, sizeof what, "requests of database %s wait", view->pauses.databases[i]);
+        add(array, all, EVENT_TROUBLE, what, "PAUSE was said on the admin socket");
+    }
     if (asked->stopping)
         add(array, all, EVENT_TROUBLE, "new clients are refused", "rolecall is stopping");
     snprintf(

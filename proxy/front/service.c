@@ -62,7 +62,9 @@ void service_unfit(const struct topology *topology, size_t i, struct output *out
 {
     const struct topology_node *node = &topology->nodes[i];
     const struct target_request request = {.route = ROUTE_REPLICA, .want_read = true};
-    if (node->condition == CONDITION_DOWN)
+    if (node->duty != DUTY_ENABLED)
+        http_print(out, "an operator said so: it is %s", node_duty_name(node->duty));
+    else if (node->condition == CONDITION_DOWN)
         http_print(out, "%s", node->reason ? node->reason : "it is down");
     else if (node->weight == 0)
         output_text(out, "its weight is 0");

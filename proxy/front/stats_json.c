@@ -80,6 +80,7 @@ static json_t *node_object(const struct topology *topology, size_t i)
     put_text(object, "role", node_role_name(node->role));
     put_bool(object, "read_only", node->read_only);
     put_text(object, "condition", node_condition_name(node->condition));
+    put_text(object, "duty", node_duty_name(node->duty));
     put_text(object, "reason", node->reason);
     put_bool(object, "serves_reads", serves_reads(topology, i));
     put(object, "generation", node->generation);

@@ -10,9 +10,10 @@
  *                      timeline (of the primary), topology_version (raised at each change), sampled_epoch,
  *                      max_lag_bytes, max_lag_ms (bounds; 0 = none), holding (requests that wait for a node
  *                      now), held (that had to), hold_failed (that were refused or gave up)
- *       nodes[]        name, host, port, role, read_only, condition, reason, serves_reads, generation (raised
- *                      at each change of role), weight, lag_bytes, lag_ms (replicas only), replayed_epoch
- *                      (comparable with sampled_epoch), outstanding (requests on their way now), connections,
+ *       nodes[]        name, host, port, role, read_only, condition, duty (enabled, drained or disabled, as an
+ *                      operator said), reason, serves_reads, generation (raised at each change of role),
+ *                      weight, lag_bytes, lag_ms (replicas only), replayed_epoch (comparable with
+ *                      sampled_epoch), outstanding (requests on their way now), connections,
  *                      max_connections, requests (answered)
  *     listeners[]      name, address, cluster, route, pool_mode, auth, tls, serves, clients, max_clients
  *     pools[]          cluster, database, user, node, pool_mode, pool_size, clients_active, clients_waiting,

@@ -18,6 +18,7 @@ import pytest
 from lib import processes, prometheus
 from lib.certificates import Authority
 from lib.processes import wait_until
+from lib.rolecall import ROOT
 from lib.wire import Wire, query
 
 pytestmark = pytest.mark.proxy
@@ -395,6 +396,22 @@ def test_the_metrics_are_what_prometheus_reads(door):
     counts = [value for name, labels, value in families["rolecall_request_seconds"].samples
               if name.endswith("_count") and labels["node"] == "node1"]
     assert sum(counts) > 0
+
+
+def test_the_dashboard_for_grafana_names_metrics_that_exist(door):
+    assert door.value("split", "select 1") == door.value("primary", "select 1") == 1
+    with open(os.path.join(ROOT, "docker", "grafana", "rolecall.json")) as file:
+        dashboard = json.load(file)
+    there = {name for family in metrics(door).values() for name, _, _ in family.samples} | set(metrics(door))
+    labels = {label for family in metrics(door).values() for _, given, _ in family.samples for label in given} | {"instance"}
+    asked = [target["expr"] for panel in dashboard["panels"] for target in panel["targets"]]
+    asked += [variable["definition"] for variable in dashboard["templating"]["list"] if "definition" in variable]
+    assert len(asked) > 30
+    for expression in asked:
+        names = re.findall(r"rolecall_\w+", expression)
+        assert names and set(names) <= there, expression
+        assert set(re.findall(r"(\w+)=~?\"", expression)) <= labels, expression
+    assert len({panel["id"] for panel in dashboard["panels"]}) == len(dashboard["panels"])
 
 
 if shutil.which("promtool"):  # of Debian's prometheus, where it is installed

@@ -5,8 +5,9 @@ import time
 import pytest
 
 from lib import processes
+from lib.admin import SANITIZED
 from lib.processes import wait_until
-from test_admin import SANITIZED, Traffic, open_sessions, quantile, raise_descriptors
+from test_admin_crowd import Traffic, open_sessions, quantile, raise_descriptors
 from test_http import ask, metrics, stats
 
 pytestmark = pytest.mark.proxy

@@ -136,6 +136,7 @@ class Drawing {
       const small = h < BOX.h;
       const place = plan.places[i];
       const [tip, frame, stripe, name, badge, role, dot, condition, numbers] = group.children;
+      const state = node.duty === "enabled" ? node.condition : `${node.condition}, ${node.duty}`;
       const word = (ROLE_WORDS[node.role] || node.role).toUpperCase() + (node.read_only ? " R/O" : "");
       const badgeW = word.length * 7.3 + 16;
       setAttributes(group, { transform: `translate(${place.x} ${place.y})`, class: `node ${node.role} ${node.condition}` });
@@ -149,7 +150,7 @@ class Drawing {
       setText(role, word);
       setAttributes(dot, { cy: small ? 35 : 41 });
       setAttributes(condition, { y: small ? 39 : 45 });
-      setText(condition, clip(small ? node.condition : `${node.condition} \u00b7 ${node.host}:${node.port}`, w - 46, 12));
+      setText(condition, clip(small ? state : `${state} \u00b7 ${node.host}:${node.port}`, w - 46, 12));
       setAttributes(numbers, { y: small ? 52 : 64 });
       const parts = [formatRate(node.rate), `${formatCount(node.connections)} conn`];
       if (node.role === "replica")

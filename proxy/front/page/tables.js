@@ -83,6 +83,7 @@ function nodesTable(host) {
       { label: "Cluster", text: (node) => node.cluster },
       { label: "Role", text: (node) => ROLE_WORDS[node.role] || node.role, chip: (node) => node.role },
       { label: "Condition", text: (node) => node.condition, chip: (node) => node.condition },
+      { label: "Duty", text: (node) => node.duty },
       { label: "Requests", number: true, value: (node) => node.rate, text: (node) => formatRate(node.rate) },
       { label: "On their way", number: true, value: (node) => node.outstanding, text: (node) => formatCount(node.outstanding) },
       { label: "Connections", number: true, value: (node) => node.connections, text: (node) => formatCount(node.connections) + (node.max_connections ? ` / ${formatCount(node.max_connections)}` : "") },

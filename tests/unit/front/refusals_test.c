@@ -102,6 +102,14 @@ static void long_waits_and_a_stop_are_told_and_the_list_is_bounded(void **state)
         text(array, 1, "what"), "2 of user u? in database d1 wait for a connection, the first for 3.1 s");
     assert_string_equal(text(array, 1, "reason"), "20 connections are in use, pool_size is 20");
     json_decref(array);
+    assert_true(pauses_add(&front->view.pauses, "shop"));
+    array = refused(front, NULL, 0, false);
+    assert_string_equal(text(array, 0, "what"), "requests of database shop wait");
+    json_decref(array);
+    front->view.topologies[0]->nodes[1].duty = DUTY_DRAINED;
+    array = refused(front, NULL, 0, false);
+    assert_string_equal(text(array, 1, "reason"), "an operator said so: it is drained");
+    json_decref(array);
     array = refused(front, pools, 200, false);
     assert_int_equal(json_array_size(array), REFUSALS_MAX);
     json_decref(array);
