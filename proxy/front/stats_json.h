@@ -1,4 +1,4 @@
-/* clang-format off: a list is read as a list */
+/* clang-format off */
 /*
  * /stats.json: everything that the page draws and that tools want, as one JSON object. Units end names (_us,
  * _ms, _bytes); counters count since the start; null = not known or no limit. Main thread.
