@@ -16,7 +16,7 @@
 #   browser           the page /stats in a headless Chromium, while a primary dies; pictures in $ROLECALL_SCREENSHOTS
 #   consistency       50 sessions read what they write before replicas that are late, paused and killed; the short form
 #   ledger            every acknowledged commit is there, whatever happens to the nodes: a dozen random faults; the short form
-#   regress           PostgreSQL's own regression suite, directly and through route = primary, pool = session (the others by hand)
+#   regress           PostgreSQL's own regression suite, directly, through primary/session and through split/transaction
 #   package           the Debian package: built, installed beside this system, run, removed
 #   demo              ./demo.sh with a load, from a build of its own
 #
@@ -133,7 +133,7 @@ step_ledger() {
     [ ! -s "$work/skipped" ] || count 0 0 1
     one env ROLECALL_BIN="$top/build/proxy/rolecall" tests/ledger/run
 }
-step_regress() { build release && one env ROLECALL_BIN="$top/build/proxy/rolecall" tests/regress/run --through primary/session; }
+step_regress() { build release && one env ROLECALL_BIN="$top/build/proxy/rolecall" tests/regress/run --through primary/session,split/transaction; }
 step_package() {
     tests/package/run
     case $? in 0) count 1 0 0 ;; 77) echo "no file system of its own can be had here" >>"$work/skipped" && count 0 0 1 ;; *) count 0 1 0 && return 1 ;; esac
