@@ -13,7 +13,6 @@
 
 /* Sums of weights stay far below 2^32, whatever the operator wrote. */
 #define WEIGHT_MAX (1u << 20)
-#define NEAR_MS 20u
 
 static bool excluded(const struct target_request *request, size_t node)
 {
@@ -71,7 +70,6 @@ bool target_fresh(const struct topology *topology, const struct target_request *
 struct candidates {
     uint64_t up, suspect;
     bool stale;                                /* a node was left out only for its epoch */
-    bool near;                                 /* ... which it should reach in a moment */
     uint32_t incarnations[TOPOLOGY_MAX_NODES]; /* of the candidates alone */
 };
 
@@ -88,7 +86,6 @@ static void add_candidate(
 static void add_stale(struct candidates *candidates, const struct topology_node *node)
 {
     candidates->stale |= node->condition != CONDITION_DOWN;
-    candidates->near |= node->condition == CONDITION_UP && load64(&node->live->lag_ms) <= NEAR_MS;
 }
 
 /* Replicas that are fit for the read and, where the route is `any`, the primary, which is always fresh. */
@@ -194,19 +191,15 @@ static struct target_answer choose_read(const struct topology *topology, const s
 {
     struct candidates candidates;
     candidates.up = candidates.suspect = 0;
-    candidates.stale = candidates.near = false;
+    candidates.stale = false;
     fit_for_read(topology, request, &candidates);
     struct target_answer answer = pick(topology, request, &candidates, REASON_READ);
     if (answer.node >= 0)
         return answer;
     enum reason reason = candidates.stale ? REASON_CONSISTENCY : REASON_NO_REPLICA;
     if (request->fallback == FALLBACK_PRIMARY)
-        answer = primary_or_wait(topology, request, reason);
-    else
-        answer =
-            (struct target_answer){.node = -1, .reason = reason, .wait = request->fallback == FALLBACK_WAIT};
-    answer.near = candidates.near;
-    return answer;
+        return primary_or_wait(topology, request, reason);
+    return (struct target_answer){.node = -1, .reason = reason, .wait = request->fallback == FALLBACK_WAIT};
 }
 
 static struct target_answer choose_master(

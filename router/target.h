@@ -46,7 +46,6 @@ struct target_answer {
        asked for. */
     enum reason reason;
     bool wait; /* only with node -1: hold the work and ask again; false: refuse it */
-    bool near; /* only with CONSISTENCY: a replica is so little behind that it should be fit in a moment */
 };
 
 struct target_answer target_choose(const struct topology *topology, const struct target_request *request);

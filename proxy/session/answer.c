@@ -116,6 +116,24 @@ static void discard_state(struct session *session, struct server *server)
     session_unpin(session, session->pins);
 }
 
+/* PREPARE or DEALLOCATE, and no EXECUTE, whose effect is not that of its text. */
+static bool changes_names(const struct request *request)
+{
+    uint32_t by_sql = 0;
+    for (uint32_t i = 0; i < request->n_changes; i++)
+        by_sql += request->changes[i].cause == CAUSE_EXECUTE;
+    return by_sql > 0;
+}
+
+/* A single statement that reads, or is about the session alone. */
+static bool is_no_write(const struct request *request)
+{
+    bool session_only = request->reason == REASON_SESSION && !(request->flags & STATEMENT_SURVEY) &&
+                        !request->pins && (!request->names_statements || changes_names(request));
+    return request->class == STATEMENT_READ ||
+           (request->statements == 1 && (request->reason == REASON_SHOW || session_only));
+}
+
 static void settle_epochs(struct session *session, const struct server *server)
 {
     const struct topology *topology = pool_topology(session->pool);
@@ -124,12 +142,7 @@ static void settle_epochs(struct session *session, const struct server *server)
     uint64_t next = atomic_load_explicit(&topology->live->started, memory_order_relaxed) + 1;
     session->seen_epoch = next;
     const struct request *request = session->request;
-    bool read = begin_only_reads(session);
-    read |= !request->in_transaction &&
-            (request->class == STATEMENT_READ ||
-                (request->statements == 1 &&
-                    (request->reason == REASON_SHOW ||
-                        (request->special && request->special->kind != SPECIAL_EXECUTE))));
+    bool read = begin_only_reads(session) || (!request->in_transaction && is_no_write(request));
     if (server->role != ROLE_REPLICA && !read)
         session->write_epoch = next;
 }

@@ -49,7 +49,7 @@ void request_reset(struct session *session)
         free(request->changes[i].name);
     }
     free(request->changes);
-    free(request->special);
+    free(request->own);
     buffer_release(&request->bytes, &all->spares);
     buffer_release(&request->withheld, &all->spares);
     buffer_release(&request->kept_error, &all->spares);

@@ -210,7 +210,7 @@ static void note_class(struct session *session, struct classification *class, st
         return;
     }
     if (class->statements == 1)
-        special_note(session, text);
+        own_note(session, text);
     if (may_name(class))
         note_uses(session, text, class, names);
     session->request->names_statements |= *names;

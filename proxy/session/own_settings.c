@@ -21,9 +21,9 @@
 
 #define VALUE_MAX 128
 
-static struct slice name_of(const struct special_statement *special)
+static struct slice name_of(const struct own_statement *statement)
 {
-    return slice_of(special->name, special->name_len);
+    return slice_of(statement->name, statement->name_len);
 }
 
 enum consistency own_consistency(const struct session *session)
@@ -70,17 +70,17 @@ static bool note_change(struct session *session)
     return true;
 }
 
-static void set(struct session *session, const struct special_statement *special, struct local_result *result)
+static void set(struct session *session, const struct own_statement *statement, struct local_result *result)
 {
-    bool reset = special->kind == SPECIAL_OWN_RESET, open = session->tx_status != 'I';
-    struct slice value = slice_of(special->value, special->value_len);
+    bool reset = statement->verb == OWN_RESET, open = session->tx_status != 'I';
+    struct slice value = slice_of(statement->value, statement->value_len);
     struct own_settings changed = session->own;
-    bool fine = reset ? own_value_reset(&changed, &session->own_base, name_of(special), &result->error)
-                      : own_value_set(&changed, name_of(special), value, &result->error);
+    bool fine = reset ? own_value_reset(&changed, &session->own_base, name_of(statement), &result->error)
+                      : own_value_set(&changed, name_of(statement), value, &result->error);
     if (!fine)
         return;
-    result->tag = special->kind == SPECIAL_OWN_RESET && special->value_len == 0 ? "RESET" : "SET";
-    if (special->local && !open) {
+    result->tag = statement->verb == OWN_RESET && statement->value_len == 0 ? "RESET" : "SET";
+    if (statement->local && !open) {
         session_notice(
             session, SEVERITY_WARNING, "25P01", "SET LOCAL can only be used in transaction blocks");
         return;
@@ -91,12 +91,12 @@ static void set(struct session *session, const struct special_statement *special
         return;
     }
     session->own = changed;
-    if (!session->own_change || special->local)
+    if (!session->own_change || statement->local)
         return;
     if (reset)
-        own_value_reset(&session->own_change->after, &session->own_base, name_of(special), NULL);
+        own_value_reset(&session->own_change->after, &session->own_base, name_of(statement), NULL);
     else
-        own_value_set(&session->own_change->after, name_of(special), value, NULL);
+        own_value_set(&session->own_change->after, name_of(statement), value, NULL);
 }
 
 static void reset_all(struct session *session)
@@ -132,25 +132,25 @@ void own_settle(struct session *session, char status)
 
 /* ---- SHOW ---- */
 
-static bool show(struct session *session, const struct special_statement *special,
-    struct local_result *result, char value[VALUE_MAX])
+static bool show(struct session *session, const struct own_statement *statement, struct local_result *result,
+    char value[VALUE_MAX])
 {
     static const struct {
         const char *name, *column;
     } rows[] = {{"node", "rolecall.node"}, {"token", "rolecall.token"}, {"route", "rolecall.route"},
         {"max_lag", "rolecall.max_lag"}, {"consistency", "rolecall.consistency"}};
     size_t n = sizeof rows / sizeof *rows, i = 0;
-    while (i < n && !slice_is(name_of(special), rows[i].name))
+    while (i < n && !slice_is(name_of(statement), rows[i].name))
         i++;
     if (i == n)
-        return own_value_unknown(name_of(special), &result->error);
+        return own_value_unknown(name_of(statement), &result->error);
     result->tag = "SHOW";
     result->column = rows[i].column;
     result->value = value;
     if (i == 0)
         snprintf(value, VALUE_MAX, "%s", session->last_node ? session->last_node->name : "");
     else if (i > 1)
-        own_value_show(&session->own, own_consistency(session), name_of(special), value, VALUE_MAX);
+        own_value_show(&session->own, own_consistency(session), name_of(statement), value, VALUE_MAX);
     return true;
 }
 
@@ -167,10 +167,14 @@ static void finish(struct session *session, const struct local_result *result)
     local_finish(session, result, session->tx_status);
 }
 
-static bool is_own(const struct special_statement *special)
+void own_note(struct session *session, struct slice text)
 {
-    return special && (special->kind == SPECIAL_OWN_SHOW || special->kind == SPECIAL_OWN_SET ||
-                          special->kind == SPECIAL_OWN_RESET);
+    struct own_statement statement;
+    struct request *request = session->request;
+    if (request->own || !own_statement(text, !session->escape_strings, &statement))
+        return;
+    if ((request->own = malloc(sizeof statement)))
+        *request->own = statement;
 }
 
 /* SHOW rolecall.token, which only the primary can answer. */
@@ -189,22 +193,22 @@ static enum own_need ask_position(const struct session *session, struct local_re
 static enum own_need perform(
     struct session *session, bool runs, struct local_result *result, char value[VALUE_MAX])
 {
-    const struct special_statement *special = session->request->special;
-    bool shows = special->kind == SPECIAL_OWN_SHOW;
+    const struct own_statement *statement = session->request->own;
+    bool shows = statement->verb == OWN_SHOW;
     if (session->tx_status == 'E' && runs)
         error_set(&result->error, SQLSTATE_IN_FAILED_TRANSACTION,
             "current transaction is aborted, commands ignored until end of transaction block");
     else if (shows)
-        show(session, special, result, value);
+        show(session, statement, result, value);
     else if (runs)
-        set(session, special, result);
+        set(session, statement, result);
     else
         result->tag = "SET";
     if (!result->tag)
         return session->tx_status == 'T' && session->begin.state != BEGIN_OWED ? OWN_NEEDS_FAILURE
                                                                                : OWN_NEEDS_NOTHING;
-    return shows && runs && slice_is(name_of(special), "token") ? ask_position(session, result)
-                                                                : OWN_NEEDS_NOTHING;
+    return shows && runs && slice_is(name_of(statement), "token") ? ask_position(session, result)
+                                                                  : OWN_NEEDS_NOTHING;
 }
 
 bool own_answer(struct session *session)
@@ -214,7 +218,7 @@ bool own_answer(struct session *session)
     struct slice text;
     bool runs;
     char value[VALUE_MAX] = "";
-    if (!is_own(request->special) || request->own_need || !lone_statement(session, &text, &runs))
+    if (!request->own || request->own_need || !lone_statement(session, &text, &runs))
         return false;
     request->own_need = perform(session, runs, &result, value);
     if (request->own_need)

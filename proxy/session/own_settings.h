@@ -47,6 +47,8 @@ enum own_need {
 /* Sets one at connection start, named without the prefix. */
 bool own_begin(struct session *session, struct slice name, struct slice value, struct error *error);
 
+/* A statement of the request that is being collected. */
+void own_note(struct session *session, struct slice text);
 /* Answers the request when it is SHOW, SET or RESET of one; true when it did. False with
    request.own_need set: it is to be sent on, and own_send does that. */
 bool own_answer(struct session *session);

@@ -27,7 +27,7 @@
 #include "proxy/wire/cancel_key.h"
 #include "proxy/wire/frontend.h"
 #include "proxy/wire/startup.h"
-#include "router/special_statement.h"
+#include "router/own_statement.h"
 
 #include <netinet/in.h>
 
@@ -98,9 +98,9 @@ struct request {
     enum reason reason;
     uint32_t flags, pins, frees; /* of all statements in it */
     uint32_t statements;
-    uint64_t shape;                    /* hash for the memory of refused shapes */
-    struct special_statement *special; /* owned; NULL unless the request is one */
-    enum own_need own_need;            /* it is answered by rolecall, but own_send asks a server first */
+    uint64_t shape;            /* hash for the memory of refused shapes */
+    struct own_statement *own; /* owned; NULL unless the request is one */
+    enum own_need own_need;    /* it is answered by rolecall, but own_send asks a server first */
     struct name_change *changes;
     uint32_t n_changes, cap_changes;
     uint32_t noted_of[CAUSE_COUNT]; /* messages collected */
@@ -360,8 +360,6 @@ void relay_review(struct session *session);
 size_t relay_on_data(struct session *session, const char *bytes, size_t len);
 bool session_is_relay(const struct session *session);
 
-/* special.c */
-void special_note(struct session *session, struct slice text);
 /* cancel.c */
 /* Cancels what runs on the session's server. */
 void cancel_running(struct session *session);

@@ -1,7 +1,7 @@
 /* Any bytes: names of settings are folded, never empty and never too long; what rolecall looks at itself, and
  * the texts of functions, are read inside the text. */
+#include "router/own_statement.h"
 #include "router/setting.h"
-#include "router/special_statement.h"
 #include "router/sql/function_text.h"
 #include "router/sql/set_clause.h"
 
@@ -38,21 +38,15 @@ static void on_dotted(void *context, const char *name)
         abort();
 }
 
-static bool inside(struct slice part, struct slice text)
-{
-    return part.len == 0 || (part.data >= text.data && part.data + part.len <= text.data + text.len);
-}
-
 static void check(struct slice text, bool standard_strings)
 {
-    struct special_statement special;
+    struct own_statement own;
     size_t count = 0;
     setting_names(text, standard_strings, &count, on_name);
     if (count > 3 * text.len)
         abort();
-    if (special_statement(text, standard_strings, &special) &&
-        (!inside(special.token, text) || !inside(special.statement, text) ||
-            special.name_len >= sizeof special.name || special.value_len >= sizeof special.value))
+    if (own_statement(text, standard_strings, &own) &&
+        (own.name_len >= sizeof own.name || own.value_len >= sizeof own.value))
         abort();
 }
 

@@ -209,27 +209,6 @@ static void what_was_seen_nobody_knows_where_is_asked_of_every_node(void **state
     topology_unref(topology);
 }
 
-static void a_replica_that_is_little_behind_is_told_to_be_near(void **state)
-{
-    (void)state;
-    struct topology *topology = cluster();
-    struct target_request request = read_request();
-    assert_false(target_choose(topology, &request).near);
-    request.write_epoch = 101;
-    for (size_t i = B; i < NODES; i++)
-        atomic_store(&topology->nodes[i].live->lag_ms, 1000);
-    assert_false(target_choose(topology, &request).near);
-    atomic_store(&topology->nodes[C].live->lag_ms, 5);
-    struct target_answer answer = target_choose(topology, &request);
-    assert_true(answer.node == A && answer.reason == REASON_CONSISTENCY && answer.near);
-    request.fallback = FALLBACK_WAIT;
-    answer = target_choose(topology, &request);
-    assert_true(answer.node == -1 && answer.wait && answer.near);
-    topology->nodes[C].condition = CONDITION_SUSPECT;
-    assert_false(target_choose(topology, &request).near);
-    topology_unref(topology);
-}
-
 static void suspect_replicas_come_after_those_that_are_up(void **state)
 {
     (void)state;
@@ -499,7 +478,6 @@ int main(void)
             after_an_answer_of_the_primary_the_sessions_own_replica_must_prove_what_was_seen_there),
         cmocka_unit_test(a_replica_that_was_started_anew_must_prove_what_it_has_shown_itself),
         cmocka_unit_test(what_was_seen_nobody_knows_where_is_asked_of_every_node),
-        cmocka_unit_test(a_replica_that_is_little_behind_is_told_to_be_near),
         cmocka_unit_test(suspect_replicas_come_after_those_that_are_up),
         cmocka_unit_test(weight_zero_and_excluded_nodes_get_no_reads),
         cmocka_unit_test(unknown_roles_get_nothing),

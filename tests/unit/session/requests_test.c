@@ -147,6 +147,32 @@ static void a_statement_is_prepared_where_it_is_needed(void **state)
     close_world(&two);
 }
 
+/* Else the next reads would wait for replicas, or stay away from them. */
+static void what_is_about_the_session_alone_is_no_write(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *words;
+        bool writes;
+    } rows[] = {{"Q:set~work_mem=1", false}, {"Q:reset~work_mem", false}, {"Q:show~work_mem", false},
+        {"Q:prepare~p~as~insert~into~t~values(1)", false}, {"Q:execute~p", true},
+        {"P:e=execute~p B:e E: S", true}, {"Q:deallocate~p", false}, {"Q:execute~gone(f())", true},
+        {"Q:set~work_mem=1;delete~from~t", true}, {"Q:declare~c~cursor~with~hold~for~select~f()", true},
+        {"Q:load~x", true}};
+    struct client client;
+    open_world("pool = transaction\nroute = split", "");
+    client_login(&world, &client);
+    sessions_on_catalogue(&world.sessions, catalogue_new("main", "shop"));
+    world.cluster_live->started = 20;
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        only_session()->write_epoch = 7;
+        client_ask(&world, &client, rows[i].words);
+        if ((only_session()->write_epoch == 21) != rows[i].writes)
+            fail_msg("%s: epoch %d", rows[i].words, (int)only_session()->write_epoch);
+    }
+    close_world(&client);
+}
+
 static void a_name_closed_and_parsed_again_in_one_batch_is_two_statements(void **state)
 {
     (void)state;
@@ -612,6 +638,7 @@ int main(void)
         cmocka_unit_test(settings_follow_the_session),
         cmocka_unit_test(standard_conforming_strings_of_the_login_is_known),
         cmocka_unit_test(a_statement_is_prepared_where_it_is_needed),
+        cmocka_unit_test(what_is_about_the_session_alone_is_no_write),
         cmocka_unit_test(a_name_closed_and_parsed_again_in_one_batch_is_two_statements),
         cmocka_unit_test(a_duplicate_name_fails_at_the_node),
         cmocka_unit_test(a_failed_parse_leaves_no_name),
