@@ -12,8 +12,15 @@ from test_http import ask, with_door
 pytestmark = pytest.mark.proxy
 
 
+@pytest.fixture(scope="module")
+def r(cluster):
+    made = with_door(cluster)
+    yield made
+    made.stop()
+
+
 @pytest.fixture
-def r(own_cluster):
+def r_of_its_own(own_cluster):
     own_cluster.primary.sql("create table w (a int); grant all on w to app")
     own_cluster.catch_up()
     made = with_door(own_cluster, cluster_settings={"hold_timeout": "20s"})
@@ -48,7 +55,8 @@ def one(r, kind, since=0, **fields):
     return wait_until(there, 20, f"an event {kind} {fields}", 0.05)
 
 
-def test_a_failover_is_told_with_its_reasons_and_evidence(r, own_cluster):
+def test_a_failover_is_told_with_its_reasons_and_evidence(r_of_its_own, own_cluster):
+    r = r_of_its_own
     first, second, third = own_cluster.nodes
     one(r, "primary_found", node=first.name)
     before = newest(r)
