@@ -70,7 +70,7 @@ class Browser:
     def console(self):
         """What was said since the last call, warnings and errors; a server that is gone is no fault of the page."""
         return [entry for entry in self.driver.get_log("browser")
-                if entry["level"] in ("WARNING", "SEVERE") and "ERR_CONNECTION" not in entry["message"]]
+                if entry["level"] in ("WARNING", "SEVERE") and "net::ERR_" not in entry["message"]]
 
     def picture(self, name, whole=True):
         """Keeps a screenshot in $ROLECALL_SCREENSHOTS, when that is set."""

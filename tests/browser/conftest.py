@@ -6,7 +6,7 @@ import sys
 import pytest
 
 HERE = os.path.dirname(os.path.abspath(__file__))
-sys.path[:0] = [HERE, os.path.dirname(HERE), os.path.join(os.path.dirname(HERE), "integration")]
+sys.path[:0] = [HERE, os.path.dirname(HERE)]
 
 from browser import Browser  # noqa: E402
 from lib import processes  # noqa: E402
