@@ -95,8 +95,10 @@ static void on_error(struct server *server, const struct frame *frame, struct an
     struct backend_error error;
     if (frame->whole && backend_parse_error(frame_body(frame), &error)) {
         answer->error = &error;
-        if (error.severity >= SEVERITY_FATAL)
+        if (error.severity >= SEVERITY_FATAL) {
             memcpy(server->fatal_sqlstate, error.sqlstate, sizeof server->fatal_sqlstate);
+            server->spent = true; /* its end of the connection comes with the next read */
+        }
     }
     struct expect *head = expect_head(&server->expect);
     if (head && head->hidden && head->kind == EXPECT_QUERY) {

@@ -136,19 +136,25 @@ static bool runs_nothing(const struct request *request)
            request->noted_of[CAUSE_EXECUTE] == 0;
 }
 
+/* The server's last word, when it was FATAL: instead of an answer, or before the request was sent, which then
+   did not run at all. */
+static const char *last_word(const struct session *session, const struct server *server)
+{
+    return session->request->fatal_sqlstate[0] ? session->request->fatal_sqlstate : server->fatal_sqlstate;
+}
+
 /* FATAL 57P01 instead of an answer, with no WARNING before it: a fast shutdown, which rolls back. After a
    CommandComplete nothing is known. */
 static bool was_fast_shutdown(const struct session *session, const struct server *server)
 {
-    const char *sqlstate = session->request->fatal_sqlstate;
-    return strcmp(sqlstate, SQLSTATE_ADMIN_SHUTDOWN) == 0 && !server->shutdown_warned &&
+    return strcmp(last_word(session, server), SQLSTATE_ADMIN_SHUTDOWN) == 0 && !server->shutdown_warned &&
            !session->request->completed;
 }
 
-static bool is_recovery_conflict(const struct session *session)
+static bool is_recovery_conflict(const struct session *session, const struct server *server)
 {
-    return strcmp(session->request->fatal_sqlstate, SQLSTATE_SERIALIZATION_FAILURE) == 0 ||
-           strcmp(session->request->fatal_sqlstate, "40P01") == 0;
+    const char *sqlstate = last_word(session, server);
+    return strcmp(sqlstate, SQLSTATE_SERIALIZATION_FAILURE) == 0 || strcmp(sqlstate, "40P01") == 0;
 }
 
 static enum outcome outcome_of(const struct session *session, const struct server *server)
@@ -175,7 +181,7 @@ static enum outcome outcome_of(const struct session *session, const struct serve
         return at_client ? OUTCOME_ROLLED_BACK : OUTCOME_RERUN;
     if (request->copying && !request->copy_done)
         return OUTCOME_ROLLED_BACK;
-    bool undone = !handed_over || was_fast_shutdown(session, server) || is_recovery_conflict(session);
+    bool undone = !handed_over || was_fast_shutdown(session, server) || is_recovery_conflict(session, server);
     if (!undone)
         return commits(session) ? OUTCOME_UNKNOWN : OUTCOME_ROLLED_BACK;
     bool again = !request->in_transaction && !at_client && request->complete && !request->stream &&

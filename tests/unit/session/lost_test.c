@@ -196,6 +196,48 @@ static void an_idle_session_survives_its_server(void **state)
     world_close(&world);
 }
 
+/* The end of the connection comes later than its last word: what is sent in between did not run. */
+static void a_write_sent_behind_the_servers_last_word_is_run_again(void **state)
+{
+    (void)state;
+    struct world world;
+    struct client client;
+    world_open(&world, "pool = session", "");
+    world_topology(&world, ROLE_PRIMARY, ROLE_REPLICA);
+    client_login(&world, &client);
+    client_ask(&world, &client, "Q:select~1");
+    fake_node_say(&world.nodes[0], 0, "F:57P01");
+    assert_string_equal(client_listen(&world, &client), "");
+    fake_node_script(&world.nodes[0], "EOF");
+    client_ask(&world, &client, INSERT);
+    for (int i = 0; i < 3 && !client.heard[0]; i++) {
+        usleep(25000);
+        sessions_tick(&world.sessions);
+        client_listen(&world, &client);
+    }
+    assert_string_equal(client.heard, "C:OK Z:I");
+    assert_int_equal(fake_node_count(&world.nodes[0], INSERT), 2);
+    client_close(&client);
+    world_close(&world);
+}
+
+static void a_server_that_has_said_its_last_word_is_lent_to_nobody(void **state)
+{
+    (void)state;
+    struct world world;
+    struct client client;
+    world_open(&world, "pool = transaction", "");
+    world_topology(&world, ROLE_PRIMARY, ROLE_REPLICA);
+    client_login(&world, &client);
+    client_ask(&world, &client, "Q:select~1");
+    fake_node_say(&world.nodes[0], 0, "F:57P01");
+    assert_string_equal(client_listen(&world, &client), "");
+    assert_string_equal(client_ask(&world, &client, INSERT), "C:OK Z:I");
+    assert_null(strstr(world.nodes[0].peers[0].heard, INSERT));
+    client_close(&client);
+    world_close(&world);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -203,6 +245,8 @@ int main(void)
         cmocka_unit_test(an_idle_transaction_is_told_at_its_next_message),
         cmocka_unit_test(a_deposed_primary_gets_nothing_more),
         cmocka_unit_test(an_idle_session_survives_its_server),
+        cmocka_unit_test(a_write_sent_behind_the_servers_last_word_is_run_again),
+        cmocka_unit_test(a_server_that_has_said_its_last_word_is_lent_to_nobody),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
