@@ -104,10 +104,18 @@ static uint64_t pause_ms(const struct monitor *monitor)
     return monitor->seeking ? SEEKING_READ_PAUSE_MS : READ_PAUSE_MS;
 }
 
-static void read_soon(struct monitor *monitor)
+/* Until the gap to the newest read is so long. */
+static uint64_t wait_for_gap_ms(const struct monitor *monitor, uint64_t gap_ms)
 {
     uint64_t since_ms = (clock_now_us() - monitor->read_at_us) / 1000;
-    wait_ms(monitor, since_ms < READ_GAP_MS ? READ_GAP_MS - since_ms : 0);
+    return since_ms < gap_ms ? gap_ms - since_ms : 0;
+}
+
+/* Only while one of the two pauses lasts, never to a later time. */
+static void bring_forward(struct monitor *monitor, uint64_t delay_ms)
+{
+    if (uv_timer_get_due_in(&monitor->timer) > delay_ms)
+        wait_ms(monitor, delay_ms);
 }
 
 /* --- losing it --- */
@@ -187,10 +195,7 @@ static void on_table(void *context, const struct pgconn_answer *answer)
         return;
     }
     set_step(monitor, STEP_IDLE);
-    if (monitor->again)
-        read_soon(monitor);
-    else
-        wait_ms(monitor, pause_ms(monitor));
+    wait_ms(monitor, monitor->again ? wait_for_gap_ms(monitor, READ_GAP_MS) : pause_ms(monitor));
     monitor->again = false;
     if (good) {
         take(monitor, &before);
@@ -220,7 +225,7 @@ static void on_notified(void *context, const char *channel, const char *payload)
     if (monitor->step == STEP_READ)
         monitor->again = true;
     else if (monitor->step == STEP_IDLE)
-        read_soon(monitor);
+        bring_forward(monitor, wait_for_gap_ms(monitor, READ_GAP_MS));
 }
 
 /* --- connecting --- */
@@ -304,14 +309,22 @@ static void word(
         grace_us(monitor), out);
 }
 
+/* A notification tells of each change; this is for one that was lost. */
+static void ask_about(struct manager *manager, const char *host, uint16_t port)
+{
+    struct monitor *monitor = (struct monitor *)manager;
+    (void)host;
+    (void)port;
+    if (monitor->step == STEP_IDLE)
+        bring_forward(monitor, wait_for_gap_ms(monitor, SEEKING_READ_PAUSE_MS));
+}
+
 static void seek(struct manager *manager, bool seeking)
 {
     struct monitor *monitor = (struct monitor *)manager;
     monitor->seeking = seeking;
-    if (monitor->step != STEP_APART && monitor->step != STEP_IDLE)
-        return;
-    if (uv_timer_get_due_in(&monitor->timer) > pause_ms(monitor))
-        wait_ms(monitor, pause_ms(monitor));
+    if (monitor->step == STEP_APART || monitor->step == STEP_IDLE)
+        bring_forward(monitor, pause_ms(monitor));
 }
 
 static void set_address(struct monitor *monitor)
@@ -350,7 +363,7 @@ struct manager *monitor_open(
     uv_loop_t *loop, const struct settings *settings, const struct manager_events *events)
 {
     static const struct manager_methods methods = {
-        .members = members, .word = word, .seek = seek, .reload = reload, .close = shut};
+        .members = members, .word = word, .ask = ask_about, .seek = seek, .reload = reload, .close = shut};
     struct monitor *monitor = memory_new(1, sizeof *monitor);
     monitor->manager.methods = &methods;
     monitor->loop = loop;

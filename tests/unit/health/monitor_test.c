@@ -158,6 +158,24 @@ static void a_notification_makes_it_read_at_once_and_without_one_it_reads_each_s
     end(&stage);
 }
 
+static void when_asked_about_a_node_it_does_not_wait_for_its_next_turn(void **state)
+{
+    (void)state;
+    struct stage stage;
+    begin(&stage, "postgres", "");
+    manager_ask(stage.manager, "h1", 1); /* nothing is known yet */
+    until_role(&stage, "h1", 1, MANAGER_PRIMARY);
+    uint64_t soonest_ms = UINT64_MAX;
+    for (int i = 0; i < 3; i++) {
+        set_state("a", i % 2 ? "primary" : "draining", false);
+        manager_ask(stage.manager, "h1", 1);
+        uint64_t took_ms = until_role(&stage, "h1", 1, i % 2 ? MANAGER_PRIMARY : MANAGER_LEAVING);
+        soonest_ms = took_ms < soonest_ms ? took_ms : soonest_ms;
+    }
+    assert_true(soonest_ms < 400);
+    end(&stage);
+}
+
 static void a_flood_of_notifications_is_not_followed_one_by_one(void **state)
 {
     (void)state;
@@ -326,6 +344,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(the_nodes_of_its_formation_and_group_are_listed),
         cmocka_unit_test(a_notification_makes_it_read_at_once_and_without_one_it_reads_each_second),
+        cmocka_unit_test(when_asked_about_a_node_it_does_not_wait_for_its_next_turn),
         cmocka_unit_test(a_flood_of_notifications_is_not_followed_one_by_one),
         cmocka_unit_test(members_come_and_go),
         cmocka_unit_test(the_last_word_outlives_the_monitor_and_then_postgresql_decides),
