@@ -165,7 +165,8 @@ struct config {
     enum log_format log_format;
     char *admin_socket; /* NULL = none */
     uint32_t admin_socket_mode;
-    char *user; /* the account root becomes */
+    char **admin_users, **stats_users; /* accounts of this machine; NULL-terminated */
+    char *user;                        /* the account root becomes */
     char *state_dir;
     char *auth_file;
     uint32_t max_clients;

@@ -88,6 +88,11 @@ static const struct schema_key keys[] = {
                 "ctl, socat) and, when named .s.PGSQL.PORT, to psql."},
     {"admin_socket_mode", ROLECALL, VALUE_MODE, IN_CONFIG(admin_socket_mode), .value = "0600", .max = 0777,
         .needs_restart = true, .help = "Permissions of the administrator's socket, in octal."},
+    {"admin_users", ROLECALL, VALUE_LIST, IN_CONFIG(admin_users), .value = "",
+        .help = "Accounts of this machine that may say every command on the administrator's socket, comma "
+                "separated, beside root and the one that rolecall runs as."},
+    {"stats_users", ROLECALL, VALUE_LIST, IN_CONFIG(stats_users), .value = "",
+        .help = "Accounts that may look but change nothing there; whoever can open the socket when empty."},
     {"state_dir", ROLECALL, VALUE_PATH, IN_CONFIG(state_dir), .needs_restart = true,
         .help = "Existing folder that remembers each cluster's system identifier and newest timeline across "
                 "restarts; nothing is remembered when not set."},

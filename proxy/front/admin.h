@@ -7,8 +7,7 @@
  * "host=/run/rolecall port=6433"                                libpq wants it to be named .s.PGSQL.6433
  *     rolecall ctl -c rolecall.conf show nodes
  *
- * Who may connect is up to the socket's file mode. Root and the account that rolecall runs as may do
- * everything; anybody else may only look.
+ * Who may connect is up to the socket's file mode. What they may do there: access.h.
  */
 #ifndef ROLECALL_FRONT_ADMIN_H
 #define ROLECALL_FRONT_ADMIN_H

@@ -9,6 +9,7 @@
 #include "proxy/front/admin_client.h"
 
 #include "conf/base/log.h"
+#include "proxy/front/access.h"
 #include "proxy/front/events.h"
 
 #include <assert.h>
@@ -183,6 +184,16 @@ void client_on_reply(struct client *client, const struct message *reply)
         end_order(client, reply->node_order_reply.done ? NULL : &reply->node_order_reply.error);
 }
 
+const struct command *client_find(
+    const struct client *client, const struct words *words, size_t *used, struct error *error)
+{
+    if (client->may_look)
+        return command_find(words, client->is_admin, used, error);
+    error_set(error, SQLSTATE_INSUFFICIENT_PRIVILEGE,
+        "permission denied: your account is neither among admin_users nor among stats_users");
+    return NULL;
+}
+
 static void next_command(struct client *client)
 {
     struct slice text;
@@ -201,7 +212,7 @@ static void next_command(struct client *client)
         leave_command(client);
         return;
     }
-    const struct command *command = command_find(&client->words, client->is_admin, &used, &error);
+    const struct command *command = client_find(client, &client->words, &used, &error);
     if (command)
         start_command(client, command, used);
     else
@@ -450,7 +461,9 @@ static bool learn_peer(struct client *client)
         getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &peer, &len) != 0)
         return false;
     client->uid = peer.uid;
-    client->is_admin = peer.uid == 0 || peer.uid == geteuid();
+    enum access access = access_of_account(client->owner->view->config, peer.uid);
+    client->is_admin = access == ACCESS_ADMIN;
+    client->may_look = access != ACCESS_NONE;
     return true;
 }
 

@@ -64,7 +64,7 @@ struct client {
     struct client *prev, *next; /* the owner's list */
     enum client_state state;
     uint32_t uid;
-    bool is_admin;
+    bool is_admin, may_look;
     const struct client_language *language; /* NULL until the first byte */
     void *talk;                             /* the language's */
     bool welcomed;                          /* has logged in, or said a whole line */
@@ -99,6 +99,9 @@ void client_tick(struct client *client, uint64_t login_timeout_ms);
 void client_on_reply(struct client *client, const struct message *reply);
 bool client_is_idle(const struct client *client);
 
+/* For the languages: the command, as far as this client may use it; see command_find. */
+const struct command *client_find(
+    const struct client *client, const struct words *words, size_t *used, struct error *error);
 /* For the languages: runs the commands in a copy of this text, one after the other. */
 void client_begin(struct client *client, struct slice text, const struct script_events *events);
 

@@ -142,7 +142,7 @@ static bool read_command(
             error, SQLSTATE_SYNTAX_ERROR, "cannot insert multiple commands into a prepared statement");
     if (!words_parse(first, &words, error))
         return false;
-    *out = command_find(&words, client->is_admin, &used, error);
+    *out = client_find(client, &words, &used, error);
     words_fini(&words);
     return *out != NULL;
 }

@@ -40,6 +40,7 @@ static size_t report_size(enum survey_kind kind)
     case SURVEY_SESSIONS: return sizeof(struct session_report);
     case SURVEY_SERVERS: return sizeof(struct server_report);
     case SURVEY_POOLS: return sizeof(struct pool_report);
+    case SURVEY_PREPARED: return sizeof(struct prepared_report);
     case SURVEY_ERRAND: return sizeof(struct errand_report);
     case SURVEY_NONE: break;
     }
@@ -97,6 +98,7 @@ static void answer(void *request, void *context, uint32_t worker)
     struct sessions *sessions = context;
     struct server_report *servers;
     struct pool_report *pools;
+    struct prepared_report *prepared;
     size_t room = part->cap - part->n;
     void *end = part->reports + part->n * report_size(part->kind);
     (void)worker;
@@ -112,6 +114,12 @@ static void answer(void *request, void *context, uint32_t worker)
     case SURVEY_POOLS: {
         size_t n = report_pools(sessions, &pools);
         take_all(part, pools, n);
+        part->cursor = UINT32_MAX;
+        break;
+    }
+    case SURVEY_PREPARED: {
+        size_t n = report_prepared(sessions, &prepared);
+        take_all(part, prepared, n);
         part->cursor = UINT32_MAX;
         break;
     }

@@ -14,7 +14,14 @@
 #include <stddef.h>
 #include <stdint.h>
 
-enum survey_kind { SURVEY_NONE, SURVEY_SESSIONS, SURVEY_SERVERS, SURVEY_POOLS, SURVEY_ERRAND };
+enum survey_kind {
+    SURVEY_NONE,
+    SURVEY_SESSIONS,
+    SURVEY_SERVERS,
+    SURVEY_POOLS,
+    SURVEY_PREPARED,
+    SURVEY_ERRAND
+};
 
 struct survey_part;
 
@@ -32,6 +39,7 @@ struct survey {
         struct session_report *sessions;
         struct server_report *servers;
         struct pool_report *pools;
+        struct prepared_report *prepared;
         struct errand_report *errands; /* one for each worker that answered */
     };
     size_t n;

@@ -101,7 +101,8 @@ const struct command *command_find(
     }
     if (found->permission == PERMISSION_ADMIN && !is_admin) {
         error_set(error, SQLSTATE_INSUFFICIENT_PRIVILEGE,
-            "permission denied: %s is for root and the account that rolecall runs as", found->words);
+            "permission denied: %s is for root, the account that rolecall runs as, and admin_users",
+            found->words);
         return NULL;
     }
     if (!found->arguments && words->n > *used) {

@@ -22,10 +22,11 @@ bool show_totals(struct command_call *call, struct error *error);
 bool show_routes(struct command_call *call, struct error *error);
 
 /* command_sessions.c */
-extern const struct result_shape sessions_shape, pins_shape, servers_shape;
+extern const struct result_shape sessions_shape, pins_shape, servers_shape, waiting_shape;
 /* A cell with the names of enum pin's bits; NULL when there are none. */
 void result_pins(struct result *result, uint32_t pins);
 bool show_sessions(struct command_call *call, struct error *error);
+bool show_waiting(struct command_call *call, struct error *error);
 bool show_pins(struct command_call *call, struct error *error);
 bool show_servers(struct command_call *call, struct error *error);
 
@@ -51,6 +52,10 @@ extern const struct result_shape databases_shape, users_shape, lists_shape;
 bool show_databases(struct command_call *call, struct error *error);
 bool show_users(struct command_call *call, struct error *error);
 bool show_lists(struct command_call *call, struct error *error);
+
+/* command_prepared.c */
+extern const struct result_shape prepared_shape;
+bool show_prepared(struct command_call *call, struct error *error);
 
 /* command_config.c */
 extern const struct result_shape config_shape;

@@ -4,6 +4,7 @@
 
 #include <arpa/inet.h>
 #include <stdio.h>
+#include <stdlib.h>
 
 /* worker and serial name a session in every table, and nothing else ever after. */
 static void add_id(struct result *result, uint32_t worker, uint64_t serial)
@@ -141,6 +142,55 @@ bool show_pins(struct command_call *call, struct error *error)
         number_or_null(result, session->server_pid);
         result_number(result, session->age_ms);
     }
+    return true;
+}
+
+/* ---- who waits ---- */
+
+static const struct result_column waiting_columns[] = {
+    {"id", COLUMN_TEXT},
+    {"user", COLUMN_TEXT},
+    {"database", COLUMN_TEXT},
+    {"listener", COLUMN_TEXT},
+    {"application_name", COLUMN_TEXT},
+    {"waits_for", COLUMN_TEXT}, /* connection; node: none is fit; resume: the database is paused */
+    {"node", COLUMN_TEXT},      /* whose connection */
+    {"wait_us", COLUMN_NUMBER},
+};
+const struct result_shape waiting_shape = RESULT_SHAPE(waiting_columns);
+
+static int longest_first(const void *left, const void *right)
+{
+    const struct session_report *a = *(const struct session_report *const *)left;
+    const struct session_report *b = *(const struct session_report *const *)right;
+    return (a->wait_us < b->wait_us) - (a->wait_us > b->wait_us);
+}
+
+static void add_waiting(struct result *result, const struct session_report *session)
+{
+    add_id(result, session->worker, session->serial);
+    result_text(result, or_null(session->user));
+    result_text(result, or_null(session->database));
+    result_text(result, session->listener);
+    result_text(result, or_null(session->application_name));
+    result_text(result, session->waits_for);
+    result_text(result, or_null(session->node));
+    result_number(result, session->wait_us);
+}
+
+bool show_waiting(struct command_call *call, struct error *error)
+{
+    size_t n = 0;
+    const struct session_report **waiting = calloc(call->survey->n + 1, sizeof *waiting);
+    if (!waiting)
+        return error_set(error, SQLSTATE_OUT_OF_MEMORY, "out of memory");
+    for (size_t i = 0; i < call->survey->n; i++)
+        if (call->survey->sessions[i].waits_for)
+            waiting[n++] = &call->survey->sessions[i];
+    qsort(waiting, n, sizeof *waiting, longest_first);
+    for (size_t i = 0; i < n; i++)
+        add_waiting(&call->result, waiting[i]);
+    free(waiting);
     return true;
 }
 

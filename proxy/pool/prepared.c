@@ -104,3 +104,13 @@ size_t prepared_count(const struct prepared_registry *registry)
 {
     return HASH_COUNT(registry->by_key);
 }
+
+void prepared_each(const struct prepared_registry *registry, void *context,
+    void (*visit)(void *context, const struct prepared *))
+{
+    struct entry *entry, *next;
+    HASH_ITER(hh, registry->by_key, entry, next)
+    {
+        visit(context, &entry->prepared);
+    }
+}

@@ -52,6 +52,8 @@ struct prepared *prepared_ref(struct prepared *prepared);
 void prepared_unref(struct prepared_registry *registry, struct prepared *prepared); /* NULL is allowed */
 /* Gives it a new id: no server uses what it holds under the old one any more. */
 void prepared_renew(struct prepared_registry *registry, struct prepared *prepared);
+void prepared_each(const struct prepared_registry *registry, void *context,
+    void (*visit)(void *context, const struct prepared *));
 size_t prepared_count(const struct prepared_registry *registry);
 
 #endif

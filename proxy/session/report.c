@@ -41,6 +41,15 @@ static const struct server *server_of(const struct session *session)
     return session->relay ? session->relay : session->claim.server;
 }
 
+static const char *what_for(const struct session *session)
+{
+    if (session->state == SESSION_WAITING)
+        return "connection";
+    if (session->state == SESSION_HELD)
+        return pool_is_paused(session->pool) ? "resume" : "node";
+    return NULL;
+}
+
 static void tell_session(const struct session *session, struct session_report *out)
 {
     const struct sessions *all = session->all;
@@ -63,6 +72,7 @@ static void tell_session(const struct session *session, struct session_report *o
         .age_ms = now - session->began_ms,
         .state_age_ms = state_age,
         .wait_us = waits ? state_age * 1000 : 0,
+        .waits_for = what_for(session),
     };
     copy_name(out->user, session->user);
     copy_name(out->database, session->database);
@@ -70,7 +80,9 @@ static void tell_session(const struct session *session, struct session_report *o
     copy_name(out->application_name, settings_value(session->settings, "application_name")
                                          ? settings_value(session->settings, "application_name")
                                          : settings_value(session->startup, "application_name"));
-    copy_name(out->node, server ? server->node->name : NULL);
+    copy_name(out->node, server                  ? server->node->name
+                         : session->claim.queued ? session->claim.asked->name
+                                                 : NULL);
     copy_address(&out->peer, &session->peer);
 }
 
@@ -224,5 +236,32 @@ size_t report_pools(struct sessions *sessions, struct pool_report **out)
     struct reports reports = {.sessions = sessions, .size = sizeof **out};
     pools_each(&sessions->pools, &reports, add_pool);
     *out = (struct pool_report *)reports.items;
+    return reports.n;
+}
+
+/* ---- prepared statements ---- */
+
+static void add_prepared(void *context, const struct prepared *prepared)
+{
+    struct reports *reports = context;
+    struct prepared_report *out = add(reports);
+    struct slice text = prepared->statement;
+    if (!out)
+        return;
+    *out = (struct prepared_report){.worker = reports->sessions->pools.worker,
+        .users = prepared->refs,
+        .id = prepared->id,
+        .sql = prepared->sql,
+        .n_types = prepared->n_types,
+        .len = (uint32_t)text.len};
+    if (text.len)
+        memcpy(out->text, text.data, text.len < REPORT_TEXT_MAX ? text.len : REPORT_TEXT_MAX);
+}
+
+size_t report_prepared(struct sessions *sessions, struct prepared_report **out)
+{
+    struct reports reports = {.sessions = sessions, .size = sizeof **out};
+    prepared_each(sessions->pools.prepared, &reports, add_prepared);
+    *out = (struct prepared_report *)reports.items;
     return reports.n;
 }

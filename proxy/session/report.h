@@ -13,7 +13,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#define REPORT_NAME_MAX 64 /* with the final NUL; longer names are cut */
+#define REPORT_NAME_MAX 64  /* with the final NUL; longer names are cut */
+#define REPORT_TEXT_MAX 256 /* without a NUL */
 #define REPORT_NO_SESSION UINT64_MAX
 
 /* The end of a connection, as small as it can be. */
@@ -29,7 +30,7 @@ struct session_report {
     const char *state; /* static */
     char user[REPORT_NAME_MAX], database[REPORT_NAME_MAX], listener[REPORT_NAME_MAX];
     char application_name[REPORT_NAME_MAX];
-    char node[REPORT_NAME_MAX]; /* of the server connection that it holds; "" = none */
+    char node[REPORT_NAME_MAX]; /* of the server connection that it holds or waits for; "" = none */
     struct report_address peer;
     uint32_t server_pid; /* the node's; 0 = none or not known */
     uint32_t pins;       /* enum pin */
@@ -38,6 +39,7 @@ struct session_report {
     bool tls, relay, has_verdict;
     enum reason verdict; /* of the request on its way */
     uint64_t age_ms, state_age_ms, wait_us;
+    const char *waits_for; /* static; NULL = for nothing */
 };
 
 struct server_report {
@@ -64,6 +66,17 @@ struct pool_report {
     uint64_t oldest_wait_us;
 };
 
+/* A prepared statement that sessions of a worker share. */
+struct prepared_report {
+    uint32_t worker;
+    uint32_t users; /* names that sessions have for it */
+    uint64_t id;    /* its name on servers, without the rc_ before it */
+    bool sql;       /* by PREPARE */
+    uint16_t n_types;
+    uint32_t len; /* of the text, of which the beginning is kept */
+    char text[REPORT_TEXT_MAX];
+};
+
 /*
  * Sessions by slot: start with *cursor = 0; writes up to `max` reports and looks at a bounded number of
  * slots. Returns how many were written; *cursor is UINT32_MAX when that was the last of them. A session that
@@ -73,8 +86,10 @@ size_t report_sessions(struct sessions *sessions, uint32_t *cursor, struct sessi
 /* The connections of relays, in the same way. */
 size_t report_relays(struct sessions *sessions, uint32_t *cursor, struct server_report *out, size_t max);
 
-/* All connections and all pools, into memory from malloc that is the caller's; 0 also when memory is out. */
+/* All connections, pools and prepared statements, into memory from malloc that is the caller's; 0 also when
+ * memory is out. */
 size_t report_servers(struct sessions *sessions, struct server_report **out);
 size_t report_pools(struct sessions *sessions, struct pool_report **out);
+size_t report_prepared(struct sessions *sessions, struct prepared_report **out);
 
 #endif

@@ -41,6 +41,7 @@ def test_pause_waits_for_what_runs_and_holds_what_comes(r):
         wait_until(lambda: one(r, "show databases", name="app")["paused"] == 1, what="the pause is in force")
         late = Doing(lambda: waiting.execute("select 42").fetchone()[0])
         wait_until(lambda: len(held(r)) == 1, what="the late one is held")
+        assert [row["waits_for"] for row in table(r, "show waiting")] == ["resume"]
         running.execute("select 2")  # the transaction goes on
         assert pause.is_alive() and late.is_alive()
         running.commit()

@@ -80,10 +80,27 @@ def test_a_session_that_waits_shows_for_how_long(make, cluster):
             pool = one(r, "show pools by node", node="node1")
             assert (pool["cl_active"], pool["cl_waiting"], pool["sv_active"], pool["sv_idle"]) == (1, 1, 1, 0)
             assert (pool["database"], pool["user"], pool["pool_mode"], pool["pool_size"]) == ("app", "app", "transaction", 1)
+            (waiting,) = table(r, "show waiting")
+            assert (waiting["user"], waiting["waits_for"], waiting["node"]) == ("app", "connection", "node1") and waiting["wait_us"] > 0
             holder.rollback()
             assert w.types_until_ready() == "TDCZ"
     wait_until(lambda: one(r, "show pools by node", node="node1")["sv_idle"] == 1, what="the connection is idle")
     assert one(r, "show pools by node", node="node1")["cl_waiting"] == 0
+
+
+def test_prepared_statements_are_shown_as_the_nodes_know_them(make, cluster):
+    r = make(cluster, {"main": dict(route="primary", pool="transaction")}, settings=SETTINGS)
+    with r.connect("main") as one_session, r.connect("main") as other:
+        for c in one_session, other:
+            c.execute("select 4711 + %s::int", [1], prepare=True)
+        one_session.execute("prepare mine (int) as select $1 + 1")
+        shown = table(r, "show prepared")
+        protocol = [row for row in shown if "4711" in row["statement"]]
+        assert sum(row["users"] for row in protocol) == 2 and {row["kind"] for row in protocol} == {"protocol"}
+        assert [row["statement"] for row in shown if row["kind"] == "sql"] == ["select $1 + 1"]
+        on_node = {row[0] for row in one_session.execute("select name from pg_prepared_statements").fetchall()}
+        assert on_node & {row["name"] for row in shown}
+    wait_until(lambda: table(r, "show prepared") == [], what="they go with their sessions")
 
 
 def test_relays_are_shown(admin):

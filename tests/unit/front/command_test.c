@@ -1,6 +1,8 @@
 /* The table of commands, finding one, and those that need nothing but the view. */
 #include "front_test.h"
 
+#include "proxy/front/command_handlers.h"
+
 #include <ctype.h>
 
 static void every_entry_of_the_table_is_complete(void **state)
@@ -273,6 +275,21 @@ static void a_reload_forgets_clusters_that_are_gone(void **state)
     front_free(front);
 }
 
+static void the_id_of_a_session_is_read_or_refused(void **state)
+{
+    static const char *const bad[] = {
+        "", ".", "1", "1.", ".1", "1.x", "1.1x", "-1.1", "1.-1", " 1.1", "1.1 ", "4294967296.1", "a.b"};
+    uint32_t worker;
+    uint64_t serial;
+    (void)state;
+    assert_true(session_id_parse("3.18446744073709551615", &worker, &serial));
+    assert_int_equal(worker, 3);
+    assert_true(session_id_parse("0.17", &worker, &serial));
+    assert_int_equal(serial, 17);
+    for (size_t i = 0; i < sizeof bad / sizeof *bad; i++)
+        assert_false(session_id_parse(bad[i], &worker, &serial));
+}
+
 static void listeners_are_shown(void **state)
 {
     struct front *front = front_new();
@@ -303,6 +320,7 @@ int main(void)
         cmocka_unit_test(the_configuration_is_shown_without_secrets),
         cmocka_unit_test(values_are_shown_as_they_would_be_written),
         cmocka_unit_test(a_reload_forgets_clusters_that_are_gone),
+        cmocka_unit_test(the_id_of_a_session_is_read_or_refused),
         cmocka_unit_test(listeners_are_shown),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
