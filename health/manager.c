@@ -33,7 +33,7 @@ void manager_word(
 
 void manager_ask(struct manager *manager, const char *host, uint16_t port)
 {
-    if (manager)
+    if (manager && manager->methods->ask)
         manager->methods->ask(manager, host, port);
 }
 

@@ -45,7 +45,7 @@ struct manager_methods {
     bool (*members)(const struct manager *manager, struct manager_members *out);
     void (*word)(const struct manager *manager, const char *host, uint16_t port, uint64_t now_us,
         struct manager_word *out);
-    void (*ask)(struct manager *manager, const char *host, uint16_t port);
+    void (*ask)(struct manager *manager, const char *host, uint16_t port); /* NULL: it tells by itself */
     void (*seek)(struct manager *manager, bool seeking);
     void (*reload)(struct manager *manager);
     void (*close)(struct manager *manager);

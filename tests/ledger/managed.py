@@ -14,7 +14,7 @@ from lib.processes import wait_until
 
 from . import store
 
-SUCCESSION_S = 60.0  # a manager is slow when the machine is
+SUCCESSION_S, SETTLES_S = 90.0, 180.0  # a manager is slow when the machine is
 
 
 def is_primary(connection):
@@ -63,7 +63,7 @@ class Managed:
 
     def restore(self):
         """Whatever has stopped runs again, and follows."""
-        self.cluster.settle()
+        self.cluster.settle(SETTLES_S)
 
     def settled(self):
         """Every standby has replayed what the primary has written."""
@@ -108,8 +108,10 @@ class Patroni(Managed):
         return self.primary
 
     def hand_over(self):
-        """As an operator does it."""
-        self.cluster.switchover()
+        """As an operator does it: to the standby that commits wait for, the only one that may take over."""
+        name = wait_until(lambda: self.primary.sql("select application_name from pg_stat_replication where sync_state = 'sync'",
+                                                   dbname="postgres"), 60, "there is a synchronous standby")[0][0]
+        self.cluster.switchover(self.cluster.node_named(name))
 
 
 class AutoFailover(Managed):
