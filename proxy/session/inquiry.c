@@ -178,19 +178,22 @@ void inquiry_saw_tag(struct session *session, struct slice tag)
 
 /* ---- the question ---- */
 
-static const char *const pin_questions[] = {
-    "'listen' WHERE EXISTS(SELECT FROM pg_catalog.pg_listening_channels())",
-    "'temporary' WHERE EXISTS(SELECT FROM pg_catalog.pg_depend WHERE refclassid OPERATOR(pg_catalog.=)"
-    " 'pg_catalog.pg_namespace'::pg_catalog.regclass"
-    " AND refobjid OPERATOR(pg_catalog.=) pg_catalog.pg_my_temp_schema())",
-    "'cursor' WHERE EXISTS(SELECT FROM pg_catalog.pg_cursors WHERE is_holdable)",
-    "'advisory_lock' WHERE EXISTS(SELECT FROM pg_catalog.pg_locks WHERE locktype OPERATOR(pg_catalog.=)"
-    " 'advisory' AND pid OPERATOR(pg_catalog.=) pg_catalog.pg_backend_pid())",
-    "'prepare' WHERE EXISTS(SELECT FROM pg_catalog.pg_prepared_statements WHERE from_sql"
-    " AND NOT pg_catalog.starts_with(name, 'rc_'))",
+static const struct {
+    enum pin pin;
+    const char *text; /* behind SELECT 'p','', */
+} questions[] = {
+    {PIN_LISTEN, "'listen' WHERE EXISTS(SELECT FROM pg_catalog.pg_listening_channels())"},
+    {PIN_TEMPORARY,
+        "'temporary' WHERE EXISTS(SELECT FROM pg_catalog.pg_depend WHERE refclassid OPERATOR(pg_catalog.=)"
+        " 'pg_catalog.pg_namespace'::pg_catalog.regclass"
+        " AND refobjid OPERATOR(pg_catalog.=) pg_catalog.pg_my_temp_schema())"},
+    {PIN_CURSOR, "'cursor' WHERE EXISTS(SELECT FROM pg_catalog.pg_cursors WHERE is_holdable)"},
+    {PIN_ADVISORY_LOCK,
+        "'advisory_lock' WHERE EXISTS(SELECT FROM pg_catalog.pg_locks WHERE locktype OPERATOR(pg_catalog.=)"
+        " 'advisory' AND pid OPERATOR(pg_catalog.=) pg_catalog.pg_backend_pid())"},
+    {PIN_PREPARE, "'prepare' WHERE EXISTS(SELECT FROM pg_catalog.pg_prepared_statements WHERE from_sql"
+                  " AND NOT pg_catalog.starts_with(name, 'rc_'))"},
 };
-
-static const enum pin pin_asked[] = {PIN_LISTEN, PIN_TEMPORARY, PIN_CURSOR, PIN_ADVISORY_LOCK, PIN_PREPARE};
 
 static void add_union(struct sql *sql)
 {
@@ -243,12 +246,12 @@ static bool ask(struct session *session, struct server *server)
         ask_names(&sql, &inquiry->names, false);
     else if (inquiry->depth == DEPTH_ALL)
         ask_all(session, &sql);
-    for (size_t i = 0; i < sizeof pin_asked / sizeof *pin_asked; i++) {
-        if (!(inquiry->asked & pin_asked[i]))
+    for (size_t i = 0; i < sizeof questions / sizeof *questions; i++) {
+        if (!(inquiry->asked & questions[i].pin))
             continue;
         add_union(&sql);
         sql_add(&sql, "SELECT 'p','',");
-        sql_add(&sql, pin_questions[i]);
+        sql_add(&sql, questions[i].text);
     }
     server->prefix_failed = inquiry->overflow = false;
     return sql_send(&sql, server, INJECTED_INQUIRY);
