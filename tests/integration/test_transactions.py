@@ -373,6 +373,7 @@ def test_errors_in_a_read_only_transaction_are_postgresqls_own(rolecall, cluster
 
 @pytest.mark.proxy
 def test_transactions_that_begin_like_one_that_moved_begin_on_the_primary(split, cluster):
+    split.prepare_threshold = None  # a prepared statement is remembered for itself
     begin_on_replica(split, cluster, "likely")
     split.execute("show port")
     split.execute("commit")
