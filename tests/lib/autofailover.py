@@ -225,12 +225,14 @@ class Formation:
 
     def _environment(self):
         sockets = os.path.join(self.directory, "s")
-        for folder in ("home", "run", "s"):
+        for folder in ("config", "data", "run", "s"):
             path = os.path.join(self.directory, folder)
             os.mkdir(path, 0o700)
             processes.own(path)
         return {
-            "HOME": os.path.join(self.directory, "home"),
+            # not HOME: a server's is that of its account
+            "XDG_CONFIG_HOME": os.path.join(self.directory, "config"),
+            "XDG_DATA_HOME": os.path.join(self.directory, "data"),
             "XDG_RUNTIME_DIR": os.path.join(self.directory, "run"),
             # where pg_autoctl lets servers put their sockets, and where it looks for them
             "PG_REGRESS_SOCK_DIR": sockets,
@@ -357,8 +359,8 @@ class Formation:
             found = []
             for pid in filter(str.isdigit, os.listdir("/proc")):
                 try:
-                    with open(f"/proc/{pid}/cmdline", "rb") as file:
-                        named = self.directory.encode() in file.read()
+                    named = any(self.directory.encode() in open(f"/proc/{pid}/{name}", "rb").read()
+                                for name in ("cmdline", "environ"))
                     inside = os.readlink(f"/proc/{pid}/cwd").startswith(self.directory)
                 except OSError:
                     continue
