@@ -259,3 +259,36 @@ void setting_names(
     }
     end_call(&scan, false);
 }
+
+/* ---- in strings ---- */
+
+#define STRING_MAX 1024 /* no longer one is told to set something */
+
+static bool is_of_name(char c)
+{
+    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '_' || c == '.';
+}
+
+static void tell_dotted(struct slice text, void *context, void (*named)(void *context, struct slice name))
+{
+    for (size_t at = 0, end; at < text.len; at = end + 1) {
+        for (end = at; end < text.len && is_of_name(text.data[end]);)
+            end++;
+        struct slice word = slice_of(text.data + at, end - at), name;
+        char storage[SETTING_NAME_MAX];
+        const char *dot = memchr(word.data, '.', word.len);
+        bool inside = dot && dot > word.data && dot < word.data + word.len - 1;
+        if (inside && (*word.data < '0' || *word.data > '9') && setting_name_fold(word, storage, &name))
+            named(context, name);
+    }
+}
+
+void setting_names_in_strings(
+    struct slice text, bool standard_strings, void *context, void (*named)(void *context, struct slice name))
+{
+    struct tokens tokens;
+    tokens_init(&tokens, text, standard_strings);
+    for (; tokens.now.kind != TOKEN_END && tokens.now.kind != TOKEN_ERROR; tokens_advance(&tokens))
+        if (tokens.now.kind == TOKEN_STRING && tokens.now.text.len <= STRING_MAX)
+            tell_dotted(tokens.now.text, context, named);
+}

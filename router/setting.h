@@ -21,6 +21,13 @@
 void setting_names(
     struct slice text, bool standard_strings, void *context, void (*named)(void *context, struct slice name));
 
+/*
+ * The same for names with a dot that stand in a string of the text ('set app.tenant = 1', 'app.tenant'): a
+ * function that is called with it may set what it is told. Any such word is told, whatever it means.
+ */
+void setting_names_in_strings(
+    struct slice text, bool standard_strings, void *context, void (*named)(void *context, struct slice name));
+
 /* False for settings that are known to change nothing about how a statement's text is understood or folded
    (timeouts, costs, names in logs, all with a dot in their name); true for everything else. Letters in any
    case. */

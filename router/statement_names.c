@@ -180,6 +180,8 @@ size_t statement_names(
     struct tokens *tokens = &finding.tokens;
     uint32_t statements = 0;
     tokens_init(tokens, text, standard_strings);
+    while (token_is(&tokens->now, ';')) /* PostgreSQL answers nothing to an empty statement beside others */
+        tokens_advance(tokens);
     while (tokens->now.kind != TOKEN_END && tokens->now.kind != TOKEN_ERROR) {
         size_t before = finding.n;
         bool executes = tokens->now.keyword == KEYWORD_EXECUTE;

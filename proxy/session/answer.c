@@ -156,6 +156,15 @@ static void count_transaction(struct session *session)
         pool_add(&session->claim, METER_TRANSACTION_US, now_us - session->transaction_us);
 }
 
+/* The transaction has certainly ended without effect. */
+static bool is_undone(const struct request *request)
+{
+    const uint32_t ends = STATEMENT_BEGIN | STATEMENT_COMMIT | STATEMENT_ROLLBACK | STATEMENT_CALL;
+    if (request->in_transaction)
+        return request->statements == 1 && request->flags & STATEMENT_ROLLBACK;
+    return request->error_seen && !(request->flags & ends);
+}
+
 static void settle_transaction(struct session *session, char status)
 {
     struct sessions *all = session->all;
@@ -163,7 +172,7 @@ static void settle_transaction(struct session *session, char status)
     session->tx_flags |= session->request->flags;
     if (status != 'I')
         return;
-    if (session->tx_flags & STATEMENT_DDL) {
+    if (session->tx_flags & STATEMENT_DDL && !is_undone(session->request)) {
         sessions_catalogue_changed(all, pool_cluster(session->pool), pool_database(session->pool));
         session->defined = sessions_schema(session->known);
     }
@@ -266,6 +275,8 @@ void answer_finish(struct session *session, char status)
     transfer_settle(session, status);
     begin_settle(session, status);
     settle_transaction(session, status);
+    if (request->statements == 1 && request->error_seen) /* nothing was loaded, and no setting will stay */
+        session_unpin(session, request->pinned & (PIN_LOAD | PIN_SETTING));
     if (request->error_seen && request->flush_as_sync)
         session->skip_to_sync = true;
     answer_give_back(session, torn);
@@ -427,6 +438,8 @@ static void count_done(struct session *session, struct server *server, const str
     request->keeps_portal |= answer->type == BACKEND_PORTAL_SUSPENDED;
     if (answer->type == BACKEND_PARSE_COMPLETE)
         request->done_of[CAUSE_PARSE]++;
+    else if (answer->type == BACKEND_BIND_COMPLETE)
+        request->done_binds++;
     else if (answer->type == BACKEND_CLOSE_COMPLETE)
         request->done_of[CAUSE_CLOSE]++;
     else if (answer->type == BACKEND_COMMAND_COMPLETE || answer->type == BACKEND_EMPTY_QUERY ||

@@ -6,6 +6,7 @@
  */
 #include "proxy/session/changes.h"
 
+#include "proxy/session/prepare.h"
 #include "router/statement_names.h"
 
 #include <stdlib.h>
@@ -173,9 +174,24 @@ void changes_undo(struct session *session, struct server *server)
     }
 }
 
+/* The name that the message which failed has given for the second time. */
+static bool find_taken_name(const struct request *request, struct slice *name)
+{
+    for (uint32_t i = 0; i < request->n_changes; i++) {
+        const struct name_change *change = &request->changes[i];
+        if (!change->duplicate || change->ordinal != request->done_of[change->cause])
+            continue;
+        *name = slice_of(change->name, change->len);
+        return true;
+    }
+    return false;
+}
+
 bool changes_client_name(const struct session *session, uint64_t id, struct slice *name)
 {
     const struct request *request = session->request;
+    if (id == PREPARE_TAKEN_ID)
+        return find_taken_name(request, name);
     for (const struct name *entry = session->names.by_name; entry; entry = entry->hh.next) {
         if (entry->prepared->id != id)
             continue;

@@ -64,6 +64,7 @@ void request_again(struct session *session)
     struct request *request = session->request;
     begin_again(session);
     memset(request->done_of, 0, sizeof request->done_of);
+    request->done_binds = 0;
     request->retrying = request->healing = request->probing = false;
     request->probes = 0;
     request->completed = false;

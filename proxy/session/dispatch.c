@@ -68,7 +68,7 @@ static bool on_parse(struct session *session, struct server *server, const struc
     if (!prepared)
         return false;
     if (change && change->duplicate) /* the node itself shall say 42P05, in its own transaction */
-        return prepare_duplicate(session, server, prepared, &parse);
+        return prepare_duplicate(server, &parse);
     return prepare_parse(session, server, prepared);
 }
 
@@ -262,7 +262,9 @@ void session_unpin(struct session *session, uint32_t pins)
 
 void request_pin(struct session *session)
 {
-    session_pin(session, session->request->pins & ~(uint32_t)(PIN_ASKABLE | PIN_SEQUENCE));
+    uint32_t pins = session->request->pins & ~(uint32_t)(PIN_ASKABLE | PIN_SEQUENCE);
+    session->request->pinned |= pins & ~session->pins;
+    session_pin(session, pins);
 }
 
 /* What a RESET gives back is known when it is over: until then the client hears of no parameter. */

@@ -9,6 +9,7 @@
 #include "proxy/session/inquiry.h"
 
 #include "proxy/session/prefix.h"
+#include "proxy/session/resets.h"
 #include "proxy/session/session.h"
 #include "proxy/wire/reader.h"
 #include "router/setting.h"
@@ -35,7 +36,7 @@ struct inquiry {
     struct buffer doubts;        /* texts to be noted anew, a NUL behind each */
     bool chained;                /* some part of the transaction was committed on the way */
     bool rolled_back;            /* the last command tag was ROLLBACK */
-    bool may_reset;              /* a text speaks of giving settings back */
+    struct resets resets;
     char status;
     enum depth depth;
     uint32_t asked; /* enum pin */
@@ -59,6 +60,7 @@ void inquiry_free(struct session *session)
     if (!session->inquiry)
         return;
     params_fini(&session->inquiry->names);
+    resets_fini(&session->inquiry->resets);
     buffer_release(&session->inquiry->rows, &session->all->spares);
     buffer_release(&session->inquiry->doubts, &session->all->spares);
     free(session->inquiry);
@@ -81,16 +83,10 @@ static void add_catalogue_names(struct session *session, struct inquiry *inquiry
         add_name(inquiry, slice_from(names[i]));
 }
 
-/* A function may be told to do it in a string: RESET, SET ... TO DEFAULT, DISCARD. */
-static bool speaks_of_resets(struct slice text)
+void inquiry_runs(struct session *session, struct slice text, bool has_null)
 {
-    static const char *const words[] = {"reset", "default", "discard"};
-    for (size_t at = 0; at < text.len; at++)
-        for (size_t i = 0; i < sizeof words / sizeof *words; i++)
-            if (text.len - at >= strlen(words[i]) &&
-                strncasecmp(text.data + at, words[i], strlen(words[i])) == 0)
-                return true;
-    return false;
+    if (session->inquiry)
+        resets_note(&session->inquiry->resets, session_base(session), text, has_null);
 }
 
 void inquiry_note(struct session *session, const struct classification *class, struct slice text)
@@ -109,12 +105,12 @@ void inquiry_note(struct session *session, const struct classification *class, s
     inquiry->flags |= class->flags;
     inquiry->pins |= class->pins;
     inquiry->frees |= class->frees;
-    if (!settings_is_empty(session_base(session)))
-        inquiry->may_reset |= speaks_of_resets(text);
     if (class->flags & (STATEMENT_SETS | STATEMENT_SETS_ANY))
         setting_names(text, !session->escape_strings, inquiry, add_name);
-    if (class->flags & STATEMENT_SURVEY)
+    if (class->flags & STATEMENT_SURVEY) {
         add_catalogue_names(session, inquiry);
+        setting_names_in_strings(text, !session->escape_strings, inquiry, add_name);
+    }
 }
 
 void inquiry_doubt(struct session *session, struct slice text)
@@ -338,18 +334,6 @@ static bool makes_temporary(const struct settings *settings)
     return path && strncmp(path + strspn(path, "\" "), "pg_temp", 7) == 0;
 }
 
-/* What was reset to the server's default is, for this session, what the client asked for when it began. Two
-   of them have no default that could be told from a value. */
-static bool is_reset(const struct inquiry *inquiry, const struct params *found, const char *name)
-{
-    const char *value = params_get(found, name);
-    if (!value)
-        return true;
-    bool telltale = strcmp(name, "role") == 0 ? strcmp(value, "none") == 0
-                                              : !*value && setting_is_custom(slice_from(name));
-    return telltale && inquiry->may_reset;
-}
-
 /* The set that is on the server, and the session's: with what the client asked for when it began. */
 static bool adopt(struct session *session, struct server *server, struct params *found)
 {
@@ -359,7 +343,7 @@ static bool adopt(struct session *session, struct server *server, struct params 
     const struct settings *on_server = settings_get(table, found);
     bool fine = on_server != NULL;
     for (uint32_t at = 0; fine && params_next(base, &at, &name, &value);)
-        if (is_reset(session->inquiry, found, name))
+        if (resets_gave_back(&session->inquiry->resets, found, name))
             fine = params_set(found, slice_from(name), slice_from(value));
     const struct settings *wanted = fine ? settings_get(table, found) : NULL;
     if (!wanted) {
@@ -378,7 +362,7 @@ static bool adopt_reset(struct session *session, struct server *server)
     struct params left;
     const char *name, *value;
     params_init(&left);
-    session->inquiry->may_reset = false;
+    params_clear(&session->inquiry->resets.mute);
     bool fine = true;
     for (uint32_t at = 0; fine && params_next(&session->settings->params, &at, &name, &value);) {
         bool is_authority = strcasecmp(name, "role") == 0 || strcasecmp(name, "session_authorization") == 0;
@@ -457,8 +441,15 @@ static bool ask_in_transaction(struct session *session, struct server *server)
     const struct request *request = session->request;
     struct inquiry *inquiry = session->inquiry;
     if (!(request->flags & (STATEMENT_RESETS | STATEMENT_SETS_ANY)) || request->error_seen ||
-        !inquiry->may_reset)
+        !inquiry->resets.spoken)
         return false;
+    inquiry->resets.spoken = false;
+    server->prefix_failed = false;
+    enum resets_put put = resets_put_by_name(session, server);
+    if (put == RESETS_SENT)
+        inquiry->stage = STAGE_RESTORING;
+    if (put != RESETS_UNTOLD)
+        return put == RESETS_SENT;
     inquiry->depth = DEPTH_ALL;
     inquiry->asked = 0;
     inquiry->stage = STAGE_ASKING;
@@ -480,7 +471,7 @@ static bool restore_in_transaction(struct session *session, struct server *serve
     params_init(&values);
     bool known = !server->prefix_failed && !inquiry->overflow && read_rows(session, &found, &pins);
     for (uint32_t at = 0; known && params_next(base, &at, &name, &value);)
-        if (is_reset(inquiry, &found, name))
+        if (resets_gave_back(&inquiry->resets, &found, name))
             params_set(&values, slice_from(name), slice_from(value));
     server->prefix_failed = false;
     bool sent = values.len > 0 && prefix_put(session, server, &values);

@@ -21,6 +21,9 @@ struct inquiry;
 /* A statement of the request that is being collected. */
 void inquiry_note(struct session *session, const struct classification *class, struct slice text);
 
+/* A text is run, not only parsed: it may give settings back. `has_null`: one of its parameters is NULL. */
+void inquiry_runs(struct session *session, struct slice text, bool has_null);
+
 /* The statement was noted by what may be no longer right: it is to be noted anew when the catalogue is read.
    Until then the session keeps its server. */
 void inquiry_doubt(struct session *session, struct slice text);

@@ -12,6 +12,7 @@
 #include "proxy/session/changes.h"
 #include "proxy/session/inquiry.h"
 #include "proxy/session/stale.h"
+#include "proxy/wire/reader.h"
 #include "router/statement_names.h"
 
 #include <stdlib.h>
@@ -151,13 +152,13 @@ static struct slice name_of_use(const struct statement_name *use)
     return slice_of(use->name, use->name_len);
 }
 
-/* A taken name is sent as what it is taken by, and fails. A session with one connection of its own needs no
- * other names. */
-static bool may_carry(const struct session *session, const struct statement_name *use)
+/* A session with one connection of its own needs no other names. Where the settings of the moment are not
+ * known, no other connection could prepare it as it is. */
+static bool may_carry(const struct session *session)
 {
     bool pinned = session->pins & PIN_PREPARE; /* the node has names of its own: it must know all */
     bool own = session->limits->pool == POOL_SESSION && !session_is_split(session);
-    return use->alone && !pinned && !own &&
+    return !pinned && !own && !inquiry_unsure(session) &&
            names_count(&session->names) < session->runtime->config->max_prepared_statements;
 }
 
@@ -172,6 +173,7 @@ static void add_executed(
     }
     struct classification executed = class_of_prepared(session, prepared);
     note_effects(session, &executed, prepared->statement);
+    inquiry_runs(session, prepared->statement, false);
     class->flags |= executed.flags & ~(uint32_t)STATEMENT_MULTIPLE;
     class->pins |= executed.pins;
     class->frees |= executed.frees;
@@ -197,7 +199,7 @@ static void note_uses(struct session *session, struct slice text, struct classif
     for (size_t i = 0; i < n; i++) {
         if (uses[i].verb == VERB_EXECUTE)
             add_executed(session, &uses[i], class);
-        else if (uses[i].verb == VERB_PREPARE && may_carry(session, &uses[i]))
+        else if (uses[i].verb == VERB_PREPARE && may_carry(session))
             class->pins &= ~(uint32_t)PIN_PREPARE;
     }
 }
@@ -282,13 +284,12 @@ static bool on_named_parse(struct session *session, const struct frontend_parse 
 }
 
 /* A PREPARE is run. */
-static bool add_by_sql(
-    struct session *session, struct slice text, const struct statement_name *use, uint32_t ordinal)
+static bool add_by_sql(struct session *session, const struct statement_name *use, uint32_t ordinal)
 {
     struct prepared_key key = key_of(session);
-    const char *behind = use->token.data + use->token.len;
+    const char *behind = use->token.data + use->token.len, *end = use->statement.data + use->statement.len;
     key.sql = true;
-    key.query = slice_of(behind, (size_t)(text.data + text.len - behind));
+    key.query = slice_of(behind, (size_t)(end - behind));
     key.statement = use->statement;
     struct prepared *prepared = prepared_now(session, &key);
     return prepared && changes_add(session, CAUSE_EXECUTE, ordinal, name_of_use(use), prepared);
@@ -313,8 +314,8 @@ static bool note_changes(struct session *session, struct slice text)
         uint32_t ordinal = request->noted_of[CAUSE_EXECUTE] + uses[i].ordinal;
         switch (uses[i].verb) {
         case VERB_PREPARE:
-            if (may_carry(session, &uses[i]))
-                fine = add_by_sql(session, text, &uses[i], ordinal);
+            if (may_carry(session))
+                fine = add_by_sql(session, &uses[i], ordinal);
             else
                 leave_to_node(session);
             break;
@@ -335,6 +336,7 @@ static bool note_changes(struct session *session, struct slice text)
 bool note_query(struct session *session, struct slice text)
 {
     bool names = class_text(session, text);
+    inquiry_runs(session, text, false);
     session_forget_unnamed(session); /* a simple query drops it */
     if (!names || note_changes(session, text))
         return true;
@@ -387,6 +389,19 @@ static bool unnamed_text(const struct session *session, struct slice *text)
     return true;
 }
 
+static bool has_null(const struct frontend_bind *bind)
+{
+    struct reader reader = reader_of(bind->rest);
+    reader_bytes(&reader, 2 * (size_t)reader_u16(&reader));
+    for (uint16_t left = reader_u16(&reader); left > 0 && !reader.failed; left--) {
+        uint32_t len = reader_u32(&reader);
+        if (len == UINT32_MAX)
+            return true;
+        reader_bytes(&reader, len);
+    }
+    return false;
+}
+
 static bool on_bind(struct session *session, const struct frame *frame)
 {
     struct frontend_bind bind;
@@ -401,13 +416,14 @@ static bool on_bind(struct session *session, const struct frame *frame)
         if (!prepared)
             return true;
         class_prepared(session, prepared);
+        inquiry_runs(session, prepared->query, has_null(&bind));
         return !prepared->names || note_changes(session, prepared->query);
     }
-    bool parsed_here = session->request->has_unnamed_parse;
-    if ((parsed_here && !session->unnamed_names) || !unnamed_text(session, &text))
+    if (!unnamed_text(session, &text))
         return true;
-    if (!parsed_here)
+    if (!session->request->has_unnamed_parse)
         class_text(session, text);
+    inquiry_runs(session, text, has_null(&bind));
     session->request->names_statements |= session->unnamed_names;
     return !session->unnamed_names || note_changes(session, text);
 }

@@ -48,6 +48,15 @@ static void add_name(struct sql *sql, const char *name)
     sql_add(sql, "\"");
 }
 
+void prefix_add_set(struct sql *sql, const char *name, const char *value)
+{
+    sql_add(sql, "SET ");
+    add_name(sql, name);
+    sql_add(sql, " TO ");
+    sql_add_literal(sql, slice_from(value));
+    sql_add(sql, ";");
+}
+
 bool sql_send(struct sql *sql, struct server *server, enum injected injected)
 {
     sql_add_bytes(sql, "", 1);

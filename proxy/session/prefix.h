@@ -22,6 +22,8 @@ void sql_add(struct sql *sql, const char *text);
 void sql_add_bytes(struct sql *sql, const char *bytes, size_t len);
 /* As a literal that means the same whatever standard_conforming_strings says. */
 void sql_add_literal(struct sql *sql, struct slice text);
+/* SET name TO 'value'; */
+void prefix_add_set(struct sql *sql, const char *name, const char *value);
 /* Sends it as a hidden query and releases it; false when memory is out. */
 bool sql_send(struct sql *sql, struct server *server, enum injected injected);
 

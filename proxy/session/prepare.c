@@ -144,13 +144,28 @@ bool prepare_parse(struct session *session, struct server *server, const struct 
     return owe(server, EXPECT_PARSE, false, prepared->id);
 }
 
-bool prepare_duplicate(struct session *session, struct server *server, const struct prepared *taken,
-    const struct frontend_parse *parse)
+/* A statement that does nothing. */
+static bool put_empty(struct server *server, struct slice name)
 {
-    char name[STATEMENT_NAME_MAX];
-    if (!prepare_ensure(session, server, taken))
+    if (!close_hidden(server, 'S', name, 0))
         return false;
-    write_parse(server, server_name(taken, name), parse->query, parse->n_types, parse->types);
+    write_parse(server, name, slice_of("", 0), 0, slice_of("", 0));
+    return owe(server, EXPECT_PARSE, true, EXPECT_ABOUT_NOTHING);
+}
+
+static bool put_taken(struct server *server, char out[STATEMENT_NAME_MAX], struct slice *name)
+{
+    *name = slice_of(out, statement_name(PREPARE_TAKEN_ID, out));
+    return put_empty(server, *name);
+}
+
+bool prepare_duplicate(struct server *server, const struct frontend_parse *parse)
+{
+    char out[STATEMENT_NAME_MAX];
+    struct slice name;
+    if (!put_taken(server, out, &name))
+        return false;
+    write_parse(server, name, parse->query, parse->n_types, parse->types);
     return owe(server, EXPECT_PARSE, false, EXPECT_ABOUT_NOTHING);
 }
 
@@ -177,30 +192,18 @@ static size_t characters(const char *text, size_t len)
     return n;
 }
 
-/* A statement that does nothing, for a DEALLOCATE to take away. */
-static bool put_deallocated(struct server *server, struct slice name)
-{
-    if (!close_hidden(server, 'S', name, 0))
-        return false;
-    write_parse(server, name, slice_of("", 0), 0, slice_of("", 0));
-    return owe(server, EXPECT_PARSE, true, EXPECT_ABOUT_NOTHING);
-}
-
 /* PREPARE of the client's own: what the server may hold of it goes, so that the node itself looks at it. */
 static bool clear_for_prepare(struct session *session, struct server *server,
     const struct name_change *change, struct slice name, char out[STATEMENT_NAME_MAX + 8], struct slice *as)
 {
     const struct prepared *taken = change ? NULL : changes_find(session, name);
-    if (!change) {
-        *as = taken ? server_name(taken, out) : name;
+    *as = taken ? server_name(taken, out) : name;
+    if (!change)
         return !taken || prepare_ensure(session, server, taken);
-    }
-    const struct prepared *prepared = change->duplicate ? changes_find(session, name) : change->prepared;
-    if (!prepared)
-        return false;
-    *as = server_name(prepared, out);
     if (change->duplicate)
-        return prepare_ensure(session, server, prepared);
+        return put_taken(server, out, as);
+    const struct prepared *prepared = change->prepared;
+    *as = server_name(prepared, out);
     return prepare_forget(server, prepared) && make_room(session, server, *as) &&
            statements_add(&server->statements, prepared->id);
 }
@@ -224,7 +227,7 @@ static bool resolve(struct session *session, struct server *server, const struct
         if (!prepared)
             return true;
         *as = slice_of(out, (size_t)snprintf(out, STATEMENT_NAME_MAX, DEALLOCATED "%zu", nth));
-        return put_deallocated(server, *as);
+        return put_empty(server, *as);
     case VERB_DEALLOCATE_ALL:
         statements_clear(&server->statements);
         server->statements.unsure = true;

@@ -12,6 +12,8 @@
 /* The name of a statement that is never there. Who sends it answers with an error of his own; see wording.h.
  */
 #define PREPARE_STALE_ID 0
+/* One that is there, and does nothing, to be run into by a client that gives a name for the second time. */
+#define PREPARE_TAKEN_ID UINT64_MAX
 
 /* The statement is there afterwards, unless the node refuses it: hidden. */
 bool prepare_ensure(struct session *session, struct server *server, const struct prepared *prepared);
@@ -21,9 +23,8 @@ bool prepare_describe(struct server *server, const struct prepared *prepared);
 bool prepare_forget(struct server *server, const struct prepared *prepared);
 /* The client's own Parse of a shared statement. */
 bool prepare_parse(struct session *session, struct server *server, const struct prepared *prepared);
-/* One that fails since the name is taken, and changes nothing. */
-bool prepare_duplicate(struct session *session, struct server *server, const struct prepared *taken,
-    const struct frontend_parse *parse);
+/* One that fails since the name is taken, unless its text is at fault, and changes nothing. */
+bool prepare_duplicate(struct server *server, const struct frontend_parse *parse);
 /* The session's unnamed statement is there afterwards: hidden. */
 bool prepare_unnamed(struct session *session, struct server *server);
 /* The same for a statement whose text names others, under the names that these have now. */

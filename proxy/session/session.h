@@ -97,6 +97,7 @@ struct request {
     enum statement_class class;
     enum reason reason;
     uint32_t flags, pins, frees; /* of all statements in it */
+    uint32_t pinned;             /* by it, and not before */
     uint32_t statements;
     uint64_t shape;            /* hash for the memory of refused shapes */
     struct own_statement *own; /* owned; NULL unless the request is one */
@@ -106,6 +107,7 @@ struct request {
     uint32_t noted_of[CAUSE_COUNT]; /* messages collected */
     uint32_t sent_of[CAUSE_COUNT];  /* while it is dispatched */
     uint32_t done_of[CAUSE_COUNT];  /* answered */
+    uint32_t done_binds;            /* BindComplete was answered so often */
     bool parse_failed;              /* the error was that of a Parse; what follows it was skipped */
     bool unnamed_closed;            /* a Close without a name is behind every Parse without one */
     uint32_t unnamed_ordinal;       /* of the last Close or Parse without a name */

@@ -11,6 +11,7 @@
 
 #include "conf/base/log.h"
 #include "proxy/wire/proxy_protocol.h"
+#include "router/date_style.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -90,6 +91,15 @@ static bool is_ours(struct slice name)
            slice_is(name, "options") || (name.len >= 5 && memcmp(name.data, "_pq_.", 5) == 0);
 }
 
+/* The one setting of which a second value may leave a part of the first. */
+static bool keep_setting(struct params *asked, struct slice name, struct slice value)
+{
+    char both[DATE_STYLE_MAX];
+    bool twofold = name.len == 9 && strncasecmp(name.data, "datestyle", 9) == 0;
+    const char *before = twofold ? params_get(asked, "datestyle") : NULL;
+    return params_set(asked, name, before ? date_style_then(slice_from(before), value, both) : value);
+}
+
 static bool add_setting(struct session *session, struct slice name, struct slice value)
 {
     static const char own[] = "rolecall.";
@@ -99,7 +109,7 @@ static bool add_setting(struct session *session, struct slice name, struct slice
         return true;
     if (name.len <= prefix || strncasecmp(name.data, own, prefix) != 0)
         return (session->asked || (session->asked = calloc(1, sizeof *session->asked))) &&
-               params_set(session->asked, name, value);
+               keep_setting(session->asked, name, value);
     if (own_begin(session, slice_of(name.data + prefix, name.len - prefix), value, &error))
         return true;
     session_fatal(session, error.sqlstate, "%s", error.text);

@@ -73,6 +73,35 @@ static bool next_name(struct slice text, size_t *from, size_t *len, uint64_t *id
     return false;
 }
 
+/* Several names may stand for one statement: the one that the failed message gives. */
+static bool name_in_message(const struct words *words, uint64_t id, struct slice *name)
+{
+    const struct session *session = words->session;
+    const struct request *request = session->request;
+    enum frontend_type wanted = words->kind == EXPECT_PARSE ? FRONTEND_PARSE : FRONTEND_BIND;
+    uint32_t before = wanted == FRONTEND_PARSE ? request->done_of[CAUSE_PARSE] : request->done_binds;
+    struct frame frame;
+    struct frontend_parse parse;
+    struct frontend_bind bind;
+    bool looks = words->kind == EXPECT_PARSE || words->kind == EXPECT_BIND;
+    for (size_t at = 0; looks && at < request->bytes.len; at += frame.total) {
+        if (frame_parse(request->bytes.data + at, request->bytes.len - at, &frame) != FRAME_OK ||
+            !frame.whole)
+            return false;
+        if (frame.type != (char)wanted || before-- > 0)
+            continue;
+        if (wanted == FRONTEND_PARSE && frontend_parse_parse(frame_body(&frame), &parse))
+            *name = parse.name;
+        else if (wanted == FRONTEND_BIND && frontend_parse_bind(frame_body(&frame), &bind))
+            *name = bind.statement;
+        else
+            return false;
+        const struct prepared *prepared = names_find(&session->names, *name);
+        return name->len > 0 && prepared && prepared->id == id;
+    }
+    return false;
+}
+
 static void add_text(struct words *words, struct slice text)
 {
     size_t done = 0, at = 0, len;
@@ -83,7 +112,7 @@ static void add_text(struct words *words, struct slice text)
         add(words, text.data + done, at - done);
         if (longer)
             name = slice_of(text.data + at + PREFIX_LEN, len - PREFIX_LEN);
-        else if (!changes_client_name(words->session, id, &name))
+        else if (!name_in_message(words, id, &name) && !changes_client_name(words->session, id, &name))
             name = slice_of(text.data + at, len);
         add(words, name.data, name.len);
         done = at + len;

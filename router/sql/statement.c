@@ -152,7 +152,8 @@ static const struct rule rules[KEYWORD_COUNT] = {
     [KEYWORD_CLOSE] = SESSION(.frees = PIN_CURSOR),
     [KEYWORD_CREATE] = DDL(.read = read_create),
     [KEYWORD_ALTER] = DDL(.read = read_ddl),
-    [KEYWORD_DROP] = DDL(.frees = PIN_TEMPORARY, .read = read_ddl),
+    /* Names that are gone do no harm in a catalogue; temporary tables are dropped all the time. */
+    [KEYWORD_DROP] = DDL(.frees = PIN_TEMPORARY),
     [KEYWORD_IMPORT] = DDL(.flags = STATEMENT_DDL),
     [KEYWORD_GRANT] = DDL(.flags = 0),
     [KEYWORD_REVOKE] = DDL(.flags = 0),

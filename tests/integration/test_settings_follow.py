@@ -78,6 +78,16 @@ def test_inside_a_transaction_a_reset_gives_back_nothing_else(session):
     assert say("show work_mem") == "6MB"
 
 
+def test_behind_a_reset_a_transactions_modes_may_still_be_set(session):
+    say = session(options="-c TimeZone=Europe/Berlin")
+    say("set timezone = 'Asia/Tokyo'")
+    say("begin isolation level serializable read only")
+    say("reset timezone")
+    say("set transaction isolation level repeatable read, read write")
+    assert say("select current_setting('timezone') || current_setting('transaction_isolation')") == "Europe/Berlinrepeatable read"
+    say("rollback")
+
+
 @pytest.mark.parametrize("sql, left", [("set role none", "app"), ("reset role", "pg_monitor"), ("reset all", "pg_monitor"), ("discard all", "pg_monitor")])
 def test_a_role_of_the_startup_packet_comes_back_with_reset_role_alone(cluster, session, sql, left):
     cluster.primary.sql("grant pg_monitor to app")

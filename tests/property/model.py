@@ -7,6 +7,7 @@ decide as well.
 """
 
 import random
+import re
 
 import world
 from lib.cluster import USER
@@ -42,6 +43,8 @@ class Model:
         self.duplicates = "duplicates" not in without  # a name is given to a second statement
         self.sql_names = SQL_PREPARED if self.crossing else [name for name in SQL_PREPARED if name not in PREPARED]
         self.logins = 0
+        self.startup = {}
+        self.read_only = self.default_read_only = False  # the open transaction, the next one: perhaps
         self.connected = False
         self.keys = 0
         self.status = "I"
@@ -92,6 +95,8 @@ class Model:
 
     def say(self, label, sql):
         way = self.rng.random()
+        if self.startup and RESETS.search(sql):
+            way *= 0.9
         if way < 0.64:
             return Step(label, ("query", sql))
         if way < 0.90:
@@ -113,6 +118,12 @@ class Model:
 
     def saw(self, step, status, failed):
         before, self.status = self.status, status
+        text = repr(step)
+        if re.search("default_transaction_read_only|transaction read only", text):
+            self.default_read_only = True
+        elif re.search("discard all|reset all|login|read_only to off", text, re.IGNORECASE):
+            self.default_read_only = False
+        self.read_only = status != "I" and (self.read_only or self.default_read_only or bool(re.search("read only|read_only", text)))
         if status == "I":
             if before == "E" or failed or step.label.startswith("rollback"):
                 self.temporary, self.holding, self.listening = self.remembered
@@ -125,6 +136,7 @@ class Model:
             self.steps_in_transaction += 1
 
 
+RESETS = re.compile("reset|default|discard|null|time zone local", re.IGNORECASE)  # gives back what was asked for at startup
 FILLERS = [
     "select 1", "select 1", "show timezone", "show search_path", "select nullif(current_setting('app.tenant', true), '')", "select current_user",
     "select v from {a}.t where id = {n}", "select 1 as one, 'two' as two", "select count(*) from {b}.u", "select lib.tell()", "values (1), (2)",

@@ -6,6 +6,7 @@ byte: rows, names and types of columns, tags, every field of errors and notices 
 """
 
 import difflib
+import re
 import struct
 
 FIRST_OID = 16384  # oids below are PostgreSQL's own and the same everywhere
@@ -17,6 +18,9 @@ RULES = {
     "S": "ParameterStatus: its place and order within an answer; a client reads all of them before ReadyForQuery",
     "E": "ErrorResponse: file, line and function of PostgreSQL's source (fields F, L, R)",
     "N": "NoticeResponse: fields F, L, R, as above",
+    "W": "context: whether PL/pgSQL names a function with its schema and in quotes was decided when the process compiled it, whoever called",
+    "P": "position of an error in a statement that SQL's PREPARE made, when that is run: it counts in the text of the PREPARE, where the name is rolecall's",
+    "25006": "its message: in a READ ONLY transaction a replica may say `during recovery` where the primary says `in a read-only transaction`",
     "K": "BackendKeyData: process id and key are rolecall's own, and only at login",
 }
 
@@ -24,7 +28,7 @@ AVOIDED = {
     "pg_backend_pid(), pg_stat_activity, pg_locks.pid": "another process answers",
     "clocks, random() without setseed(), transaction ids, ctid, LSNs, oids": "differ at each call, on any connection",
     "ORDER BY left out, EXPLAIN of tables, RETURNING of several rows": "depends on the pages' history, not on the session",
-    "pg_prepared_statements where not from_sql, their times and plan counts": "protocol-level statements have shared names (rc_...) on a server",
+    "pg_prepared_statements": "statements of both kinds are shared and have rolecall's names (rc_...) on a server; so has what a function's EXECUTE would find",
     "pg_settings.source, reset_val, and rows other than setting": "rolecall puts settings in place with SET",
     "the name of the temporary schema": "has the number of the process",
     "sequences with CACHE above 1": "each process takes its share",
@@ -38,6 +42,11 @@ AVOIDED = {
     "EXECUTE of a prepared SAVEPOINT": "ends the process (FATAL XX000), by a mistake of PostgreSQL's",
     "Parse of FETCH, described or run much later": "described by the cursor that was there at Parse",
     "ALTER of a table that a prepared `select *` reads": "rolecall heals 0A000 (cached plan must not change result type) when that is safe",
+    "RESET, DISCARD and set_config(x, NULL) in a string or pipeline with more, where the startup packet had settings": "what follows there still has the server's default: rolecall puts the client's back when the request is over",
+    "Bind and Describe in a failed transaction": "of what was prepared before it: this server may lack it, and cannot parse it now: 25P02 comes before other errors",
+    "PREPARE, in a function, of a name that is prepared outside": "as above: on the server that has another name",
+    "AND CHAIN in a failed transaction": "where that was READ ONLY: PostgreSQL forgets it, and the next one, still on the replica, cannot",
+    "NOTIFY, LISTEN, session locks, cursors WITH HOLD and node-local functions in a READ ONLY transaction": "it may run on a replica, which refuses them (25006) or speaks of itself",
     "debug levels of client_min_messages": "show how a server works inside, and what it ran before",
     "statement_timeout that could fire by chance": "the machine may be busy",
     "ALTER ROLE / ALTER DATABASE ... SET, ALTER SYSTEM": "are for everybody, the neighbours too",
@@ -79,9 +88,15 @@ def fields(payload):
 
 
 def _fields(payload):
-    return tuple(sorted((k, v) for k, v in fields(payload).items() if k not in _dropped))
+    found = {k: v for k, v in fields(payload).items() if k not in _dropped}
+    if "W" in found:
+        found["W"] = _QUALIFIED.sub(r"PL/pgSQL function \1(", found["W"]).replace('"', "")
+    if found.get("C") == "25006":
+        found.pop("M", None)
+    return tuple(sorted(found.items()))
 
 
+_QUALIFIED = re.compile(r'PL/pgSQL function "?(?:\w+"?\."?)?(\w+)"?\(')
 _dropped = "FLR"
 
 
@@ -108,8 +123,16 @@ def normal(answer):
     return rest, sorted(parameters), notifications
 
 
-def same(one, other):
-    return one == other or normal(one) == normal(other)
+def same(one, other, by_sql=False):
+    """`by_sql`: what SQL's PREPARE has prepared may be run."""
+    return one == other or _placed(normal(one), by_sql) == _placed(normal(other), by_sql)
+
+
+def _placed(answer, by_sql):
+    rest, parameters, notifications = answer
+    if by_sql:
+        rest = [(kind, tuple(field for field in made if field[0] != "P") if kind == "E" else made) for kind, made in rest]
+    return rest, parameters, notifications
 
 
 # What a difference is like: for counting, and for the minimiser, which must not end with another one.

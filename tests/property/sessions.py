@@ -174,19 +174,33 @@ def unlock(m):
 # Functions that change the session, and what belongs to nobody else.
 
 FUNCTIONS = [
-    "select lib.set_session('app.tenant', 'f{n}')", "select lib.set_session('DateStyle', 'SQL, DMY')", "select lib.set_local('app.tenant', 'local {n}')", "select lib.set_inside()",
+    "select lib.set_local('app.tenant', 'local {n}')", "select lib.set_inside()",
     "select lib.set_local_inside()", "select lib.set_dynamic('app.user_id = {n}')", "select lib.set_dynamic('local work_mem = ''3MB''')", "select lib.set_dynamic('timezone = ''Asia/Kolkata''')",
-    "select lib.set_deep(3, 'deep {n}')", "select lib.clause()", "select lib.swallow('s{n}', false)", "select lib.swallow('s{n}', true)", "select lib.as_owner()",
+    "select lib.clause()", "select lib.swallow('s{n}', false)", "select lib.swallow('s{n}', true)", "select lib.as_owner()",
     "select lib.run('set app.last = ''run {n}''')", "select lib.run('reset app.tenant')", "select lib.run('select 1')", "select lib.run('reset all')",
     "do $$ begin perform set_config('app.last', 'do {n}', false); end $$", "do $$ begin set local app.last = 'do local'; end $$", "do language plpgsql $$ begin execute 'set timezone = 3'; end $$",
     "do $$ begin set app.user_id = '{n}'; raise exception 'undone'; end $$", "do $$ begin commit; end $$", "do $$ begin set app.last = 'x'; commit; set app.last = 'y'; rollback; end $$",
     "call lib.proc('p{n}', null)", "call lib.proc_commit('c{n}', false)", "call lib.proc_commit('c{n}', true)", "call lib.proc_commit(lib.tell(), false)",
-    "select lib.set_session('search_path', '{b}, public')", "select lib.set_session('application_name', 'by function')", "select lib.setting('app.last'), lib.tell()",
+    "select lib.setting('app.last'), lib.tell()",
     "select {n} operator(lib.===) 4", "select count(*) from {a}.t where id operator(lib.===) {n}", "select v from lib.setter", "insert into {a}.remembered values ({n}, 'f{n}')",
-    "insert into {a}.stamped (id) values ({n})", "select {n}::lib.small_int", "select lib.set_session('app.last', v) from {a}.t where id = {n}",
+    "insert into {a}.stamped (id) values ({n})", "select {n}::lib.small_int", 
     "with s as materialized (select set_config('app.tenant', 'with {n}', false) as v) select v from s", "select case when {n} > 6 then set_config('app.tenant', 'case', false) end",
     "explain (analyze, costs off, timing off, summary off) select set_config('app.tenant', 'explained', false)", "select set_config('timezone', 'UTC', {n} > 6)",
 ]  # fmt: skip
+
+
+# Settings whose names only running it tells: the session keeps its server until DISCARD ALL.
+UNTOLD = [
+    "select lib.set_session('app.tenant', 'f{n}')", "select lib.set_session('DateStyle', 'SQL, DMY')", "select lib.set_deep(3, 'deep {n}')",
+    "select lib.set_session('search_path', '{b}, public')", "select lib.set_session('application_name', 'by function')",
+    "select lib.set_session('app.last', v) from {a}.t where id = {n}", "select set_config('app.' || 'tenant', 'computed', false)",
+    "select set_config(null, 'x', false)", "select set_config(n, v, false) from (values ('app.user_id', 'x'), ('work_mem', '2MB')) s (n, v)",
+]  # fmt: skip
+
+
+def untold(m):
+    m.opaque = True
+    return m.say("untold", m.pick(UNTOLD).format(a=m.schema(), b=m.b, n=m.number(1, 12)))
 
 
 def function(m):
@@ -199,9 +213,9 @@ def function_of_role(m):
 
 
 def function_that_prepares(m):
-    m.sql_prepared["q1"] = []
-    m.owed.append("deallocate q1")
-    return m.say("function", "select lib.prepare_inside('q1')")
+    m.sql_prepared["inside"] = []
+    m.owed.append("deallocate inside")
+    return m.say("function", "select lib.prepare_inside('inside')")
 
 
 def opaque(m):
@@ -257,7 +271,8 @@ REFUSED = [{"options": "-c no_such_setting=1"}, {"options": "-c work_mem=1"}, {"
 def login(m):
     m.forget()
     m.logins += 1
-    return Step("login", ("login", startup(m)))
+    m.startup = startup(m)
+    return Step("login", ("login", m.startup))
 
 
 def login_refused(m):
@@ -267,7 +282,7 @@ def login_refused(m):
 # What pins by its nature is rare; the "special" pair has much of it.
 PINNING = [
     (0.35, "IT", temporary), (0.15, "I", holding), (0.3, "T", holding), (0.25, "IT", listen), (0.3, "IT", lock), (0.04, "IT", function_that_prepares), (0.04, "I", opaque),
-    (0.02, "T", opaque),
+    (0.02, "T", opaque), (0.2, "IT", untold),
 ]  # fmt: skip
 MIX = [
     (1.5, "IT", temporary_use), (0.4, "IT", temporary_drop), (0.4, "IT", temporary_passing), (3, "T", cursor), (0.1, "I", cursor), (3, "IT", fetch), (0.5, "IT", fetch_by_portal), (0.6, "IT", close),

@@ -135,9 +135,9 @@ def set_special(m):
         "set schema '{a}'", "set session characteristics as transaction isolation level repeatable read", "set datestyle to postgres, dmy",
         "set session characteristics as transaction isolation level read committed, read write", "set search_path to {a}, \"{b}\", public",
         "select set_config('search_path', '{b}', false), set_config('app.tenant', 'both', false)", "set \"timezone\" to 'Asia/Tokyo'", "SET TimeZone='-02:30'",
-        "update pg_settings set setting = '3MB' where name = 'work_mem'", "select set_config(n, v, false) from (values ('app.user_id', 'x'), ('work_mem', '2MB')) s (n, v)",
-        "select set_config('app.' || 'tenant', 'computed', false)", "set transaction isolation level repeatable read", "reset session authorization",
-        "select set_config('app.last', null, false)", "select set_config(null, 'x', false)", "reset time zone", "reset no_such", "show no_such",
+        "update pg_settings set setting = '3MB' where name = 'work_mem'",
+        "set transaction isolation level repeatable read", "reset session authorization",
+        "select set_config('app.last', null, false)", "reset time zone", "reset no_such", "show no_such",
     ]).format(a=m.a, b=m.b))  # fmt: skip
 
 

@@ -102,5 +102,5 @@ def misplaced(m):
 MIX = [
     (4.5, "I", begin), (0.7, "I", begin_with_more), (1.2, "I", whole_in_a_string), (0.8, "I", whole_in_a_pipeline), (0.8, "I", fill), (2.5, "T", setting), (5, "T", savepoint),
     (4, "T", back_to), (2, "T", release), (8, "T", commit), (4, "T", rollback), (1, "T", chain), (0.2, "T", prepare_transaction), (0.4, "I", misplaced), (0.4, "T", misplaced),
-    (16, "E", rollback), (12, "E", back_to), (4, "E", commit), (1, "E", chain), (6, "E", failed), (0.5, "E", begin),
+    (16, "E", rollback), (12, "E", back_to), (4, "E", commit), (6, "E", failed), (0.5, "E", begin),
 ]  # fmt: skip

@@ -102,6 +102,12 @@ static void check_with(const struct effect_case *cases, size_t count, const stru
         text, SURVEY, PIN_FUNCTION, 0                                                                        \
     }
 
+static void the_view_of_settings_is_written_to_set_them(void **state)
+{
+    CHECK(ASKED("update pg_settings set setting = '3MB' where name = 'work_mem'"),
+        ASKED("update pg_catalog.pg_settings set setting = 1"), NOTHING("select * from pg_settings"));
+}
+
 static void set_tells_whether_the_setting_matters(void **state)
 {
     CHECK(FLAGS("set work_mem = '1MB'", STATEMENT_SETS), FLAGS("set session Work_Mem to 1", STATEMENT_SETS),
@@ -384,6 +390,7 @@ static void a_procedure_is_looked_up_like_a_function(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(the_view_of_settings_is_written_to_set_them),
         cmocka_unit_test(set_tells_whether_the_setting_matters),
         cmocka_unit_test(set_local_is_over_with_the_transaction),
         cmocka_unit_test(what_is_reset_is_told_from_what_is_set),

@@ -212,9 +212,27 @@ static void the_running_transactions_settings_are_told_by_name(void **state)
     assert_false(setting_ends_with_transaction(slice_from("default_transaction_isolation")));
 }
 
+static void what_a_string_may_tell_a_function_to_set(void **state)
+{
+    static const char *const texts[][2] = {
+        {"select f('set App.Tenant = 1')", "app.tenant"},
+        {"select f('app.a', $$app.b$$), g(E'reset app.c')", "app.a app.b app.c"},
+        {"select s.f(s.t.a), 'a', '1.5', '.x', 'x.', \"q.q\"", ""},
+        {"select 'a.b.c' -- 'd.e'", "a.b.c"},
+        {"select 'unterminated.x", ""},
+    };
+    (void)state;
+    for (size_t i = 0; i < COUNT(texts); i++) {
+        struct heard heard = {""};
+        setting_names_in_strings(slice_from(texts[i][0]), true, &heard, on_name);
+        assert_string_equal(heard.names, texts[i][1]);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(what_a_string_may_tell_a_function_to_set),
         cmocka_unit_test(names_are_found_wherever_a_text_sets_them),
         cmocka_unit_test(a_name_longer_than_the_bound_is_not_told),
         cmocka_unit_test(every_cut_of_a_text_is_read_to_its_end),

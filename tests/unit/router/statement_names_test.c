@@ -28,6 +28,7 @@ static const struct {
     {"prepare s", ""},
     {"prepare s as", ""},
     {"select 1; execute a; deallocate b; prepare c as select 2", "e1 a d2 b p3 c"},
+    {";; execute a;; deallocate b", "e0 a d1 b"},
     {"explain execute s(1)", "e0+ s"},
     {"explain analyze verbose execute s", "e0+ s"},
     {"EXPLAIN (analyze, costs off) EXECUTE s", "e0+ s"},

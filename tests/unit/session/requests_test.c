@@ -192,10 +192,10 @@ static void a_duplicate_name_fails_at_the_node(void **state)
     open_world("pool = transaction", "");
     client_login(&world, &client);
     client_ask(&world, &client, "P:a=select~1 S");
-    fake_node_script(&world.nodes[0], "E:42P05 Z:I");
+    fake_node_script(&world.nodes[0], "3 1 E:42P05 Z:I"); /* behind one that does nothing */
     assert_string_equal(client_ask(&world, &client, "P:a=select~2 S"), "E:42P05 Z:I");
     assert_string_equal(client_ask(&world, &client, "B:a E: S"), "2 C:SELECT~1 Z:I");
-    assert_int_equal(fake_node_count(&world.nodes[0], "P:rc_1=select~2"), 1); /* which fails */
+    assert_int_equal(fake_node_count(&world.nodes[0], "P:rc_ffffffffffffffff=select~2"), 1);
     close_world(&client);
 }
 

@@ -1,0 +1,128 @@
+/*
+ * Finding out what was reset; see resets.h.
+ *
+ * Most settings tell it themselves: they are no longer set in the session. A made-up setting and the role do
+ * not: what RESET leaves there ('', none) is also what SET can make of them. Of these the text decides, by
+ * its words, for a function may be told in a string what to do. Failure: a function that resets a made-up
+ * setting of the startup packet in its own body leaves it empty.
+ */
+#include "proxy/session/resets.h"
+
+#include "proxy/session/inquiry.h"
+#include "proxy/session/lone.h"
+#include "proxy/session/prefix.h"
+#include "proxy/session/session.h"
+#include "router/setting.h"
+
+#include <ctype.h>
+#include <string.h>
+#include <strings.h>
+
+void resets_fini(struct resets *resets)
+{
+    params_fini(&resets->mute);
+}
+
+/* ---- words ---- */
+
+static bool is_of_word(char c)
+{
+    return isalnum((unsigned char)c) || c == '_';
+}
+
+static bool mentions(struct slice text, const char *word)
+{
+    size_t len = strlen(word);
+    for (size_t at = 0; at + len <= text.len; at++) {
+        bool begins = at == 0 || !is_of_word(text.data[at - 1]);
+        bool ends = at + len == text.len || !is_of_word(text.data[at + len]);
+        if (begins && ends && strncasecmp(text.data + at, word, len) == 0)
+            return true;
+    }
+    return false;
+}
+
+static bool mentions_any(struct slice text, const char *const *words, size_t n)
+{
+    for (size_t i = 0; i < n; i++)
+        if (mentions(text, words[i]))
+            return true;
+    return false;
+}
+
+/* ---- what is given back ---- */
+
+static bool is_role(const char *name)
+{
+    return strcasecmp(name, "role") == 0;
+}
+
+static bool is_mute(const char *name)
+{
+    return is_role(name) || setting_is_custom(slice_from(name));
+}
+
+void resets_note(struct resets *resets, const struct settings *base, struct slice text, bool has_null)
+{
+    static const char *const verbs[] = {"reset", "default", "discard", "null", "zone", "names"};
+    static const char *const all[] = {"all", "authorization"}; /* the second one takes the role, too */
+    const char *name, *value;
+    bool by_null = has_null && mentions(text, "set_config");
+    if (settings_is_empty(base) || (!by_null && !mentions_any(text, verbs, sizeof verbs / sizeof *verbs)))
+        return;
+    resets->spoken = true;
+    for (uint32_t at = 0; params_next(&base->params, &at, &name, &value);)
+        if (is_mute(name) && (mentions(text, name) || mentions_any(text, all, is_role(name) ? 2 : 1)))
+            params_set(&resets->mute, slice_from(name), slice_of("", 0));
+}
+
+bool resets_gave_back(const struct resets *resets, const struct params *found, const char *name)
+{
+    const char *value = params_get(found, name);
+    if (!value)
+        return true;
+    bool spent = is_role(name) ? strcmp(value, "none") == 0 : !*value;
+    return spent && is_mute(name) && params_get(&resets->mute, name);
+}
+
+/* ---- by name ---- */
+
+/* Whether a value means the same behind SET name TO: of a list, each element is a string of its own there. */
+static bool is_list(const char *name)
+{
+    return strcasecmp(name, "search_path") == 0 || strcasecmp(name, "temp_tablespaces") == 0 ||
+           strstr(name, "_preload_libraries");
+}
+
+static void add_told(void *context, struct slice name)
+{
+    params_set(context, name, slice_of("", 0));
+}
+
+enum resets_put resets_put_by_name(struct session *session, struct server *server)
+{
+    const struct request *request = session->request;
+    const struct params *base = &session_base(session)->params;
+    struct sql sql = {.spares = &session->all->spares};
+    struct params told;
+    struct slice text;
+    const char *name, *value;
+    bool runs, lists = false;
+    if (request->statements != 1 || request->reason != REASON_SESSION ||
+        !lone_statement(session, &text, &runs))
+        return RESETS_UNTOLD;
+    params_init(&told);
+    setting_names(text, !session->escape_strings, &told, add_told);
+    for (uint32_t at = 0; params_next(base, &at, &name, &value);) {
+        bool all = request->flags & STATEMENT_RESETS && !is_role(name);
+        if (!all && !params_get(&told, name))
+            continue;
+        lists |= is_list(name);
+        prefix_add_set(&sql, name, value);
+    }
+    params_fini(&told);
+    if (!lists && sql.text.len > 0)
+        return sql_send(&sql, server, INJECTED_PREFIX) ? RESETS_SENT : RESETS_UNTOLD;
+    buffer_release(&sql.text, sql.spares);
+    return lists ? RESETS_UNTOLD : RESETS_NOTHING;
+}
