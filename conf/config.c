@@ -156,6 +156,9 @@ const char *hook_name(enum hook hook)
 {
     static const char *const names[HOOK_KINDS] = {
         [HOOK_ON_PRIMARY_DOWN] = "on_primary_down",
+        [HOOK_BEFORE_PROMOTE] = "before_promote",
+        [HOOK_DEMOTE] = "demote",
+        [HOOK_AFTER_PROMOTE] = "after_promote",
         [HOOK_REJOIN] = "rejoin",
         [HOOK_ON_ROLE_CHANGE] = "on_role_change",
         [HOOK_ON_NODE_DOWN] = "on_node_down",

@@ -23,16 +23,22 @@ enum pool_mode { POOL_NONE, POOL_SESSION, POOL_TRANSACTION, POOL_STATEMENT };
 enum auth_method { AUTH_SCRAM, AUTH_MD5, AUTH_PASSWORD, AUTH_TRUST, AUTH_CERT, AUTH_HBA, AUTH_PASSTHROUGH };
 enum tls_mode { TLS_DISABLE, TLS_ALLOW, TLS_REQUIRE, TLS_VERIFY_CA, TLS_VERIFY_FULL };
 enum fallback { FALLBACK_PRIMARY, FALLBACK_WAIT, FALLBACK_ERROR };
+enum failover_mode { FAILOVER_EXTERNAL, FAILOVER_BUILTIN };
+enum data_loss { DATA_LOSS_REFUSE, DATA_LOSS_ALLOW };
+
 /* Commands that are run when something happens to a cluster. */
 enum hook {
     HOOK_ON_PRIMARY_DOWN, /* the primary is given up */
-    HOOK_REJOIN,          /* an old primary has come back */
+    HOOK_BEFORE_PROMOTE,  /* the fence: a promotion waits for it, and for status 0 */
+    HOOK_DEMOTE,          /* a switchover's: stop the primary in order and start it as a standby */
+    HOOK_AFTER_PROMOTE,
+    HOOK_REJOIN, /* an old primary has come back */
     HOOK_ON_ROLE_CHANGE,
     HOOK_ON_NODE_DOWN,
     HOOK_ON_NODE_UP,
     HOOK_ON_SPLIT
 };
-#define HOOK_KINDS 6
+#define HOOK_KINDS 9
 
 enum manager_kind { MANAGER_KIND_NONE, MANAGER_KIND_PATRONI, MANAGER_KIND_MONITOR };
 enum patroni_tls { PATRONI_TLS_REQUIRE, PATRONI_TLS_VERIFY_CA, PATRONI_TLS_VERIFY_FULL };
@@ -101,8 +107,15 @@ struct config_cluster {
     char **read_functions, **write_functions; /* NULL-terminated, "name" or "schema.name" */
     /* outages */
     uint64_t hold_timeout_ms;
-    uint32_t hold_limit;      /* sessions held at once; more get 57P03 at once */
-    char **hooks[HOOK_KINDS]; /* by enum hook: words, NULL-terminated; NULL = none */
+    uint32_t hold_limit; /* sessions held at once; more get 57P03 at once */
+    uint64_t hold_bytes; /* of the requests that they hold together */
+    uint64_t drain_timeout_ms;
+    /* failover of its own */
+    enum failover_mode failover;
+    uint64_t failover_after_ms, promote_timeout_ms;
+    enum data_loss data_loss;
+    char *repoint_conninfo;   /* what a replica's primary_conninfo is made of; NULL = its present one */
+    char **hooks[HOOK_KINDS]; /* words, NULL-terminated; NULL = none */
     uint64_t hook_timeout_ms;
     /* login to the nodes */
     uint64_t server_connect_timeout_ms, server_login_timeout_ms;

@@ -70,6 +70,9 @@ static const char *const patroni_tls[] = {[PATRONI_TLS_REQUIRE] = "require",
 static const char *const consistencies[] = {
     [CONSISTENCY_SESSION] = "session", [CONSISTENCY_EVENTUAL] = "eventual", [CONSISTENCY_STRONG] = "strong"};
 
+static const char *const failovers[] = {[FAILOVER_EXTERNAL] = "external", [FAILOVER_BUILTIN] = "builtin"};
+static const char *const data_losses[] = {[DATA_LOSS_REFUSE] = "refuse", [DATA_LOSS_ALLOW] = "allow"};
+
 _Static_assert(sizeof(enum route) == sizeof(unsigned) && sizeof(enum log_level) == sizeof(unsigned),
     "an enum is stored through an unsigned");
 
@@ -209,9 +212,34 @@ static const struct schema_key keys[] = {
         .help = "How long clients wait for a primary during a failover before they get an error."},
     {"hold_limit", CLUSTER, VALUE_UINT, IN_CLUSTER(hold_limit), .value = "10000", .max = 1000000,
         .help = "How many may wait at once; further ones get an error at once."},
+    {"hold_bytes", CLUSTER, VALUE_SIZE, IN_CLUSTER(hold_bytes), .value = "256MB", .min = 64 * KB,
+        .max = 1024 * GB, .help = "How much memory their statements may take; further ones get an error."},
+    {"drain_timeout", CLUSTER, VALUE_DURATION, IN_CLUSTER(drain_timeout_ms), .value = "10s", .max = HOUR,
+        .help = "How long a SWITCHOVER waits for open transactions; then it is called off."},
+    {"failover", CLUSTER, VALUE_ENUM, IN_CLUSTER(failover), .value = "external", NAMES(failovers),
+        .help = "Who promotes a replica when the primary is gone: somebody else, or rolecall itself. builtin "
+                "is for plain streaming replication watched by one rolecall alone."},
+    {"failover_after", CLUSTER, VALUE_DURATION, IN_CLUSTER(failover_after_ms), .value = "5s", .min = 100,
+        .max = HOUR, .help = "builtin: how long the primary must be gone before a replica is promoted."},
+    {"data_loss", CLUSTER, VALUE_ENUM, IN_CLUSTER(data_loss), .value = "refuse", NAMES(data_losses),
+        .help =
+            "builtin: whether a replica may be promoted that perhaps lacks commits that were acknowledged. "
+            "refuse needs synchronous_standby_names."},
+    {"promote_timeout", CLUSTER, VALUE_DURATION, IN_CLUSTER(promote_timeout_ms), .value = "60s",
+        .min = SECOND, .max = DAY, .help = "How long a promoted node may take until it accepts writes."},
+    {"repoint_conninfo", CLUSTER, VALUE_SECRET, IN_CLUSTER(repoint_conninfo),
+        .help = "builtin: primary_conninfo for replicas of a new primary, without host and port; as each has "
+                "it when not set."},
     {"on_primary_down", CLUSTER, VALUE_COMMAND, IN_HOOKS(HOOK_ON_PRIMARY_DOWN),
         .help = "Command to run when the primary is given up. Commands are "
                 "absolute paths with words, run without a shell; they find facts in ROLECALL_* variables."},
+    {"before_promote", CLUSTER, VALUE_COMMAND, IN_HOOKS(HOOK_BEFORE_PROMOTE),
+        .help = "builtin: fences the old primary; a replica is promoted only when it ends with status 0."},
+    {"demote", CLUSTER, VALUE_COMMAND, IN_HOOKS(HOOK_DEMOTE),
+        .help = "builtin: for SWITCHOVER: stops the primary (fast) and starts it again as a standby; called "
+                "with ROLECALL_UNDO=1 it makes it the primary again."},
+    {"after_promote", CLUSTER, VALUE_COMMAND, IN_HOOKS(HOOK_AFTER_PROMOTE),
+        .help = "builtin: command to run when the promoted node takes writes and the others follow it."},
     {"rejoin", CLUSTER, VALUE_COMMAND, IN_HOOKS(HOOK_REJOIN),
         .help = "Command to run when an old primary has come back; `rolecall clone --rejoin` may serve it."},
     {"on_role_change", CLUSTER, VALUE_COMMAND, IN_HOOKS(HOOK_ON_ROLE_CHANGE),

@@ -126,6 +126,8 @@ static bool check_cluster(const struct build *build, const struct build_section 
             (unsigned long long)(cluster->probe_interval_ms + cluster->probe_timeout_ms));
     if (cluster->auth_query && !strstr(cluster->auth_query, "$1"))
         return build_fail(build, section, "auth_query", "auth_query must hold $1, the name of the user");
+    if (cluster->failover == FAILOVER_BUILTIN && cluster->manager != MANAGER_KIND_NONE)
+        return build_fail(build, section, "failover", "failover = builtin: the cluster's manager does that");
     return check_hooks(build, section) && check_patroni(build, section) &&
            check_own_certificate(build, section, &cluster->tls);
 }

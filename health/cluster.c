@@ -12,6 +12,7 @@
 #include "conf/base/clock.h"
 #include "conf/base/log.h"
 #include "health/catalogue_reader.h"
+#include "health/failover/handover.h"
 #include "health/hook/events.h"
 #include "health/manager.h"
 #include "health/memory.h"
@@ -44,6 +45,7 @@ struct cluster {
     struct catalogue_reader *catalogues;
     struct state_file *state_file;
     struct hook_queue *hooks;
+    struct handover *handover;
     uv_timer_t expiry;
 };
 
@@ -166,6 +168,18 @@ static void ask_about_unnamed(const struct cluster *cluster, const struct eviden
     }
 }
 
+/* New work waits while one primary is being replaced by another, though nobody has lost the role. */
+static void hold_work(struct cluster *cluster)
+{
+    struct verdict *verdict = &cluster->verdict;
+    const char *reason;
+    if (!handover_holds(cluster->handover, &reason) || verdict->primary < 0)
+        return;
+    verdict->holding = verdict->primary;
+    verdict->primary = -1;
+    snprintf(verdict->reason, sizeof verdict->reason, "%s", reason);
+}
+
 static void judge_now(struct cluster *cluster)
 {
     struct evidence evidence[TOPOLOGY_MAX_NODES];
@@ -175,10 +189,13 @@ static void judge_now(struct cluster *cluster)
         .down_after = config->down_after,
         .managed = cluster->manager != NULL,
         .manager_grace_ms = config->manager_grace_ms,
-        .read_only_waits = config->manager == MANAGER_KIND_MONITOR};
+        .read_only_waits = config->manager == MANAGER_KIND_MONITOR,
+        .replaced = handover_replaced(cluster->handover)};
     gather(cluster, evidence);
     judge(&rules, evidence, &cluster->verdict);
     ask_about_unnamed(cluster, evidence);
+    handover_judged(cluster->handover, &cluster->verdict, evidence);
+    hold_work(cluster);
     sampler_roles(cluster->sampler, &cluster->verdict, evidence);
     publish_now(cluster);
     news_of_verdict(&cluster->news, &before, &cluster->verdict, evidence, cluster->seeking_since_us);
@@ -329,12 +346,52 @@ bool cluster_order(
     case ORDER_DRAIN: set_duty(cluster, node, DUTY_DRAINED); break;
     case ORDER_DISABLE: set_duty(cluster, node, DUTY_DISABLED); break;
     case ORDER_WEIGHT: set_weight(cluster, (size_t)i, weight); break;
-    case ORDER_PROBE: break;
+    case ORDER_PROBE:
+    case ORDER_SWITCHOVER: break; /* which is cluster_switchover's */
     }
     judge_now(cluster);
     if (order == ORDER_FORGET || order == ORDER_PROBE)
         node_hint(node, 0);
     return true;
+}
+
+void cluster_switchover(struct cluster *cluster, struct message *message)
+{
+    handover_order(cluster->handover, message);
+}
+
+/* --- the handover --- */
+
+static void on_handover_changed(void *context)
+{
+    judge_now(context);
+}
+
+static struct endpoint *handover_endpoint(void *context, size_t node)
+{
+    struct cluster *cluster = context;
+    return node_endpoint(cluster->nodes[node]);
+}
+
+static uint32_t load(const _Atomic uint32_t *value)
+{
+    return atomic_load_explicit(value, memory_order_acquire);
+}
+
+/* `heard` first: what is begun before is counted then, and nothing begins afterwards. */
+static void take_census(void *context, size_t node, struct handover_census *census)
+{
+    struct cluster *cluster = context;
+    const struct topology *topology = cluster->publisher.last;
+    const struct node_live *live = node_live(cluster->nodes[node]);
+    int i = topology ? topology_find(topology, live) : -1;
+    *census = (struct handover_census){0};
+    if (i < 0 || !topology_is_leaving(topology, (size_t)i))
+        return;
+    census->held = load(&topology->echo.heard) == cluster->publisher.subscribers->n;
+    census->open = load(&live->transactions) + load(&live->outstanding);
+    census->pinned = load(&topology->echo.pinned);
+    census->relays = load(&topology->echo.relays);
 }
 
 /* --- where secrets and catalogues are read --- */
@@ -435,6 +492,7 @@ static void change_members(struct cluster *cluster)
             drop_node(cluster, before[i]);
     }
     open_sampler(cluster);
+    handover_reload(cluster->handover, true);
 }
 
 /* The sections, or what the manager lists, may have changed. */
@@ -502,6 +560,12 @@ struct cluster *cluster_open(
     cluster->secrets = secrets_open(loop, &cluster->settings, subscribers, &fit);
     cluster->catalogues = catalogue_reader_open(loop, &cluster->settings, subscribers, &fit);
     cluster->hooks = hook_queue_open(loop, &cluster->settings, &cluster->news);
+    const struct handover_owner handover = {.context = cluster,
+        .changed = on_handover_changed,
+        .endpoint = handover_endpoint,
+        .census = take_census};
+    cluster->handover =
+        handover_open(loop, &cluster->settings, &cluster->roster, cluster->hooks, &cluster->news, &handover);
     uv_timer_init(loop, &cluster->expiry);
     cluster->expiry.data = cluster;
     open_manager(cluster);
@@ -533,6 +597,7 @@ void cluster_reload(struct cluster *cluster, struct config *config, size_t index
         secrets_settings_changed(cluster->secrets);
     if (changes & (RELOAD_CATALOGUES | RELOAD_PROBES))
         catalogue_reader_settings_changed(cluster->catalogues);
+    handover_reload(cluster->handover, false);
     judge_now(cluster);
 }
 
@@ -550,6 +615,7 @@ void cluster_close(struct cluster *cluster)
     for (size_t i = 0; i < cluster->n; i++)
         node_close(cluster->nodes[i]);
     state_file_close(cluster->state_file);
+    handover_close(cluster->handover);
     hook_queue_close(cluster->hooks);
     publisher_fini(&cluster->publisher);
     cluster_live_unref(cluster->live);

@@ -90,32 +90,31 @@ static void stop(struct control *control)
     mailbox_close(&control->mailbox);
 }
 
-static bool obey(struct control *control, struct message *message, struct error *error)
+static bool obey(struct cluster *cluster, struct message *message, struct error *error)
 {
-    const char *name = message->node_order.cluster;
-    struct cluster *cluster = find_cluster(control, name);
     if (!cluster)
-        return error_set(error, SQLSTATE_INVALID_PARAMETER, "there is no cluster \"%s\"", name);
+        return error_set(
+            error, SQLSTATE_INVALID_PARAMETER, "there is no cluster \"%s\"", message->node_order.cluster);
     return cluster_order(
         cluster, message->node_order.order, message->node_order.node, message->node_order.weight, error);
 }
 
+/* Takes the message. */
 static void take_order(struct control *control, struct message *message)
 {
     struct error error = {0};
     message->node_order.cluster[MESSAGE_NAME_MAX - 1] = '\0';
     message->node_order.node[NODE_NAME_MAX - 1] = '\0';
-    bool done = obey(control, message, &error);
+    struct cluster *cluster = find_cluster(control, message->node_order.cluster);
+    if (cluster && message->node_order.order == ORDER_SWITCHOVER) {
+        cluster_switchover(cluster, message);
+        return;
+    }
+    bool done = obey(cluster, message, &error);
     if (!done)
         log_event(LOG_WARNING, "node_order_refused", "cluster=%s node=%s error=%s",
             message->node_order.cluster, message->node_order.node, error.text);
-    if (!message->node_order.reply_to)
-        return;
-    struct message *reply = message_new(MESSAGE_NODE_ORDER_REPLY);
-    reply->node_order_reply.ticket = message->node_order.ticket;
-    reply->node_order_reply.done = done;
-    reply->node_order_reply.error = error;
-    mailbox_post(message->node_order.reply_to, &reply->letter);
+    message_reply(message, done, &error);
 }
 
 static void take_hint(struct control *control, const struct message *message)
@@ -176,7 +175,10 @@ static void on_letter(void *owner, struct letter *letter)
         message->config = NULL;
         break;
     case MESSAGE_NODE_HINT: take_hint(control, message); break;
-    case MESSAGE_NODE_ORDER: take_order(control, message); break;
+    case MESSAGE_NODE_ORDER:
+        take_order(control, message);
+        passed_on = true;
+        break;
     case MESSAGE_CATALOGUE_REQUEST: take_catalogue_request(control, message); break;
     case MESSAGE_SECRET_REQUEST: passed_on = take_secret_request(control, message); break;
     case MESSAGE_STOP: stop(control); break;

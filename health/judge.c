@@ -257,6 +257,17 @@ static void refuse_unnamed(struct bench *bench)
     }
 }
 
+static void refuse_replaced(struct bench *bench)
+{
+    for (size_t i = 0; i < bench->verdict->n; i++) {
+        if (bench->standing[i] != STANDING_CANDIDATE || !(bench->rules->replaced >> i & 1))
+            continue;
+        because(bench->verdict->nodes[i].reason, "is being replaced: another node is promoted");
+        because(bench->verdict->reason, "%s is being replaced", bench->evidence[i].name);
+        bench->standing[i] = STANDING_NONE;
+    }
+}
+
 static bool same_server(const struct observation *a, const struct observation *b)
 {
     return a->started_us != 0 && a->started_us == b->started_us && a->timeline == b->timeline &&
@@ -487,6 +498,7 @@ void judge(const struct judge_rules *rules, const struct evidence *evidence, str
         remember_timelines(&bench);
     refuse_old_timelines(&bench);
     refuse_unnamed(&bench);
+    refuse_replaced(&bench);
     elect(&bench);
     for (size_t i = 0; i < verdict->n; i++) {
         if (bench.standing[i] == STANDING_REPLICA)

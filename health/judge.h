@@ -27,6 +27,7 @@ struct judge_rules {
     bool managed;                /* only whom the manager names is primary; then: */
     uint64_t manager_grace_ms;   /* its words must be younger */
     bool read_only_waits;        /* a node that is read-only by default does not take writes yet */
+    uint64_t replaced;           /* bits of nodes that are not primary any more, whatever they say */
 };
 
 /* What is known of one node. */

@@ -20,10 +20,14 @@ enum finding {
     FINDING_ALIVE    /* it refused the probe for a reason that says that it lives: 53300, 28xxx, 3D000 ... */
 };
 
+#define STANDBY_NAME_MAX 64
+#define SYNC_NAMES_MAX 512 /* longer settings are not known */
+
 struct observation {
     bool in_recovery;
-    bool read_only;             /* default_transaction_read_only */
-    bool receiver;              /* a WAL receiver runs */
+    bool read_only; /* default_transaction_read_only */
+    bool receiver;  /* a WAL receiver runs */
+    bool hears;     /* the WAL receiver has heard from its primary within half of wal_receiver_timeout */
     char receiver_status[16];   /* "streaming" ...; "" when there is none or it may not be seen */
     uint64_t system_identifier; /* 0 = not known */
     uint32_t timeline;          /* 0 = not known */
@@ -31,8 +35,11 @@ struct observation {
     uint64_t flush_lsn;         /* in recovery: received */
     uint64_t lag_ms;            /* UINT64_MAX = not known; 0 when all that was received is replayed */
     int64_t started_us;         /* the postmaster's start, by its own clock */
-    int server_version;         /* 150020 */
-    uint32_t page_bytes;        /* of WAL; 0 = not known */
+    char standby_name[STANDBY_NAME_MAX]; /* as synchronous_standby_names would call it; "" = not known */
+    bool sync_names_known;
+    char sync_names[SYNC_NAMES_MAX]; /* synchronous_standby_names */
+    int server_version;              /* 150020 */
+    uint32_t page_bytes;             /* of WAL; 0 = not known */
     uint64_t segment_bytes;
     struct history history; /* of `timeline` */
 };

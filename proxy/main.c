@@ -1,6 +1,7 @@
 /* Puts the house together: the commands, and the two rooms that never include each other. */
 #include "conf/config.h"
 #include "health/control.h"
+#include "health/replication/clone.h"
 #include "health/replication/demo.h"
 #include "proxy/front/ctl.h"
 #include "proxy/front/program.h"
@@ -34,6 +35,7 @@ static const char usage[] =
     "  rolecall check -c FILE       check a configuration; exit status 0 when it is good\n"
     "  rolecall check --defaults    print the documented sample configuration\n"
     "  rolecall demo [--help]       a throw-away cluster on this machine with rolecall in front of it\n"
+    "  rolecall clone [--help]      make a replica out of an empty directory or an old primary\n"
     "  rolecall ctl [--help]        a command to a running rolecall's admin socket\n"
     "  rolecall version             print the version\n";
 
@@ -63,6 +65,8 @@ int main(int argc, char **argv)
     bool help = strcmp(command, "--help") == 0 || strcmp(command, "-h") == 0 || strcmp(command, "help") == 0;
     if (strcmp(command, "demo") == 0)
         return demo_main(argc - 1, argv + 1, "/proc/self/exe");
+    if (strcmp(command, "clone") == 0)
+        return clone_main(argc - 1, argv + 1);
     if (strcmp(command, "ctl") == 0)
         return ctl_main(argc - 1, argv + 1);
     if (help || (argc == 3 && strcmp(argv[2], "--help") == 0)) {

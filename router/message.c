@@ -74,6 +74,19 @@ static void drop_content(struct message *message)
     }
 }
 
+void message_reply(struct message *order, bool done, const struct error *error)
+{
+    assert(order->kind == MESSAGE_NODE_ORDER);
+    if (order->node_order.reply_to) {
+        struct message *reply = message_new(MESSAGE_NODE_ORDER_REPLY);
+        reply->node_order_reply.ticket = order->node_order.ticket;
+        reply->node_order_reply.done = done;
+        reply->node_order_reply.error = *error;
+        mailbox_post(order->node_order.reply_to, &reply->letter);
+    }
+    message_free(order);
+}
+
 void message_free(struct message *message)
 {
     if (!message)

@@ -52,8 +52,9 @@ enum node_order {
     ORDER_ENABLE, /* these three set its duty (topology.h) */
     ORDER_DRAIN,
     ORDER_DISABLE,
-    ORDER_WEIGHT, /* its share of the reads */
-    ORDER_PROBE   /* look at it now; without a name at every node */
+    ORDER_WEIGHT,    /* its share of the reads */
+    ORDER_PROBE,     /* look at it now; without a name at every node */
+    ORDER_SWITCHOVER /* make it the primary; without a name the best one */
 };
 
 /* The fixed part of strings that cross threads: PostgreSQL's NAMEDATALEN is 64; longer names are refused at
@@ -102,7 +103,7 @@ struct message {
         struct {
             uint64_t ticket;
             bool done;
-            struct error error; /* when not done */
+            struct error error; /* when not done; else its text is what came of it, or empty */
         } node_order_reply;
         struct {
             int fd;                /* owned; closed by message_free when still set */
@@ -144,6 +145,8 @@ struct message {
 struct message *message_new(enum message_kind kind);
 /* A MESSAGE_EVENT with a copy. */
 struct message *message_of_event(const struct event *event);
+/* Replies to a MESSAGE_NODE_ORDER, if anybody waits for that, and takes it. */
+void message_reply(struct message *order, bool done, const struct error *error);
 void message_free(struct message *message); /* NULL is allowed */
 /* For mailbox_open's `drop`. */
 void message_drop(struct letter *letter);

@@ -35,6 +35,7 @@ struct node_live {
     _Atomic uint64_t replayed_epoch; /* highest sample replayed in this incarnation; 0 = none */
     _Atomic uint64_t lag_bytes;      /* replay behind the primary's insert position */
     _Atomic uint64_t lag_ms;         /* UINT64_MAX = not known */
+    _Atomic uint32_t transactions;   /* server connections with an open transaction */
     _Atomic uint32_t outstanding;    /* exchanges in flight from all workers */
     _Atomic uint32_t connections;    /* server connections of the process, being opened included */
     _Atomic uint64_t exchanges;      /* finished, since start */
@@ -71,8 +72,16 @@ struct topology_node {
     struct node_live *live;
 };
 
+/* What its readers say back, who each add to it once. Sessions are counted when a node is leaving: those that
+   cannot be held there and will be closed. */
+struct topology_echo {
+    _Atomic uint32_t pinned, relays; /* sessions */
+    _Atomic uint32_t heard;          /* readers that act by it; raised after the others */
+};
+
 struct topology {
     _Atomic uint32_t refs;
+    struct topology_echo echo;
     char *cluster;    /* the cluster's name */
     uint64_t version; /* raised with each publication */
     struct topology_node *nodes;

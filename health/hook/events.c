@@ -95,7 +95,8 @@ void events_tell(struct hook_queue *queue, const struct settings *settings, cons
     int lost = find_lost(before, now);
     if (now->split && !before->split)
         tell_split(&telling);
-    if (lost >= 0 && now->nodes[lost].condition == CONDITION_DOWN)
+    bool confirmed_later = settings->cluster->failover == FAILOVER_BUILTIN; /* and told then */
+    if (lost >= 0 && now->nodes[lost].condition == CONDITION_DOWN && !confirmed_later)
         tell_node(&telling, HOOK_ON_PRIMARY_DOWN, (size_t)lost);
     for (size_t i = 0; i < now->n; i++)
         tell_of_node(&telling, i);

@@ -26,8 +26,16 @@
     " floor(1000000 * extract(epoch FROM pg_postmaster_start_time()))::bigint,"                              \
     " w.pid IS NOT NULL, w.status, w.received_tli,"                                                          \
     " current_setting('server_version_num'), current_setting('wal_block_size'),"                             \
-    " pg_size_bytes(current_setting('wal_segment_size'))"                                                    \
-    " FROM (SELECT pg_is_in_recovery() AS recovery OFFSET 0) r LEFT JOIN pg_stat_wal_receiver w ON true"
+    " pg_size_bytes(current_setting('wal_segment_size')),"                                                   \
+    " coalesce(w.status = 'streaming' AND (t.patience = '0' OR"                                              \
+    "  clock_timestamp() - w.last_msg_receipt_time < t.patience / 2 + '1s'), w.pid IS NOT NULL),"            \
+    " CASE WHEN pg_has_role('pg_read_all_settings', 'USAGE') THEN coalesce("                                 \
+    "  substring(current_setting('primary_conninfo', true) FROM"                                             \
+    "   'application_name *= *''?([^'' ]+)'),"                                                               \
+    "  nullif(current_setting('cluster_name'), ''), 'walreceiver') END,"                                     \
+    " current_setting('synchronous_standby_names')"                                                          \
+    " FROM (SELECT pg_is_in_recovery() AS recovery OFFSET 0) r LEFT JOIN pg_stat_wal_receiver w ON true,"    \
+    " (SELECT current_setting('wal_receiver_timeout')::interval AS patience) t"
 
 enum column {
     COLUMN_RECOVERY,
@@ -44,6 +52,9 @@ enum column {
     COLUMN_VERSION,
     COLUMN_PAGE_BYTES,
     COLUMN_SEGMENT_BYTES,
+    COLUMN_HEARS,
+    COLUMN_STANDBY_NAME,
+    COLUMN_SYNC_NAMES,
     COLUMNS
 };
 
@@ -87,6 +98,10 @@ bool sql_row_read(const struct pgconn_answer *answer, struct observation *out)
     out->read_only = yes(answer, COLUMN_READ_ONLY);
     out->receiver = yes(answer, COLUMN_RECEIVER);
     copy(answer, COLUMN_RECEIVER_STATUS, out->receiver_status, sizeof out->receiver_status);
+    out->hears = yes(answer, COLUMN_HEARS);
+    copy(answer, COLUMN_STANDBY_NAME, out->standby_name, sizeof out->standby_name);
+    copy(answer, COLUMN_SYNC_NAMES, out->sync_names, sizeof out->sync_names);
+    out->sync_names_known = strlen(out->sync_names) < sizeof out->sync_names - 1;
     out->system_identifier = number(answer, COLUMN_IDENTIFIER, 10, 0);
     out->timeline = (uint32_t)(out->in_recovery ? number(answer, COLUMN_RECEIVER_TIMELINE, 10, 0)
                                                 : number(answer, COLUMN_WAL_TIMELINE, 16, 0));

@@ -165,6 +165,7 @@ struct admin *admin_open(const struct admin_host *host, struct error *error)
 void admin_on_message(struct admin *admin, struct message *message)
 {
     if (message->kind == MESSAGE_TOPOLOGY && message->topology) {
+        atomic_fetch_add_explicit(&message->topology->echo.heard, 1, memory_order_release);
         admin_view_set_topology(&admin->view, message->topology);
         message->topology = NULL;
     } else if (message->kind == MESSAGE_CATALOGUE && message->catalogue) {

@@ -180,8 +180,12 @@ static bool awaits_reply(const struct client *client)
 
 void client_on_reply(struct client *client, const struct message *reply)
 {
-    if (awaits_reply(client) && client->call.ticket == reply->node_order_reply.ticket)
-        end_order(client, reply->node_order_reply.done ? NULL : &reply->node_order_reply.error);
+    const struct error *error = &reply->node_order_reply.error;
+    if (!awaits_reply(client) || client->call.ticket != reply->node_order_reply.ticket)
+        return;
+    if (reply->node_order_reply.done && client->call.command->shape->n > 0)
+        result_text(&client->call.result, error->text);
+    end_order(client, reply->node_order_reply.done ? NULL : error);
 }
 
 const struct command *client_find(

@@ -17,7 +17,6 @@
 #define SQLSTATE_SYNTAX_ERROR "42601"
 #define SQLSTATE_INSUFFICIENT_PRIVILEGE "42501"
 #define SQLSTATE_UNDEFINED_OBJECT "42704"
-#define SQLSTATE_OBJECT_NOT_IN_STATE "55000"
 
 enum permission {
     PERMISSION_READ, /* whoever may open the socket */

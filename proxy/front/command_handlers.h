@@ -57,6 +57,10 @@ bool show_lists(struct command_call *call, struct error *error);
 extern const struct result_shape prepared_shape;
 bool show_prepared(struct command_call *call, struct error *error);
 
+/* command_switchover.c */
+extern const struct result_shape switchover_shape;
+bool run_switchover(struct command_call *call, struct error *error);
+
 /* command_config.c */
 extern const struct result_shape config_shape;
 bool show_config(struct command_call *call, struct error *error);

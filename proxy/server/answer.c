@@ -201,17 +201,17 @@ static void on_message(struct server *server, const struct frame *frame, struct 
     }
     if (type == BACKEND_READY) {
         if ((head->kind != EXPECT_SYNC && head->kind != EXPECT_QUERY) || !frame->whole ||
-            !backend_parse_ready(frame_body(frame), &server->tx_status)) {
+            !backend_parse_ready(frame_body(frame), &answer->status)) {
             bad_message(server, type);
             return;
         }
-        answer->status = server->tx_status;
+        server_note_transaction(server, answer->status);
     }
     if (type == BACKEND_COPY_IN && head->kind == EXPECT_EXECUTE)
         answer->copy_ended = expect_copy_in(&server->expect);
     if (answer->last && ends(head, type)) {
         if (head->kind == EXPECT_EXECUTE && head->hidden && !head->about)
-            server->tx_status = 'T'; /* server_inject_begin */
+            server_note_transaction(server, 'T'); /* server_inject_begin */
         expect_pop(&server->expect);
     }
     if (type == BACKEND_READY && answer->hidden && server->user_events)

@@ -232,6 +232,16 @@ fail:
     return NULL;
 }
 
+void server_note_transaction(struct server *server, char status)
+{
+    bool was_open = server->tx_status != 'I', is_open = status != 'I';
+    server->tx_status = status;
+    if (is_open && !was_open)
+        atomic_fetch_add_explicit(&server->node->transactions, 1, memory_order_release);
+    else if (was_open && !is_open)
+        atomic_fetch_sub_explicit(&server->node->transactions, 1, memory_order_release);
+}
+
 void server_close(struct server *server)
 {
     if (server->state == SERVER_CLOSED)
@@ -239,6 +249,7 @@ void server_close(struct server *server)
     if (server->state == SERVER_IDLE || server->state == SERVER_ACTIVE || server->state == SERVER_RESETTING)
         if (server->stream.out.len == 0)
             stream_write(&server->stream, "X\0\0\0\4", 5);
+    server_note_transaction(server, 'I');
     server->state = SERVER_CLOSED;
     server->user_events = NULL;
     settings_replace(&server->applied, NULL);

@@ -157,6 +157,9 @@ struct server *server_open(struct reactor *reactor, const struct server_target *
 /* Idempotent; the memory is freed when the turn is over. */
 void server_close(struct server *server);
 
+/* tx_status is this now; the node's count of open transactions follows. */
+void server_note_transaction(struct server *server, char status);
+
 /* One cancel request less; frees a server that was closed meanwhile. */
 void server_cancel_done(struct server *server);
 

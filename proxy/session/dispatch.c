@@ -296,7 +296,7 @@ void request_leaves(struct session *session, struct server *server)
 void dispatch_request(struct session *session, struct server *server)
 {
     struct request *request = session->request;
-    route_unhold(session);
+    held_remove(session);
     if (server->state == SERVER_IDLE)
         server_link(server, &answer_events, session);
     bool begins = session->begin.state == BEGIN_OWED && !request->own_need;

@@ -58,8 +58,7 @@ static void resume(struct sessions *sessions, const struct errand *errand)
 {
     pauses_remove(&sessions->pools.pauses, errand->database);
     pools_apply_pauses(&sessions->pools);
-    for (uint32_t n = sessions->n_held; n > 0 && sessions->held_first; n--)
-        route_request(sessions->held_first);
+    held_try(sessions);
 }
 
 /* ---- one session ---- */

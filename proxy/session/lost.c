@@ -52,7 +52,7 @@ void lost_fail_request(struct session *session, const char *sqlstate, const char
 {
     char buffer[ERROR_TEXT_MAX];
     pool_unclaim(&session->claim);
-    route_unhold(session);
+    held_remove(session);
     if (!text) {
         snprintf(buffer, sizeof buffer, "%s",
             session->state != SESSION_HELD ? "query_wait_timeout: no server connection became free in time"
@@ -181,14 +181,18 @@ static enum outcome outcome_of(const struct session *session, const struct serve
         return at_client ? OUTCOME_ROLLED_BACK : OUTCOME_RERUN;
     if (request->copying && !request->copy_done)
         return OUTCOME_ROLLED_BACK;
+    if (request->error_seen && request->statements <= 1 && !(request->flags & STATEMENT_CALL))
+        return OUTCOME_ROLLED_BACK; /* it has failed */
     bool undone = !handed_over || was_fast_shutdown(session, server) || is_recovery_conflict(session, server);
     if (!undone)
         return commits(session) ? OUTCOME_UNKNOWN : OUTCOME_ROLLED_BACK;
     bool again = !request->in_transaction && !at_client && request->complete && !request->stream &&
                  !(request->flags & (STATEMENT_CALL | STATEMENT_MULTIPLE | STATEMENT_BEGIN)) &&
                  request->statements <= 1;
-    if (request->flags & (STATEMENT_CALL | STATEMENT_MULTIPLE) && handed_over)
-        return OUTCOME_UNKNOWN; /* parts of it may have been committed on the way */
+    bool parts = request->flags & (STATEMENT_CALL | STATEMENT_MULTIPLE);
+    bool prepared = !request->in_transaction && (request->flags & STATEMENT_COMMIT); /* COMMIT PREPARED */
+    if ((parts || prepared) && handed_over) /* parts of it may have been committed on the way */
+        return OUTCOME_UNKNOWN;
     return again ? OUTCOME_RERUN : OUTCOME_ROLLED_BACK;
 }
 

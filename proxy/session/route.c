@@ -22,53 +22,6 @@
 
 /* ---- holding ---- */
 
-/* The cluster's count, for those who watch it (events, pages). There is none before the first topology. */
-static void count_held(struct session *session)
-{
-    struct topology *topology = pool_topology(session->pool);
-    if (!topology || !topology->live)
-        return;
-    session->held_in = cluster_live_ref(topology->live);
-    atomic_fetch_add_explicit(&session->held_in->holding, 1, memory_order_relaxed);
-    if (session->state != SESSION_HELD)
-        atomic_fetch_add_explicit(&session->held_in->held, 1, memory_order_relaxed);
-}
-
-static void count_unheld(struct session *session)
-{
-    if (!session->held_in)
-        return;
-    atomic_fetch_sub_explicit(&session->held_in->holding, 1, memory_order_relaxed);
-    cluster_live_unref(session->held_in);
-    session->held_in = NULL;
-}
-
-void route_hold_failed(const struct session *session)
-{
-    const struct topology *topology = pool_topology(session->pool);
-    if (topology && topology->live)
-        atomic_fetch_add_explicit(&topology->live->hold_failed, 1, memory_order_relaxed);
-}
-
-void route_unhold(struct session *session)
-{
-    struct sessions *all = session->all;
-    if (!session->is_held)
-        return;
-    count_unheld(session);
-    if (session->held_prev)
-        session->held_prev->held_next = session->held_next;
-    else
-        all->held_first = session->held_next;
-    if (session->held_next)
-        session->held_next->held_prev = session->held_prev;
-    else
-        all->held_last = session->held_prev;
-    session->held_prev = session->held_next = NULL;
-    session->is_held = false;
-    all->n_held--;
-}
-
 static const struct config_cluster *cluster_of(const struct session *session)
 {
     return &session->all->pools.runtime->config->clusters[pool_cluster(session->pool)];
@@ -78,31 +31,23 @@ static const struct config_cluster *cluster_of(const struct session *session)
 static bool may_wait(struct session *session, const char *why)
 {
     const struct sessions *all = session->all;
-    uint32_t limit = cluster_of(session)->hold_limit / (all->pools.n_peers ? all->pools.n_peers : 1);
-    if (all->n_held < (limit ? limit : 1))
+    const struct config_cluster *cluster = cluster_of(session);
+    uint32_t peers = all->pools.n_peers ? all->pools.n_peers : 1;
+    uint32_t limit = cluster->hold_limit / peers;
+    if (held_has_room(session, limit ? limit : 1, cluster->hold_bytes / peers))
         return true;
-    route_hold_failed(session);
+    held_failed(session);
     lost_fail_request(session, SQLSTATE_CANNOT_CONNECT_NOW, why, session->tx_status);
     return false;
 }
 
 static void wait_in_line(struct session *session, uint64_t at_most_ms)
 {
-    struct sessions *all = session->all;
+    held_add(session);
     if (session->state != SESSION_HELD)
-        count(&all->counters.held);
-    count_held(session);
+        count(&session->all->counters.held);
     session_move(session, SESSION_HELD);
     session_deadline(session, at_most_ms);
-    session->held_prev = all->held_last;
-    session->held_next = NULL;
-    if (all->held_last)
-        all->held_last->held_next = session;
-    else
-        all->held_first = session;
-    all->held_last = session;
-    session->is_held = true;
-    all->n_held++;
 }
 
 static void hold(struct session *session, const char *why)
@@ -117,7 +62,7 @@ static void hold(struct session *session, const char *why)
     uint64_t held_ms = now - session->held_since_ms;
     snprintf(text, sizeof text, "%s", why);
     if (held_ms >= cluster->hold_timeout_ms) {
-        route_hold_failed(session);
+        held_failed(session);
         lost_fail_request(session, SQLSTATE_CANNOT_CONNECT_NOW, text, session->tx_status);
     } else if (may_wait(session, text))
         wait_in_line(session, cluster->hold_timeout_ms - held_ms);
@@ -363,11 +308,11 @@ static bool must_stay(const struct session *session)
 }
 
 /* What begins anew on a primary that is being deposed waits for the next one, or for this one's return. */
-static bool must_hold(const struct session *session)
+static bool must_hold(const struct session *session, const struct server *server)
 {
     const struct topology *topology = pool_topology(session->pool);
-    int index = topology ? topology_find(topology, session->claim.server->node) : -1;
-    return session->tx_status == 'I' && index >= 0 && topology_is_leaving(topology, (size_t)index);
+    int index = topology ? topology_find(topology, server->node) : -1;
+    return server->tx_status == 'I' && index >= 0 && topology_is_leaving(topology, (size_t)index);
 }
 
 static void on_parked_lost(void *user, struct server *server, enum stream_end end, const struct error *error)
@@ -384,7 +329,7 @@ const struct claim_events route_parked_events = {.on_lost = on_parked_lost};
 
 void route_request(struct session *session)
 {
-    route_unhold(session);
+    held_remove(session);
     if (session->request->began_us == 0)
         session->request->began_us = reactor_now_us(session->all->reactor);
     if (session->lost != LOST_NONE && lost_answer(session))
@@ -394,7 +339,7 @@ void route_request(struct session *session)
     transfer_look(session);
     if (must_stay(session)) {
         struct error error;
-        if (must_hold(session)) {
+        if (must_hold(session, session->claim.server)) {
             hold(session, no_node_reason(pool_topology(session->pool), false));
             return;
         }
@@ -433,7 +378,7 @@ void route_request(struct session *session)
         return;
     }
     if (answer.node < 0) {
-        route_hold_failed(session);
+        held_failed(session);
         lost_fail_request(session, SQLSTATE_CANNOT_CONNECT_NOW, no_node_reason(topology, read), 'I');
         return;
     }
@@ -455,11 +400,12 @@ void route_request(struct session *session)
 /* ---- the claim's events ---- */
 
 /* What was found of the node when it was chosen may not hold any more: it was started anew while the request
- * waited. */
+ * waited, or is about to be left. */
 static bool chosen_anew(struct session *session, const struct server *server)
 {
     uint32_t incarnation = atomic_load_explicit(&server->node->incarnation, memory_order_acquire);
-    if (server->role != ROLE_REPLICA || incarnation == session->incarnation)
+    bool other = server->role == ROLE_REPLICA && incarnation != session->incarnation;
+    if (!other && !must_hold(session, server))
         return false;
     pool_release(&session->claim, false);
     route_request(session);

@@ -309,7 +309,7 @@ void session_close(struct session *session, const char *reason)
     struct sessions *all = session->all;
     log_event(LOG_DEBUG, "client_closed", "user=%s database=%s state=%s reason=%s", session->user,
         session->database, session_state_name(session->state), reason);
-    route_unhold(session);
+    held_remove(session);
     stream_close(&session->stream);
     leave_server(session);
     relay_close(session);

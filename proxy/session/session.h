@@ -226,6 +226,7 @@ struct session {
     size_t skipping;      /* bytes of a message that goes nowhere */
     bool passing_ends;    /* with it the client's part of the request is over */
     bool is_held;         /* in the list of held sessions */
+    size_t held_bytes;    /* what it counts there */
     struct server *relay; /* of its own, in no pool */
     bool greeted;         /* of a passthrough relay: the node's key has been seen */
     bool counted;         /* among logged-in clients of its limits */
@@ -306,11 +307,8 @@ void request_again(struct session *session);
 
 /* route.c */
 void route_request(struct session *session);
-void route_unhold(struct session *session);
 /* The session's own setting makes it a read. */
 bool route_is_hinted_read(const struct session *session);
-/* What it asks for cannot be had in time, or not at all: counts it for those who watch the cluster. */
-void route_hold_failed(const struct session *session);
 /* Sends the request again, not to this node. */
 void route_retry_without(struct session *session, const struct node_live *live);
 extern const struct claim_events route_claim_events, route_parked_events;

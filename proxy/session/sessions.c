@@ -40,6 +40,7 @@ bool sessions_open(
     if (!pools_open(&sessions->pools, reactor, worker, runtime))
         return false;
     sessions->no_settings = settings_none(sessions->pools.settings);
+    held_open(sessions);
     return true;
 }
 
@@ -88,6 +89,7 @@ void sessions_close(struct sessions *sessions)
 {
     while (sessions->first)
         session_fatal(sessions->first, SQLSTATE_ADMIN_SHUTDOWN, "rolecall is shutting down");
+    held_close(sessions);
     cancels_close(sessions);
     welcomes_clear(sessions);
     struct known_catalogue *known, *next;
@@ -186,17 +188,35 @@ fail:
 
 /* ---- messages ---- */
 
+/* Says back that it is acted by, and who cannot be held. */
+static void hear(struct sessions *sessions, struct topology *topology)
+{
+    struct topology_echo *echo = &topology->echo;
+    for (const struct session *session = sessions->first; session; session = session->next) {
+        const struct server *server = session->relay ? session->relay : session->claim.server;
+        int node = server ? topology_find(topology, server->node) : -1;
+        if (node < 0 || !topology_is_leaving(topology, (size_t)node))
+            continue;
+        if (session->relay)
+            atomic_fetch_add_explicit(&echo->relays, 1, memory_order_relaxed);
+        else if (session->pins)
+            atomic_fetch_add_explicit(&echo->pinned, 1, memory_order_relaxed);
+    }
+    atomic_fetch_add_explicit(&echo->heard, 1, memory_order_release);
+}
+
 void sessions_on_topology(struct sessions *sessions, struct topology *topology)
 {
+    topology_ref(topology); /* it may be of no cluster that is known here */
     pools_set_topology(&sessions->pools, topology);
     for (struct session *session = sessions->first, *next; session; session = next) {
         next = session->next;
         if (session->state == SESSION_RELAY)
             relay_review(session);
     }
-    uint32_t n = sessions->n_held;
-    while (n-- > 0 && sessions->held_first)
-        route_request(sessions->held_first);
+    held_try(sessions);
+    hear(sessions, topology);
+    topology_unref(topology);
 }
 
 void sessions_on_runtime(struct sessions *sessions, struct runtime *runtime)
@@ -246,7 +266,7 @@ static void late(struct session *session)
         else
             session_fatal(session, SQLSTATE_IDLE_SESSION_TIMEOUT, "client_idle_timeout");
         return;
-    case SESSION_HELD: route_hold_failed(session); /* fall through */
+    case SESSION_HELD: held_failed(session); /* fall through */
     case SESSION_WAITING:
         lost_fail_request(session,
             session->state == SESSION_HELD ? SQLSTATE_CANNOT_CONNECT_NOW : SQLSTATE_LIMIT_EXCEEDED, NULL,
@@ -268,9 +288,7 @@ void sessions_tick(struct sessions *sessions)
     uint64_t now = uv_now(sessions->reactor->loop);
     pools_tick(&sessions->pools);
     cancels_tick(sessions);
-    uint32_t n = sessions->n_held;
-    while (n-- > 0 && sessions->held_first)
-        route_request(sessions->held_first);
+    held_try(sessions);
     if (now < sessions->earliest_ms)
         return;
     sessions->earliest_ms = UINT64_MAX; /* session_deadline lowers it for those set meanwhile */

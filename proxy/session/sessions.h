@@ -8,6 +8,7 @@
 #include "proxy/pool/pool.h"
 #include "proxy/session/buffer.h"
 #include "proxy/session/failed_logins.h"
+#include "proxy/session/held.h"
 #include "router/classify.h"
 
 #include <stdatomic.h>
@@ -39,9 +40,8 @@ struct sessions {
     struct session *first;             /* all */
     struct session **slots;
     uint32_t n_slots, free_slot;
-    uint64_t serial;                        /* of the newest session */
-    struct session *held_first, *held_last; /* no node to send to */
-    uint32_t n_held;
+    uint64_t serial;  /* of the newest session */
+    struct held held; /* no node to send to */
     struct known_catalogue *catalogues;
     uint64_t catalogue_serial; /* raised whenever one changes: what was classed before is stale */
     struct welcome *welcomes;

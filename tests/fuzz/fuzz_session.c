@@ -89,6 +89,6 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     client_close(&client);
     for (int i = 0; i < 20 && world.sessions.first; i++)
         world_turn(&world);
-    assert(!world.sessions.first && world.clients == 0 && world.sessions.n_held == 0);
+    assert(!world.sessions.first && world.clients == 0 && world.sessions.held.n == 0);
     return 0;
 }

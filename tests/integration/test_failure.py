@@ -7,7 +7,7 @@ import psycopg
 import pytest
 
 from lib.processes import wait_until
-from lib.wire import Wire, cancel, kinds, query
+from lib.wire import Wire, bind, cancel, copy_data, copy_done, execute, flush, kinds, parse, query, sync
 
 pytestmark = pytest.mark.proxy
 
@@ -162,6 +162,38 @@ def test_a_write_in_flight_has_an_unknown_outcome(r, own_cluster):
         assert kinds(w.query("insert into w values (5)")) == "CZ"
 
 
+def test_a_batch_without_sync_was_rolled_back(r, own_cluster):
+    with Wire(r.ports["primary"]) as w:
+        w.login()
+        w.send(parse("", "insert into w select 1 from pg_sleep(10)"), bind(), execute(), flush())
+        wait_until(lambda: own_cluster.primary.backends("query like '%pg_sleep(10)%' and state = 'active'"), what="it runs")
+        own_cluster.primary.kill()
+        time.sleep(0.3)
+        w.send(sync())
+        got = [m for m in w.until(timeout=20) if m.kind in "EZ"]
+        assert kinds(got) == "EZ" and got[0].sqlstate == "40001" and got[-1].payload == b"I"
+        own_cluster.nodes[1].promote()
+        assert kinds(w.query("insert into w values (5)")) == "CZ"
+    assert own_cluster.nodes[1].value("select array_agg(a) from w") == [5]
+
+
+def test_copy_without_copydone_was_rolled_back(r, own_cluster):
+    with Wire(r.ports["primary"]) as w:
+        w.login()
+        w.send(query("copy w from stdin"))
+        assert w.receive().kind == "G"
+        w.send(copy_data(b"1\n"))
+        wait_until(lambda: own_cluster.primary.backends("query like 'copy w%' and state = 'active'"), what="it runs")
+        own_cluster.primary.kill()
+        time.sleep(0.3)
+        w.send(copy_data(b"2\n"), copy_done())
+        got = w.until(timeout=20)
+        assert kinds(got) == "EZ" and got[0].sqlstate == "40001"
+        own_cluster.nodes[1].promote()
+        assert kinds(w.query("insert into w values (5)")) == "CZ"
+    assert own_cluster.nodes[1].value("select array_agg(a) from w") == [5]
+
+
 def test_a_read_in_flight_is_run_again_elsewhere(r, own_cluster):
     """Nothing answered yet: the client sees nothing of the replica's death."""
     with r.connect("split") as c:
@@ -300,6 +332,29 @@ def test_hold_limit_bounds_who_waits(make, own_cluster):
     assert len(refused) == 3
     for w in refused:
         assert w.until()[0].sqlstate == "57P03"
+    own_cluster.nodes[1].promote()
+    for w in clients:
+        if w not in refused:
+            assert kinds(w.until()) == "CZ"
+        w.close()
+
+
+def test_hold_bytes_bounds_what_those_who_wait_may_send(make, own_cluster):
+    own_cluster.primary.sql("create table w (a int); grant all on w to app")
+    own_cluster.catch_up()
+    r = make(own_cluster, settings={"workers": 1}, cluster_settings={"hold_bytes": "64kB", "hold_timeout": "20s"})
+    clients = [Wire(r.ports["primary"]) for _ in range(3)]
+    for w in clients:
+        w.login()
+        w.query("select 1")
+    own_cluster.primary.kill()
+    wait_until(lambda: "event=no_primary" in r.log().split("event=primary_found")[-1], what="no primary")
+    for w in clients[:2]:
+        w.send(query(f"insert into w values (length('{'x' * 40000}'))"))
+    refused = []
+    wait_until(lambda: refused.extend(w for w in clients[:2] if not w.nothing_comes(0.05)) or refused, what="one is refused")
+    assert len(refused) == 1 and refused[0].until()[0].sqlstate == "57P03"
+    clients[2].send(query("insert into w values (1)"))
     own_cluster.nodes[1].promote()
     for w in clients:
         if w not in refused:

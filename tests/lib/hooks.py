@@ -76,6 +76,7 @@ class Hooks:
                     client.sendall(f"1 {error}".encode())
                 except OSError:
                     pass  # the hook was killed meanwhile
+        threading.Event().wait()  # a node that was started here would be ended with its thread (PR_SET_PDEATHSIG)
 
     def of(self, name, **facts):
         """The calls of one hook, with these facts if any are given."""

@@ -90,19 +90,18 @@ static void a_cluster_has_hooks(void **context)
 {
     (void)context;
     struct error error;
-    struct config *config =
-        try_text("[cluster c]\non_primary_down = /bin/sh -c 'exit 1'\n[node n]\nhost = h\n"
-                 "[listener l]\naddress = *:6432\n",
-            &error);
+    struct config *config = try_text("[cluster c]\nbefore_promote = /bin/sh -c 'exit 1'\n[node n]\nhost = h\n"
+                                     "[listener l]\naddress = *:6432\n",
+        &error);
     assert_non_null(config);
-    char **argv = config->clusters[0].hooks[HOOK_ON_PRIMARY_DOWN];
+    char **argv = config->clusters[0].hooks[HOOK_BEFORE_PROMOTE];
     assert_string_equal(argv[0], "/bin/sh");
     assert_string_equal(argv[2], "exit 1");
     assert_null(argv[3]);
-    assert_null(config->clusters[0].hooks[HOOK_ON_SPLIT]);
+    assert_null(config->clusters[0].hooks[HOOK_DEMOTE]);
     config_unref(config);
     assert_null(try_text(
-        "[cluster c]\non_split = /nowhere/x\n[node n]\nhost = h\n[listener l]\naddress = *:6432\n", &error));
+        "[cluster c]\ndemote = /nowhere/x\n[node n]\nhost = h\n[listener l]\naddress = *:6432\n", &error));
     assert_non_null(strstr(error.text, "/etc/rolecall.conf:2"));
     assert_non_null(strstr(error.text, "cannot execute /nowhere/x"));
 }

@@ -130,8 +130,8 @@ static void variables_of_our_own_that_are_no_facts_do_not_reach_it(void **contex
 static void a_hook_that_is_not_configured_is_not_run(void **context)
 {
     struct world *world = *context;
-    assert_false(hook_queue_has(world->queue, HOOK_ON_SPLIT));
-    assert_false(run_hook(world, HOOK_ON_SPLIT, 1));
+    assert_false(hook_queue_has(world->queue, HOOK_DEMOTE));
+    assert_false(run_hook(world, HOOK_DEMOTE, 1));
 }
 
 static void how_it_ended_is_told(void **context)
@@ -139,18 +139,18 @@ static void how_it_ended_is_told(void **context)
     struct world *world = *context;
     char fails[] = "echo why >&2; exit 3", dies[] = "kill -9 $$", missing[] = "/nowhere/at/all";
     char *argv[] = {missing, NULL};
-    world->cluster.hooks[HOOK_ON_PRIMARY_DOWN] = shell(fails);
-    run_hook(world, HOOK_ON_PRIMARY_DOWN, 1);
+    world->cluster.hooks[HOOK_BEFORE_PROMOTE] = shell(fails);
+    run_hook(world, HOOK_BEFORE_PROMOTE, 1);
     wait_for(world, 1);
     assert_false(world->ends[0].ok);
     assert_string_equal(world->ends[0].how, "status 3");
-    assert_non_null(strstr(log_text(world), "event=hook_output cluster=main hook=on_primary_down text=why"));
-    world->cluster.hooks[HOOK_ON_PRIMARY_DOWN] = shell(dies);
-    run_hook(world, HOOK_ON_PRIMARY_DOWN, 2);
+    assert_non_null(strstr(log_text(world), "event=hook_output cluster=main hook=before_promote text=why"));
+    world->cluster.hooks[HOOK_BEFORE_PROMOTE] = shell(dies);
+    run_hook(world, HOOK_BEFORE_PROMOTE, 2);
     wait_for(world, 2);
     assert_string_equal(world->ends[1].how, "signal 9");
-    world->cluster.hooks[HOOK_ON_PRIMARY_DOWN] = argv;
-    run_hook(world, HOOK_ON_PRIMARY_DOWN, 3);
+    world->cluster.hooks[HOOK_BEFORE_PROMOTE] = argv;
+    run_hook(world, HOOK_BEFORE_PROMOTE, 3);
     assert_int_equal(world->n_ends, 2); /* never from within */
     wait_for(world, 3);
     assert_false(world->ends[2].ok);
@@ -209,8 +209,8 @@ static void past_its_deadline_it_is_killed_with_what_it_started(void **context)
     struct world *world = *context;
     char script[] = "trap '' TERM; sleep 60 & echo child=$!; wait; sleep 60";
     world->cluster.hook_timeout_ms = 200;
-    world->cluster.hooks[HOOK_ON_PRIMARY_DOWN] = shell(script);
-    run_hook(world, HOOK_ON_PRIMARY_DOWN, 1);
+    world->cluster.hooks[HOOK_BEFORE_PROMOTE] = shell(script);
+    run_hook(world, HOOK_BEFORE_PROMOTE, 1);
     wait_for(world, 1);
     assert_false(world->ends[0].ok);
     assert_string_equal(world->ends[0].how, "killed after hook_timeout");
@@ -222,8 +222,8 @@ static void one_that_ends_at_sigterm_has_failed_all_the_same(void **context)
     struct world *world = *context;
     char script[] = "trap 'exit 0' TERM; sleep 60 & wait";
     world->cluster.hook_timeout_ms = 200;
-    world->cluster.hooks[HOOK_ON_PRIMARY_DOWN] = shell(script);
-    run_hook(world, HOOK_ON_PRIMARY_DOWN, 1);
+    world->cluster.hooks[HOOK_BEFORE_PROMOTE] = shell(script);
+    run_hook(world, HOOK_BEFORE_PROMOTE, 1);
     wait_for(world, 1);
     assert_false(world->ends[0].ok);
 }

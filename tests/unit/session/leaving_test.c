@@ -35,7 +35,7 @@ static void a_transaction_goes_on_to_its_end_and_the_next_one_waits(void **state
     assert_string_equal(client_ask(&world, &client, INSERT), "C:OK Z:T");
     assert_string_equal(client_ask(&world, &client, "Q:commit"), "C:OK Z:I");
     assert_string_equal(client_ask(&world, &client, INSERT), "");
-    assert_int_equal(world.sessions.n_held, 1);
+    assert_int_equal(world.sessions.held.n, 1);
     assert_int_equal(fake_node_count(&world.nodes[0], INSERT), 2);
     world_topology(&world, ROLE_PRIMARY, ROLE_REPLICA); /* called off */
     assert_string_equal(client_listen(&world, &client), "C:OK Z:I");

@@ -514,7 +514,7 @@ static void reach(enum stage stage, struct client *client)
 
 static void assert_nothing_left(enum stage stage, const char *who)
 {
-    if (world.sessions.first || world.sessions.n_held || world.clients)
+    if (world.sessions.first || world.sessions.held.n || world.clients)
         fail_msg("stage %d, %s: a session is left", (int)stage, who);
     if (census_count(CENSUS_USER, "ann"))
         fail_msg("stage %d, %s: a client is still counted", (int)stage, who);

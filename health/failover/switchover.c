@@ -1,0 +1,155 @@
+/*
+ * SWITCHOVER: new work is held, open transactions end, the demote hook makes a standby of the primary, and
+ * the target is promoted when it has the end of the old one's log. Until the hook has begun it is called off
+ * without a trace; after that the hook is asked to undo what it did.
+ */
+#include "health/failover/handover_private.h"
+
+#include "conf/base/log.h"
+
+#include <stdio.h>
+#include <string.h>
+
+static void call_off(struct handover *handover, const char *why)
+{
+    char text[ERROR_TEXT_MAX];
+    snprintf(text, sizeof text, "called off: %s", why);
+    handover_answer(handover, false, text);
+    handover_rest(handover);
+}
+
+void switchover_undo(const struct view *view, const char *why)
+{
+    snprintf(view->handover->cause, sizeof view->handover->cause, "%s", why);
+    handover_move(view->handover, HANDOVER_UNDOING);
+    handover_hook(view, HOOK_DEMOTE, view->handover->old, true);
+}
+
+void switchover_drain(const struct view *view)
+{
+    struct handover *handover = view->handover;
+    struct plan_facts facts =
+        handover_facts(view, view->now_us - 1000 * handover->settings->cluster->observation_ttl_ms);
+    char why[PLAN_REASON_MAX];
+    handover->owner.census(handover->owner.context, (size_t)handover->old, &handover->census);
+    if (view->verdict->primary != handover->old) {
+        call_off(handover, "the primary was lost meanwhile");
+    } else if (!plan_is_eligible(&facts, (size_t)handover->target, why)) {
+        call_off(handover, why);
+    } else if (handover->census.held && handover->census.open == 0) {
+        handover_move(handover, HANDOVER_DEMOTING);
+        handover_hook(view, HOOK_DEMOTE, handover->old, false);
+    } else if (handover_waited(view, handover->settings->cluster->drain_timeout_ms)) {
+        snprintf(why, sizeof why, "%u transactions were still open after drain_timeout (SHOW SESSIONS tells)",
+            handover->census.open);
+        call_off(handover, why);
+    }
+}
+
+void switchover_demote(const struct view *view)
+{
+    struct handover *handover = view->handover;
+    char why[PLAN_REASON_MAX];
+    switch (handover->outcome) {
+    case OUTCOME_PENDING: return;
+    case OUTCOME_DONE: handover_move(handover, HANDOVER_CATCHING_UP); return;
+    case OUTCOME_FAILED:
+        snprintf(why, sizeof why, "the demote hook failed: %.160s", handover->words);
+        switchover_undo(view, why);
+        return;
+    }
+}
+
+/* The old one is a replica now, and what it ended its log with has reached the target. */
+static bool has_all(const struct view *view)
+{
+    const struct handover *handover = view->handover;
+    const struct observation *old = &view->evidence[handover->old].seen;
+    const struct observation *target = &view->evidence[handover->target].seen;
+    return handover_fresh(view, handover->old, handover->since_us) && old->in_recovery && old->lsn > 0 &&
+           handover_fresh(view, handover->target, handover->since_us) && target->timeline == old->timeline &&
+           plan_position(target) >= old->lsn;
+}
+
+void switchover_catch_up(const struct view *view)
+{
+    struct handover *handover = view->handover;
+    bool back = view->verdict->primary == handover->old;
+    if (has_all(view)) {
+        handover_say(handover, "switchover");
+        handover_promote(handover);
+    } else if (back || handover_waited(view, handover->settings->cluster->hook_timeout_ms)) {
+        switchover_undo(view, back ? "the demote hook left the old primary as it was"
+                                   : "the target did not get the end of the old primary's log in time");
+    }
+}
+
+void switchover_end_undo(const struct view *view)
+{
+    struct handover *handover = view->handover;
+    char why[2 * PLAN_REASON_MAX];
+    if (handover->outcome == OUTCOME_PENDING)
+        return;
+    snprintf(why, sizeof why, "%.200s; %s %s", handover->cause, handover_node(handover, handover->old),
+        handover->outcome == OUTCOME_DONE ? "was made the primary again"
+                                          : "could not be made the primary again: the demote hook failed");
+    call_off(handover, why);
+}
+
+/* The node that SWITCHOVER TO names, or the most advanced. False with the reason. */
+static bool find_target(const struct view *view, const char *name, char why[PLAN_REASON_MAX])
+{
+    struct handover *handover = view->handover;
+    struct plan_facts facts =
+        handover_facts(view, view->now_us - 1000 * handover->settings->cluster->observation_ttl_ms);
+    uint64_t best = 0;
+    handover->target = -1;
+    snprintf(why, PLAN_REASON_MAX, "there is no node %.64s", name[0] ? name : "to switch over to");
+    for (size_t i = 0; i < view->verdict->n; i++) {
+        const struct observation *seen = &view->evidence[i].seen;
+        bool named = strcmp(name, handover_node(handover, (int)i)) == 0;
+        if ((name[0] && !named) || (!name[0] && (int)i == handover->old))
+            continue;
+        if (!plan_is_eligible(&facts, i, why))
+            continue;
+        if (!seen->hears)
+            snprintf(why, PLAN_REASON_MAX, "%s does not follow the primary", view->evidence[i].name);
+        else if (plan_position(seen) >= best) {
+            best = plan_position(seen);
+            handover->target = (int)i;
+        }
+    }
+    return handover->target >= 0;
+}
+
+static bool may_switch(const struct view *view, char why[PLAN_REASON_MAX])
+{
+    struct handover *handover = view->handover;
+    if (!handover_is_builtin(handover))
+        snprintf(why, PLAN_REASON_MAX, "failover = external: ask whoever manages this cluster");
+    else if (!hook_queue_has(handover->hooks, HOOK_DEMOTE))
+        snprintf(why, PLAN_REASON_MAX, "a switchover needs the demote hook");
+    else if (view->verdict->primary < 0)
+        snprintf(why, PLAN_REASON_MAX, "there is no primary: %.200s", view->verdict->reason);
+    else
+        return find_target(view, handover->order->node_order.node, why);
+    return false;
+}
+
+void switchover_begin(const struct view *view)
+{
+    struct handover *handover = view->handover;
+    char why[PLAN_REASON_MAX];
+    handover->switchover = true;
+    if (!may_switch(view, why)) {
+        handover_answer(handover, false, why);
+        handover->switchover = false;
+        return;
+    }
+    handover->began_us = view->now_us;
+    log_event(LOG_WARNING, "switchover_begins", "cluster=%s node=%s to=%s", handover_cluster(handover),
+        handover_node(handover, handover->old), handover_node(handover, handover->target));
+    handover_event(handover, handover->old, "SWITCHOVER", "%s is to take the place of %s",
+        handover_node(handover, handover->target), handover_node(handover, handover->old));
+    handover_move(handover, HANDOVER_DRAINING);
+}
