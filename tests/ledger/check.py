@@ -251,14 +251,17 @@ def check_nodes(report, writes, promotions):
         if op.outcome == COMMITTED and op.node is not None:
             acknowledged[op.session.proxy].append(op)
     for i, promotion in enumerate(promotions):
-        until = promotions[i + 1].at if i + 1 < len(promotions) else float("inf")
+        following = promotions[i + 1] if i + 1 < len(promotions) else None
+        until = following.at if following else float("inf")
         for proxy, ops in acknowledged.items():
             on_new = [op.deciding.ended for op in ops if op.node == promotion.new and promotion.at <= op.deciding.ended < until]
             if not on_new:
                 continue
             proved = min(on_new) + SLACK_S
             for op in ops:
-                if op.node != promotion.new and proved < op.deciding.asked and op.deciding.ended < until:
+                # The operator notes a promotion when he sees it, which is after the first writes there.
+                early = following and op.node == following.new and op.deciding.ended > following.began
+                if op.node != promotion.new and not early and proved < op.deciding.asked and op.deciding.ended < until:
                     report.must(False, "node", f"proxy {proxy} wrote to {op.node}, {promotion.new} is primary: {tell(op)}")
 
 

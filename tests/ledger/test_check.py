@@ -218,6 +218,15 @@ def test_nobody_writes_to_the_old_primary_once_the_new_one_was_written_to():
     assert rules(*stories(7.0), there=there, events=[PROMOTION, back]) == []
 
 
+def test_a_write_on_the_next_primary_may_be_older_than_the_note_of_its_promotion():
+    stories = Story(1, at=6.2).append(node=NEW), Story(2, at=8.0).append(node=5003)
+    there = [(1, 1), (2, 1)]
+    noted_late = Promotion(NEW, 5003, 7.5, 8.5, 8.6)
+    assert rules(*stories, there=there, events=[PROMOTION, noted_late]) == []
+    struck_later = Promotion(NEW, 5003, 8.4, 8.5, 8.6)
+    assert rules(*stories, there=there, events=[PROMOTION, struck_later]) == ["node"]
+
+
 def test_an_asynchronous_promotion_may_lose_the_tail():
     first, last = Story(1, at=4.0).append(), Story(2, at=4.7).append()
     assert rules(first, last, there=[(1, 1)], events=[PROMOTION], synchronous=False) == []
