@@ -62,17 +62,24 @@ static bool is_mute(const char *name)
     return is_role(name) || setting_is_custom(slice_from(name));
 }
 
+/* RESET ALL leaves the role; DISCARD ALL gives back the session authorization, and the role with it. */
+static bool takes_along(struct slice text, const char *name)
+{
+    if (!is_role(name))
+        return mentions(text, "all");
+    return mentions(text, "authorization") || (mentions(text, "discard") && mentions(text, "all"));
+}
+
 void resets_note(struct resets *resets, const struct settings *base, struct slice text, bool has_null)
 {
     static const char *const verbs[] = {"reset", "default", "discard", "null", "zone", "names"};
-    static const char *const all[] = {"all", "authorization"}; /* the second one takes the role, too */
     const char *name, *value;
     bool by_null = has_null && mentions(text, "set_config");
     if (settings_is_empty(base) || (!by_null && !mentions_any(text, verbs, sizeof verbs / sizeof *verbs)))
         return;
     resets->spoken = true;
     for (uint32_t at = 0; params_next(&base->params, &at, &name, &value);)
-        if (is_mute(name) && (mentions(text, name) || mentions_any(text, all, is_role(name) ? 2 : 1)))
+        if (is_mute(name) && (mentions(text, name) || takes_along(text, name)))
             params_set(&resets->mute, slice_from(name), slice_of("", 0));
 }
 

@@ -97,6 +97,14 @@ def test_a_role_of_the_startup_packet_comes_back_with_reset_role_alone(cluster, 
     assert say("select current_user") == left
 
 
+def test_reset_all_in_a_function_leaves_the_role_that_was_given_up(cluster, session):
+    cluster.primary.sql("grant pg_monitor to app")
+    say = session(options="-c role=pg_monitor -c app.tenant=startup")
+    say("set role none")
+    say("do $$ begin execute 'reset all'; end $$")
+    assert say("select current_user") == "app" and say("select current_setting('app.tenant')") == "startup"
+
+
 @pytest.fixture
 def roomy(cluster):
     """A session that may keep a connection, and what it says."""

@@ -43,6 +43,7 @@ AVOIDED = {
     "Parse of FETCH, described or run much later": "described by the cursor that was there at Parse",
     "ALTER of a table that a prepared `select *` reads": "rolecall heals 0A000 (cached plan must not change result type) when that is safe",
     "RESET, DISCARD and set_config(x, NULL) in a string or pipeline with more, where the startup packet had settings": "what follows there still has the server's default: rolecall puts the client's back when the request is over",
+    "set_config(x, NULL) with the NULL as a parameter, where the startup packet had x": "the row that it answers is of that moment, too",
     "Bind and Describe in a failed transaction": "of what was prepared before it: this server may lack it, and cannot parse it now: 25P02 comes before other errors",
     "PREPARE, in a function, of a name that is prepared outside": "as above: on the server that has another name",
     "AND CHAIN in a failed transaction": "where that was READ ONLY: PostgreSQL forgets it, and the next one, still on the replica, cannot",

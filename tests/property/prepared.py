@@ -233,7 +233,8 @@ def crossed(m):
         return m.say("protocol by execute", f"execute {name}{given}")
     name = m.some(m.sql_prepared, m.sql_names).strip('"')
     arguments = m.sql_prepared.get(name) or m.sql_prepared.get(f'"{name}"') or []
-    values = [None] * (arguments[0].count(",") + 1) if arguments else []
+    value = "by bind" if arguments == ["'by execute'"] else None  # set_config(x, NULL): see normal.py
+    values = [value] * (arguments[0].count(",") + 1) if arguments else []
     return Step("sql by bind", ("bind", "", name, tuple(values)), *executed(m), ("sync",))
 
 
