@@ -118,6 +118,7 @@ step_oracle() {
     export ROLECALL_ORACLE_CACHE=${ROLECALL_CACHE:-${XDG_CACHE_HOME:-$HOME/.cache}/rolecall}
     mkdir -p "$ROLECALL_ORACLE_CACHE"
     one $python tests/oracle/builtins.py --check || status=1
+    one $python tests/oracle/settings.py || status=1
     one $python tests/oracle/functions_oracle.py || status=1
     one tests/oracle/run_lexer.sh || status=1
     return $status

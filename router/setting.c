@@ -151,7 +151,8 @@ struct scan {
 static void tell(void *context, struct slice name)
 {
     const struct scan *scan = context;
-    if (name.len == 0 || slice_is(name, "seed") || setting_ends_with_transaction(name))
+    if (name.len == 0 || slice_is(name, "seed") || setting_ends_with_transaction(name) ||
+        setting_is_fixed(name))
         return;
     scan->named(scan->context, name);
     if (slice_is(name, "session_authorization")) /* sets the role back, too */

@@ -15,8 +15,8 @@
  * the text of a DO. SET TIME ZONE is "timezone", SET NAMES "client_encoding", SET SCHEMA "search_path", SET
  * ROLE "role", SET SESSION AUTHORIZATION "session_authorization" and "role" (which it sets back), SET XML
  * OPTION "xmloption", SET SESSION CHARACTERISTICS the three "default_transaction_..." ones. Not told are
- * settings that are none of the session's: those of setting_ends_with_transaction(), and "seed". A name may
- * come more than once; it is valid during the call.
+ * settings that are none of the session's: those of setting_ends_with_transaction() and setting_is_fixed(),
+ * and "seed". A name may come more than once; it is valid during the call.
  */
 void setting_names(
     struct slice text, bool standard_strings, void *context, void (*named)(void *context, struct slice name));
@@ -36,6 +36,9 @@ bool setting_matters_when_parsing(struct slice name);
 /* transaction_isolation, transaction_read_only, transaction_deferrable: they belong to the running
    transaction even when SET sets them, though pg_settings goes on saying that they come from the session. */
 bool setting_ends_with_transaction(struct slice name);
+
+/* No session can change it, as it belongs to the server or to a connection's start. Letters in any case. */
+bool setting_is_fixed(struct slice name);
 
 /* A name with a dot: known to pg_settings only when an extension has defined it. */
 bool setting_is_custom(struct slice name);

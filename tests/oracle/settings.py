@@ -2,8 +2,8 @@
 """Compares what the router knows of settings (router/setting.c) with PostgreSQL's own list.
 
 Each setting that a session can change must have been decided on: either it is known to be harmless, or it is listed
-here with what it changes about how a statement is understood. And what is listed as harmless must exist, or be known to
-come with a later version. Exit 1 when something is undecided. Needs PostgreSQL 15's server programs, psycopg and a C
+here with what it changes about how a statement is understood. What no session can change is listed as such
+(router/setting_fixed.c). And what is listed as harmless must exist, or be known to come with a later version. Exit 1 when something is undecided. Needs PostgreSQL 15's server programs, psycopg and a C
 compiler; starts a server of its own (postgres.py).
 """
 import ctypes
@@ -46,13 +46,18 @@ class Slice(ctypes.Structure):
 
 def library(directory):
     path = f"{directory}/setting.so"
-    sources = [ROOT / "router" / name for name in ("catalogue.c", "classify.c", "reason.c", "setting.c")]
+    sources = [ROOT / "router" / name for name in ("catalogue.c", "classify.c", "reason.c", "setting.c", "setting_fixed.c")]
     sources += sorted((ROOT / "router" / "sql").glob("*.c"))
     subprocess.run([os.environ.get("CC", "cc"), "-std=gnu11", "-D_GNU_SOURCE", "-O1", "-shared", "-fPIC", f"-I{ROOT}",
                     "-o", path, *map(str, sources)], check=True)
-    function = ctypes.CDLL(path).setting_matters_when_parsing
-    function.argtypes, function.restype = [Slice], ctypes.c_bool
-    return lambda name: function(Slice(name.encode(), len(name.encode())))
+    loaded = ctypes.CDLL(path)
+
+    def predicate(name):
+        function = getattr(loaded, name)
+        function.argtypes, function.restype = [Slice], ctypes.c_bool
+        return lambda setting: function(Slice(setting.encode(), len(setting.encode())))
+
+    return predicate("setting_matters_when_parsing"), predicate("setting_is_fixed")
 
 
 def listed_as_harmless():
@@ -63,7 +68,7 @@ def listed_as_harmless():
 
 def main():
     with tempfile.TemporaryDirectory() as directory, Cluster() as cluster, psycopg.connect(cluster.primary_dsn) as connection:
-        matters = library(directory)
+        matters, fixed = library(directory)
         names = connection.execute(
             "select name, context in ('user', 'superuser') from pg_settings where name !~ '[.]' order by 1").fetchall()
     known = {name.lower() for names_ in MATTERS for name in names_.split()}
@@ -71,6 +76,7 @@ def main():
     for name, settable in names:
         if settable and matters(name) != (name.lower() in known):
             wrong.append(f"{name}: {'undecided' if matters(name) else 'taken to be harmless, and listed as one that matters'}")
+    wrong += [f"{name}: {'can' if settable else 'cannot'} be set" for name, settable in names if settable == fixed(name)]
     there = {name for name, _ in names}
     wrong += [f"{name}: no such setting" for name in listed_as_harmless() if name not in there and name not in ELSEWHERE]
     settable = [name for name, can in names if can]

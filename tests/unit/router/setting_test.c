@@ -58,6 +58,8 @@ static const char *const rows[][2] = {
     {"set characteristics.x = 1", "characteristics.x"},
     {"set sort_mem = 100", "work_mem"},
     {"set search_path to default", "search_path"},
+    {"set max_connections to 7", ""}, /* fails, and what it is remains the server's */
+    {"select set_config('Shared_Buffers', '1MB', false), set_config('work_mem', '1MB', false)", "work_mem"},
     {"set search_path from current", "search_path"},
     {"set schema 'x'", "search_path"},
     {"set time zone 'UTC'", "timezone"},
