@@ -60,7 +60,8 @@ def test_the_nodes_are_found_and_called_as_the_monitor_calls_them(formation, r):
     rows = r.admin_table("show nodes")
     assert {(row["node"], row["port"]) for row in rows} == {(node.name, node.port) for node in formation.nodes}
     assert r.value("primary", "select whereami()") == formation.primary.port
-    assert r.value("replica", "select whereami()") in {node.port for node in formation.replicas}
+    wait_until(lambda: r.value("replica", "select whereami()") in {node.port for node in formation.replicas}, 10,
+               "replicas have shown how far behind they are")
 
 
 def test_a_user_with_a_password_and_a_view_alone_follows_a_promotion(formation, r):
