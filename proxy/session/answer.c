@@ -235,14 +235,16 @@ static void measure(struct session *session)
 }
 
 /* What the server holds is known again after a DEALLOCATE ALL alone, and not known after one, or a DISCARD
-   ALL, in company or in vain. */
+   ALL, in company or in vain. After DISCARD PLANS it would parse all of it anew, under the settings of
+   whoever comes next: none of it is used again. */
 static void settle_statements(struct session *session, struct server *server)
 {
     const struct request *request = session->request;
     bool alone = request->statements <= 1 && !request->error_seen;
     if (request->drops_statements && alone) {
         server->statements.unsure = false;
-    } else if (request->drops_statements || (request->flags & STATEMENT_RESET_ALL && request->error_seen)) {
+    } else if (request->drops_statements || request->drops_plans ||
+               (request->flags & STATEMENT_RESET_ALL && request->error_seen)) {
         statements_clear(&server->statements);
         server->statements.unsure = true;
     }
@@ -465,10 +467,11 @@ static void on_answer(void *user, struct server *server, const struct answer *an
     if (request->retrying || request->healing || is_suppressed(session, server, answer))
         return;
     if (answer->type == BACKEND_COMMAND_COMPLETE) {
+        struct slice tag = slice_of(answer->bytes + FRAME_HEADER_LEN, answer->len - FRAME_HEADER_LEN - 1);
         request->completed = true;
+        request->drops_plans |= slice_is(tag, "DISCARD PLANS");
         if (session->inquiry)
-            inquiry_saw_tag(
-                session, slice_of(answer->bytes + FRAME_HEADER_LEN, answer->len - FRAME_HEADER_LEN - 1));
+            inquiry_saw_tag(session, tag);
     }
     count_done(session, server, answer);
     if (answer->type == BACKEND_NOTICE && request->class != STATEMENT_READ) { /* people watch them */

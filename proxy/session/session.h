@@ -117,6 +117,7 @@ struct request {
     bool unnamed_sent;              /* an unnamed Parse of it was sent */
     struct slice unnamed_parse; /* the last one, a whole message, when its text names prepared statements */
     bool drops_statements;      /* DEALLOCATE or DISCARD ALL: what the server holds changes under us */
+    bool drops_plans;           /* DISCARD PLANS was done */
     uint64_t bound_portal;      /* hash of the name of the portal bound last */
     uint64_t bound_key;         /* the shared statement that it is of; 0: none */
     uint64_t executes_key;      /* the one that the next Execute runs by EXECUTE; 0: none */

@@ -299,6 +299,21 @@ def test_a_statement_keeps_the_settings_it_was_parsed_under(small, wire, sql):
     assert pid
 
 
+def test_discard_plans_of_another_session_lets_nothing_be_folded_anew(wire):
+    """PostgreSQL parses what it holds again then, under the settings of the moment."""
+    w, others = wire(), [wire(), wire()]
+    w.query("set datestyle = 'ISO, MDY'")
+    ask(w, parse("p", "select '01/02/2020'::date"))
+    w.query("set datestyle = 'ISO, DMY'")
+    assert rows(run(w, "p"))[0][0] == "2020-01-02"
+    for other in others:  # both connections
+        other.query("begin")
+    for other in others:
+        other.query("discard plans")
+        other.query("commit")
+    assert rows(run(w, "p"))[0][0] == "2020-01-02"
+
+
 def test_inside_a_transaction_the_settings_are_put_back_as_they_were(make, cluster):
     """A savepoint gives back even what only the transaction has."""
     r = make(cluster, {"primary": LISTENERS["primary"]}, settings={"pool_size": 2, "workers": 1})
