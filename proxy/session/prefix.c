@@ -100,10 +100,12 @@ static void add_call(struct sql *sql, bool *first, const char *name, const char 
     sql_add(sql, ",false)");
 }
 
-/* Role and session authorization go together: each changes what the other may. */
-static bool authority_differs(const struct params *from, const struct params *to)
+/* Role and session authorization go together: each changes what the other may. Who has taken one up might not
+   be allowed to set what the login user may, so it is left for any change. */
+static bool changes_authority(const struct params *from, const struct params *to)
 {
-    return differs(from, to, "role") || differs(from, to, "session_authorization");
+    return params_get(from, "role") || params_get(from, "session_authorization") ||
+           differs(from, to, "role") || differs(from, to, "session_authorization");
 }
 
 /* A custom setting has no default: where it was set once it stays, and is empty. */
@@ -115,9 +117,9 @@ static bool is_spent(const char *name, const char *value)
 static void add_resets(struct sql *sql, const struct params *from, const struct params *to)
 {
     const char *name, *value;
-    if (authority_differs(from, to) && params_get(from, "role"))
+    if (params_get(from, "role"))
         sql_add(sql, "RESET ROLE;");
-    if (authority_differs(from, to) && params_get(from, "session_authorization"))
+    if (params_get(from, "session_authorization"))
         sql_add(sql, "RESET SESSION AUTHORIZATION;");
     for (uint32_t at = 0; params_next(from, &at, &name, &value);) {
         /* 'ISO' alone keeps the order of the fields that is in force: it must be the server's own */
@@ -136,7 +138,7 @@ static void add_calls(struct sql *sql, const struct params *from, const struct p
         if (!is_authority(name) && !same(from, name, value))
             add_call(sql, &first, name, value);
     add_call(sql, &first, "exit_on_error", "off"); /* whoever it is next might not be allowed to */
-    for (size_t i = 0; i < 2 && authority_differs(from, to); i++)
+    for (size_t i = 0; i < 2 && changes_authority(from, to); i++)
         if ((value = params_get(to, authority[i])))
             add_call(sql, &first, authority[i], value);
 }

@@ -105,6 +105,18 @@ def test_reset_all_in_a_function_leaves_the_role_that_was_given_up(cluster, sess
     assert say("select current_user") == "app" and say("select current_setting('app.tenant')") == "startup"
 
 
+def test_settings_of_the_login_user_are_put_in_place_though_both_sessions_have_taken_up_a_role_that_may_not(cluster, shared):
+    cluster.primary.sql("grant pg_monitor to app")
+    cluster.primary.sql("grant set on parameter session_replication_role to app")
+    with shared.connect("primary", autocommit=True) as one, shared.connect("primary", autocommit=True) as two:
+        one.execute("set session_replication_role = replica")
+        for c in (one, two):
+            c.execute("set role pg_monitor")
+        for _ in range(2):
+            assert one.execute("select current_user, current_setting('session_replication_role')").fetchone() == ("pg_monitor", "replica")
+            assert two.execute("select current_user, current_setting('session_replication_role')").fetchone() == ("pg_monitor", "origin")
+
+
 @pytest.fixture
 def roomy(cluster):
     """A session that may keep a connection, and what it says."""
