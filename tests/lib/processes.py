@@ -4,8 +4,10 @@ Servers are started through setpriv, which asks the kernel to end them when the 
 account "postgres" when the tests run as root, since PostgreSQL refuses to be root.
 """
 
+import fcntl
 import os
 import pwd
+import resource
 import signal
 import socket
 import subprocess
@@ -28,11 +30,17 @@ def wait_until(condition, timeout=10.0, what="the condition", interval=0.02):
 
 class _Reservation:
     """Ports given out by this run. Bound without SO_REUSEADDR, so two runs at a time never get the same one; the option is
-    set afterwards, so that our own servers can bind there, again and again, while nobody else is given it."""
+    set afterwards, so that our own servers can bind there, again and again, while nobody else is given it. The descriptors
+    are kept out of the way: drivers use select(), which takes those below 1024 alone."""
+
+    LOWEST = 2048
 
     def __init__(self):
         self.next = 10000 + os.getpid() * 37 % 9000
-        self.held = {}
+        soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+        wanted = 4 * self.LOWEST if hard == resource.RLIM_INFINITY else min(4 * self.LOWEST, hard)
+        if soft != resource.RLIM_INFINITY and soft < wanted:
+            resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))
 
     def take(self):
         while True:
@@ -44,7 +52,8 @@ class _Reservation:
                 holder.close()
                 continue
             holder.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-            self.held[self.next] = holder
+            fcntl.fcntl(holder, fcntl.F_DUPFD_CLOEXEC, self.LOWEST)  # held until the run ends
+            holder.close()
             return self.next
 
 
