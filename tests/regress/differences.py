@@ -15,11 +15,15 @@ INSIDE = "EXECUTE inside a function does not find what was prepared outside of i
 HEALED = "EXECUTE of a statement that a change of the schema made stale prepares it anew: its columns are told with its rows"
 CONNECTED = "after \\c pg_stat_database.sessions must have grown: a pooled connection that is open already is no new session"
 LOADED = "a setting plpgsql.x may be made up until plpgsql is loaded: on a shared connection others have loaded it before"
+VACUUMED = "VACUUM marks no page as all-visible while a snapshot of rolecall's own is open (it looks at the catalogue), and another plan may be the cheaper one"
 
 HEADER = [r"[ -]*name +(\|.*)?", r"-[-+]+", r"\(\d+ rows?\)", r""]
 PLAN = [r" .*", r"-+", r"\(\d+ rows\)", r""]
+SCANS = [r" +QUERY PLAN +", r"-+", r"\(\d+ rows\)", r"", r" +(->  )?(Sort|Sort Key: .*|Index (Only )?Scan using .*|Bitmap (Heap|Index) Scan on .*)",
+         r" +((Index|Recheck) Cond|Filter): .*"]
 
 LISTED = {
+    "create_index": [(ANYWHERE, VACUUMED, SCANS, SCANS)],
     "stats": [(ANYWHERE, CONNECTED, [r" t"], [r" f"])],
     "guc": [
         (ANYWHERE, LOADED, [r"(ERROR|WARNING|DETAIL):  .*plpgsql.*"], [r"(ERROR|WARNING|DETAIL):  .*plpgsql.*"]),
