@@ -286,7 +286,8 @@ static void expect_setting(const json_t *body, struct left *left)
     bool characteristics = multi && !strcmp(name, "SESSION CHARACTERISTICS");
     if (all)
         left->flags |= STATEMENT_RESETS | STATEMENT_SETS_PARSING;
-    if (all || (multi && !characteristics) || setting_ends_with_transaction(slice_from(name)))
+    if (all || (multi && !characteristics) || setting_ends_with_transaction(slice_from(name)) ||
+        setting_is_fixed(slice_from(name)))
         return;
     if (!multi && setting_matters_when_parsing(slice_from(name)))
         left->flags |= STATEMENT_SETS_PARSING;

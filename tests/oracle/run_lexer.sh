@@ -18,7 +18,7 @@ sql=${ROLECALL_ORACLE_CACHE:-$work}/postgres-sql
 
 "$here/fetch_postgres_sql.sh" "$sql"
 ${CC:-cc} -std=gnu11 -D_GNU_SOURCE -O2 -Wall -Wextra -I"$root" -o "$work/oracle" "$here/lexer_oracle.c" \
-    "$root/router/catalogue.c" "$root/router/classify.c" "$root/router/reason.c" "$root/router/setting.c" \
+    "$root/router/catalogue.c" "$root/router/classify.c" "$root/router/reason.c" "$root/router/setting.c" "$root/router/setting_fixed.c" \
     "$root"/router/sql/*.c -lpg_query -ljansson
 find "$sql" -name '*.sql' | LC_ALL=C sort | xargs python3 "$here/split_psql.py" > "$work/strings"
 "$work/oracle" --mutate "$mutations" "$seed" < "$work/strings"
