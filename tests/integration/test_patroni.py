@@ -255,7 +255,7 @@ def test_without_etcd_patroni_demotes_and_writes_wait(r, patronis):
 def test_in_failsafe_mode_the_loss_of_etcd_stops_no_write(r, patronis):
     patronis.edit(failsafe_mode=True)
     try:
-        wait_until(lambda: patronis.leader.rest("/failsafe")[0] == 200, 20, "failsafe mode is on")
+        wait_until(lambda: all(node.rest("/failsafe")[0] == 200 for node in patronis.nodes), 20, "failsafe mode is on, as all know")
         leader = patronis.leader
         writer = Client(r.connect("primary"), write)
         patronis.etcd.kill()
