@@ -115,7 +115,10 @@ bool conninfo_repoint(
         put(&writer, " ", writer.len > 0);
         put(&writer, pair.key, pair.key_len);
         put(&writer, "=", 1);
-        put(&writer, pair.value, pair.value_len);
+        if (pair.value_len > 0)
+            put(&writer, pair.value, pair.value_len);
+        else /* the last one, which must not take what now follows */
+            put(&writer, "''", 2);
     }
     snprintf(number, sizeof number, "%u", (unsigned)port);
     put_pair(&writer, "host", host);

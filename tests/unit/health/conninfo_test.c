@@ -39,6 +39,7 @@ static void quoted_values_stay_as_they_are(void **context)
         "password='a b=c \\' \\\\' user=x\\ y host='10.0.0.2' port='5433'");
     becomes(
         "options='-c host=evil' user=r", NULL, "options='-c host=evil' user=r host='10.0.0.2' port='5433'");
+    becomes("user=r password=", NULL, "user=r password='' host='10.0.0.2' port='5433'");
     assert_true(conninfo_repoint("user=r", "/tmp/it's", 5432, NULL, out));
     assert_string_equal(out, "user=r host='/tmp/it\\'s' port='5432'");
 }
