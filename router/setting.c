@@ -128,6 +128,13 @@ bool setting_matters_when_parsing(struct slice name)
     return true;
 }
 
+bool setting_is_authority(struct slice name)
+{
+    char storage[SETTING_NAME_MAX];
+    return setting_name_fold(name, storage, &name) &&
+           (slice_is(name, "role") || slice_is(name, "session_authorization"));
+}
+
 bool setting_ends_with_transaction(struct slice name)
 {
     char storage[SETTING_NAME_MAX];

@@ -72,7 +72,7 @@ static void note(struct settings *settings, const struct pair *pair)
     else if (strcasecmp(pair->name, "default_transaction_isolation") == 0) {
         settings->isolated = strncasecmp(pair->value, "read", 4) != 0;
         settings->serializable = strcasecmp(pair->value, "serializable") == 0;
-    } else if (strcasecmp(pair->name, "role") == 0 || strcasecmp(pair->name, "session_authorization") == 0)
+    } else if (setting_is_authority(name))
         settings->as_other = true;
 }
 

@@ -365,8 +365,7 @@ static bool adopt_reset(struct session *session, struct server *server)
     params_clear(&session->inquiry->resets.mute);
     bool fine = true;
     for (uint32_t at = 0; fine && params_next(&session->settings->params, &at, &name, &value);) {
-        bool is_authority = strcasecmp(name, "role") == 0 || strcasecmp(name, "session_authorization") == 0;
-        if (is_authority && authority)
+        if (authority && setting_is_authority(slice_from(name)))
             fine = params_set(&left, slice_from(name), slice_from(value));
         else if (setting_is_custom(slice_from(name)) && !settings_value(session_base(session), name))
             fine = params_set(&left, slice_from(name), slice_of("", 0));

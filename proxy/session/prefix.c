@@ -10,6 +10,7 @@
 #include "proxy/session/prefix.h"
 #include "proxy/session/inquiry.h"
 #include "proxy/session/session.h"
+#include "router/setting.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -67,11 +68,6 @@ bool sql_send(struct sql *sql, struct server *server, enum injected injected)
 
 /* ---- the difference between two sets ---- */
 
-static bool is_authority(const char *name)
-{
-    return strcasecmp(name, "role") == 0 || strcasecmp(name, "session_authorization") == 0;
-}
-
 static bool same(const struct params *params, const char *name, const char *value)
 {
     const char *other = params_get(params, name);
@@ -100,20 +96,14 @@ static void add_call(struct sql *sql, bool *first, const char *name, const char 
     sql_add(sql, ",false)");
 }
 
-/* Role and session authorization go together: each changes what the other may. Who has taken one up might not
-   be allowed to set what the login user may, so it is left for any change. */
-static bool changes_authority(const struct params *from, const struct params *to)
-{
-    return params_get(from, "role") || params_get(from, "session_authorization") ||
-           differs(from, to, "role") || differs(from, to, "session_authorization");
-}
-
 /* A custom setting has no default: where it was set once it stays, and is empty. */
 static bool is_spent(const char *name, const char *value)
 {
-    return strchr(name, '.') && !*value;
+    return setting_is_custom(slice_from(name)) && !*value;
 }
 
+/* Role and session authorization go first, and are taken up last, whatever changes: who has taken one up
+   might not be allowed to set what the login user may. */
 static void add_resets(struct sql *sql, const struct params *from, const struct params *to)
 {
     const char *name, *value;
@@ -124,7 +114,8 @@ static void add_resets(struct sql *sql, const struct params *from, const struct 
     for (uint32_t at = 0; params_next(from, &at, &name, &value);) {
         /* 'ISO' alone keeps the order of the fields that is in force: it must be the server's own */
         bool merges = strcasecmp(name, "datestyle") == 0 && differs(from, to, name);
-        if (!is_authority(name) && !is_spent(name, value) && (merges || !params_get(to, name)))
+        if (!setting_is_authority(slice_from(name)) && !is_spent(name, value) &&
+            (merges || !params_get(to, name)))
             add_reset(sql, name);
     }
 }
@@ -135,10 +126,10 @@ static void add_calls(struct sql *sql, const struct params *from, const struct p
     const char *name, *value;
     bool first = true;
     for (uint32_t at = 0; params_next(to, &at, &name, &value);)
-        if (!is_authority(name) && !same(from, name, value))
+        if (!setting_is_authority(slice_from(name)) && !same(from, name, value))
             add_call(sql, &first, name, value);
     add_call(sql, &first, "exit_on_error", "off"); /* whoever it is next might not be allowed to */
-    for (size_t i = 0; i < 2 && changes_authority(from, to); i++)
+    for (size_t i = 0; i < 2; i++)
         if ((value = params_get(to, authority[i])))
             add_call(sql, &first, authority[i], value);
 }
@@ -227,7 +218,7 @@ bool prefix_forgives(struct session *session, const struct error *error)
     for (uint32_t at = 0; params_next(&session->settings->params, &at, &name, &value);) {
         const char *found = strstr(error->text, name);
         bool quoted = found && found > error->text && found[-1] == '"' && found[strlen(name)] == '"';
-        if (quoted && strchr(name, '.'))
+        if (quoted && setting_is_custom(slice_from(name)))
             params_remove(&left, slice_from(name));
     }
     bool changed = fine && left.len != session->settings->params.len;
