@@ -76,9 +76,9 @@ run_ctest() { # directory
     if [ -f "$xml" ]; then count_junit "$xml"; else count 0 1 0; fi
     return $status
 }
-run_pytest() { # binary, name, folder
+run_pytest() { # binary, name, folder, pytest's options...
     local xml=$work/pytest-$2.xml
-    ROLECALL_BIN=$1 $python -m pytest -q -rfEs -p no:cacheprovider --junitxml="$xml" "${3:-tests/integration}"
+    ROLECALL_BIN=$1 $python -m pytest -q -rfEs -p no:cacheprovider --junitxml="$xml" "${@:3}"
     local status=$?
     if [ -f "$xml" ]; then count_junit "$xml"; else count 0 1 0; fi
     return $status
@@ -123,14 +123,14 @@ step_oracle() {
     one tests/oracle/run_lexer.sh || status=1
     return $status
 }
-step_direct() { ROLECALL_DIRECT=1 run_pytest /nonexistent direct 2>&1 | grep -v '^SKIPPED.*ROLECALL_DIRECT'; }
+step_direct() { ROLECALL_DIRECT=1 run_pytest /nonexistent direct tests/integration 2>&1 | grep -v '^SKIPPED.*ROLECALL_DIRECT'; }
 step_browser() { build release && run_pytest "$top/build/proxy/rolecall" browser tests/browser; }
-step_integration() { build release && run_pytest "$top/build/proxy/rolecall" release; }
+step_integration() { build release && run_pytest "$top/build/proxy/rolecall" release tests/integration; }
 # Without those that are about other programs or about speed.
 step_integration-asan() {
     local left_out=() name
-    for name in demo drivers functions http_load admin_crowd; do left_out+=(--ignore "tests/integration/test_$name.py"); done
-    build asan && run_pytest "$top/build-asan/proxy/rolecall" asan "${left_out[@]}"
+    for name in demo drivers functions http_load admin_crowd; do left_out+=("--ignore=tests/integration/test_$name.py"); done
+    build asan && run_pytest "$top/build-asan/proxy/rolecall" asan tests/integration "${left_out[@]}"
 }
 step_consistency() { build release && one env ROLECALL_BIN="$top/build/proxy/rolecall" tests/consistency/run --short --seed 1; }
 step_ledger() {
