@@ -1,19 +1,19 @@
 /*
- * Where a request goes: the verdict, the node, the claim; and holding what has no node to go to.
+ * Where a request goes: the node that decide.c names, the claim; and holding what has no node to go to.
  *
- * All well: a session that has a server stays on it; else the router chooses a node, the pool grants a
+ * All well: a session that has a server stays on it; else a node is chosen, the pool grants a
  * connection at once or later, and dispatch.c sends the request. Failure: no fit node holds the request
  * (bounded in number and time) until the topology changes; a node that cannot be reached is left out and
  * another chosen; what the node itself refuses (a wrong password) is tried elsewhere once and then told to
  * the client.
  */
+#include "proxy/session/decide.h"
 #include "proxy/session/own_settings.h"
 #include "proxy/session/session.h"
 #include "proxy/session/transfer.h"
 
 #include "conf/base/clock.h"
 #include "conf/base/log.h"
-#include "router/target.h"
 
 #include <assert.h>
 #include <stdio.h>
@@ -22,16 +22,11 @@
 
 /* ---- holding ---- */
 
-static const struct config_cluster *cluster_of(const struct session *session)
-{
-    return &session->all->pools.runtime->config->clusters[pool_cluster(session->pool)];
-}
-
 /* False when too many wait: then the request has failed. */
 static bool may_wait(struct session *session, const char *why)
 {
     const struct sessions *all = session->all;
-    const struct config_cluster *cluster = cluster_of(session);
+    const struct config_cluster *cluster = session_cluster(session);
     uint32_t peers = all->pools.n_peers ? all->pools.n_peers : 1;
     uint32_t limit = cluster->hold_limit / peers;
     if (held_has_room(session, limit ? limit : 1, cluster->hold_bytes / peers))
@@ -52,7 +47,7 @@ static void wait_in_line(struct session *session, uint64_t at_most_ms)
 
 static void hold(struct session *session, const char *why)
 {
-    const struct config_cluster *cluster = cluster_of(session);
+    const struct config_cluster *cluster = session_cluster(session);
     uint64_t now = uv_now(session->all->reactor->loop);
     char text[ERROR_TEXT_MAX];
     if (session->request->kind == REQUEST_WELCOME && welcome_from_memory(session, true))
@@ -82,120 +77,7 @@ static void hold_paused(struct session *session)
         wait_in_line(session, limit ? limit - waited : 0);
 }
 
-/* ---- the verdict ---- */
-
-/* No sure write: only names that are not known, or known to be special, keep it on the primary. */
-static bool is_read_by_shape(const struct request *request)
-{
-    return request->class == STATEMENT_READ ||
-           (request->class == STATEMENT_WRITE && request->statements == 1 && request->pins == 0 &&
-               (request->reason == REASON_FUNCTION_UNKNOWN || request->reason == REASON_FUNCTION_SPECIAL ||
-                   request->reason == REASON_RELATION_SPECIAL || request->reason == REASON_NO_CATALOGUE));
-}
-
-bool route_is_hinted_read(const struct session *session)
-{
-    return session->own.route == OWN_ROUTE_REPLICA && is_read_by_shape(session->request);
-}
-
-/* One that is sent as it is. */
-static bool is_read_only_begin(const struct session *session)
-{
-    const struct request *request = session->request;
-    const struct transaction_modes none = {ISOLATION_DEFAULT, SWITCH_DEFAULT, SWITCH_DEFAULT};
-    return request->class == STATEMENT_TRANSACTION && request->statements == 1 &&
-           (request->flags & STATEMENT_BEGIN_READ_ONLY) && begin_is_read_committed(session, &none);
-}
-
-/* May this request leave the primary, as far as its own contents tell? */
-static bool may_read(struct session *session, enum reason *reason)
-{
-    struct request *request = session->request;
-    *reason = request->reason;
-    if (request->kind == REQUEST_WELCOME || request->kind == REQUEST_RELAY)
-        return request->class == STATEMENT_READ;
-    if (session->listener->route == ROUTE_ANY)
-        return true; /* nothing is decided: any node will do */
-    if (request->stream)
-        return false;
-    if (request->force_primary) {
-        *reason = REASON_RETRY;
-        return false;
-    }
-    if (session->pins) {
-        *reason = REASON_PINNED;
-        return false;
-    }
-    if (session->settings->serializable) { /* its default: a standby runs nothing then */
-        *reason = REASON_SESSION;
-        return false;
-    }
-    if (session->own.route == OWN_ROUTE_PRIMARY) {
-        *reason = REASON_HINT_PRIMARY;
-        return false;
-    }
-    bool begins = session->begin.state == BEGIN_OWED && !request->own_need;
-    if (begins && !begin_leaves_primary(session)) {
-        *reason = REASON_TRANSACTION;
-        return false;
-    }
-    if (begins || is_read_only_begin(session)) {
-        *reason = REASON_READ_ONLY_TRANSACTION;
-        return !sessions_refused(session->all, request->shape) && !(begins && transfer_is_likely(session));
-    }
-    if (route_is_hinted_read(session)) {
-        *reason = REASON_HINT_REPLICA;
-        return true;
-    }
-    if (request->class != STATEMENT_READ)
-        return false;
-    if (sessions_refused(session->all, request->shape)) {
-        *reason = REASON_REFUSED_BEFORE;
-        return false;
-    }
-    return true;
-}
-
-static void ask_consistency(struct session *session, struct target_request *wanted)
-{
-    switch (own_consistency(session)) {
-    case CONSISTENCY_SESSION:
-        wanted->write_epoch = session->write_epoch;
-        wanted->seen_epoch = session->seen_epoch;
-        break;
-    case CONSISTENCY_STRONG: wanted->want_read = false; break;
-    case CONSISTENCY_EVENTUAL: break;
-    }
-    if (session->own.route == OWN_ROUTE_ANY)
-        wanted->route = ROUTE_ANY;
-}
-
-static void ask_target(struct session *session, const struct topology *topology, bool read,
-    uint64_t token_epoch, struct target_answer *answer)
-{
-    const struct config_cluster *cluster = cluster_of(session);
-    struct target_request wanted = {
-        .route = session->listener->route,
-        .want_read = read,
-        .sticky = session->sticky,
-        .last = session->last_node,
-        .last_incarnation = session->last_incarnation,
-        .exclude = session->request->exclude,
-        .fallback = cluster->fallback,
-        .random = sessions_random(session->all),
-        .max_lag_bytes = session->own.max_lag_bytes,
-        .max_lag_ms = session->own.max_lag_ms,
-    };
-    if (read && session_is_split(session))
-        ask_consistency(session, &wanted);
-    if (token_epoch > wanted.write_epoch)
-        wanted.write_epoch = token_epoch;
-    if (session->request->own_need)
-        wanted.route = ROUTE_PRIMARY;
-    *answer = target_choose(topology, &wanted);
-    if (answer->reason == REASON_CONSISTENCY)
-        atomic_store_explicit(&topology->live->wanted_at_us, clock_now_us(), memory_order_relaxed);
-}
+/* ---- sending ---- */
 
 static void stick_to(struct session *session, struct node_live *live)
 {
@@ -239,15 +121,6 @@ static void claim(struct session *session, const struct topology_node *node)
     session->claim.writer = session->request->pins & PIN_SEQUENCE ? session->id : 0;
     if (pool_claim(session->pool, node, native, &session->claim))
         dispatch_request(session, session->claim.server);
-}
-
-static const char *no_node_reason(const struct topology *topology, bool read)
-{
-    if (!topology)
-        return "no node has been probed yet";
-    if (!read && topology->no_primary_reason)
-        return topology->no_primary_reason;
-    return read ? "no fit replica" : "there is no primary";
 }
 
 /* ---- two connections of one session: session pooling with split routing ---- */
@@ -300,21 +173,6 @@ static void change_node(struct session *session, const struct node_live *live)
     }
 }
 
-static bool must_stay(const struct session *session)
-{
-    bool both = session->limits->pool == POOL_SESSION && session_is_split(session);
-    bool open = session->tx_status != 'I' && session->begin.state != BEGIN_OWED;
-    return session->claim.server && (open || session->pins || !both);
-}
-
-/* What begins anew on a primary that is being deposed waits for the next one, or for this one's return. */
-static bool must_hold(const struct session *session, const struct server *server)
-{
-    const struct topology *topology = pool_topology(session->pool);
-    int index = topology ? topology_find(topology, server->node) : -1;
-    return server->tx_status == 'I' && index >= 0 && topology_is_leaving(topology, (size_t)index);
-}
-
 static void on_parked_lost(void *user, struct server *server, enum stream_end end, const struct error *error)
 {
     (void)user; /* nothing runs there: the next request takes another */
@@ -327,8 +185,36 @@ const struct claim_events route_parked_events = {.on_lost = on_parked_lost};
 
 /* ---- routing ---- */
 
+/* On the server that the session has. */
+static void stay(struct session *session, const struct decision *decision)
+{
+    struct error error;
+    if (begin_forbids(session, &error))
+        session->request->own_need = OWN_NEEDS_FAILURE;
+    record(session, decision->verdict);
+    dispatch_request(session, session->claim.server);
+}
+
+static void go(struct session *session, const struct decision *decision)
+{
+    const struct topology_node *node = decision->node;
+    record(session, decision->verdict);
+    if (node->role == ROLE_REPLICA)
+        stick_to(session, node->live);
+    session->incarnation = decision->incarnation;
+    change_node(session, node->live);
+    if (session->claim.server) {
+        note_retriable(session, node);
+        dispatch_request(session, session->claim.server);
+        return;
+    }
+    claim(session, node);
+}
+
 void route_request(struct session *session)
 {
+    struct decision decision;
+    struct topology *topology;
     held_remove(session);
     if (session->request->began_us == 0)
         session->request->began_us = reactor_now_us(session->all->reactor);
@@ -337,64 +223,22 @@ void route_request(struct session *session)
     if (own_answer(session) || begin_answer(session))
         return;
     transfer_look(session);
-    if (must_stay(session)) {
-        struct error error;
-        if (must_hold(session, session->claim.server)) {
-            hold(session, no_node_reason(pool_topology(session->pool), false));
-            return;
-        }
-        if (begin_forbids(session, &error))
-            session->request->own_need = OWN_NEEDS_FAILURE;
-        record(session, session->tx_status != 'I' ? REASON_IN_TRANSACTION
-                        : session->pins           ? REASON_PINNED
-                                                  : REASON_LISTENER);
-        dispatch_request(session, session->claim.server);
+    decide(session, &decision);
+    if (decision.choice == REASON_CONSISTENCY && (topology = pool_topology(session->pool)))
+        atomic_store_explicit(&topology->live->wanted_at_us, clock_now_us(), memory_order_relaxed);
+    switch (decision.kind) {
+    case DECISION_STAY: stay(session, &decision); return;
+    case DECISION_NODE: go(session, &decision); return;
+    case DECISION_PAUSE: hold_paused(session); return;
+    case DECISION_HOLD:
+        session->request->exclude = 0; /* were all others tried, they are again */
+        hold(session, decision.why);
         return;
-    }
-    if (pool_is_paused(session->pool)) {
-        hold_paused(session);
-        return;
-    }
-    struct topology *topology = pool_topology(session->pool);
-    enum reason reason;
-    bool read = may_read(session, &reason);
-    uint64_t token_epoch;
-    bool own = session->request->kind == REQUEST_WELCOME || session->request->kind == REQUEST_RELAY;
-    if (!own_token_epoch(session, topology, &token_epoch) && !own) {
-        hold(session, "rolecall.token is of a later timeline than the primary known here");
-        return;
-    }
-    struct target_answer answer = {.node = -1, .wait = true};
-    if (topology) {
-        ask_target(session, topology, read, token_epoch, &answer);
-        if (answer.node < 0 && session->request->exclude) { /* every other node was tried: begin again */
-            session->request->exclude = 0;
-            hold(session, no_node_reason(topology, read));
-            return;
-        }
-    }
-    if (answer.node < 0 && answer.wait) {
-        hold(session, no_node_reason(topology, read));
-        return;
-    }
-    if (answer.node < 0) {
+    case DECISION_REFUSE:
         held_failed(session);
-        lost_fail_request(session, SQLSTATE_CANNOT_CONNECT_NOW, no_node_reason(topology, read), 'I');
+        lost_fail_request(session, SQLSTATE_CANNOT_CONNECT_NOW, decision.why, 'I');
         return;
     }
-    const struct topology_node *node = &topology->nodes[answer.node];
-    bool chosen = read && answer.reason != REASON_READ;
-    record(session, !session_is_split(session) ? REASON_LISTENER : chosen ? answer.reason : reason);
-    if (node->role == ROLE_REPLICA)
-        stick_to(session, node->live);
-    session->incarnation = answer.incarnation;
-    change_node(session, node->live);
-    if (session->claim.server) {
-        note_retriable(session, node);
-        dispatch_request(session, session->claim.server);
-        return;
-    }
-    claim(session, node);
 }
 
 /* ---- the claim's events ---- */
@@ -405,7 +249,7 @@ static bool chosen_anew(struct session *session, const struct server *server)
 {
     uint32_t incarnation = atomic_load_explicit(&server->node->incarnation, memory_order_acquire);
     bool other = server->role == ROLE_REPLICA && incarnation != session->incarnation;
-    if (!other && !must_hold(session, server))
+    if (!other && !decide_must_hold(session, server))
         return false;
     pool_release(&session->claim, false);
     route_request(session);

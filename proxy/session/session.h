@@ -308,8 +308,6 @@ void request_again(struct session *session);
 
 /* route.c */
 void route_request(struct session *session);
-/* The session's own setting makes it a read. */
-bool route_is_hinted_read(const struct session *session);
 /* Sends the request again, not to this node. */
 void route_retry_without(struct session *session, const struct node_live *live);
 extern const struct claim_events route_claim_events, route_parked_events;

@@ -15,6 +15,7 @@
 #include "proxy/session/transfer.h"
 
 #include "proxy/session/begin.h"
+#include "proxy/session/decide.h"
 #include "proxy/session/lone.h"
 #include "proxy/session/session.h"
 
@@ -97,17 +98,22 @@ static bool may_stay(const struct session *session)
     const uint32_t ends = STATEMENT_COMMIT | STATEMENT_ROLLBACK;
     bool ended = request->class == STATEMENT_TRANSACTION && request->flags & ends;
     return ended || request->class == STATEMENT_READ || request->read_until_flush ||
-           route_is_hinted_read(session);
+           decide_is_hinted_read(session);
+}
+
+bool transfer_is_due(const struct session *session)
+{
+    const struct begin *begin = &session->begin;
+    return begin->transfer == TRANSFER_POSSIBLE && begin->state == BEGIN_NONE && session->tx_status == 'T' &&
+           session->claim.server && !may_stay(session) && !transfer_may_keep(session);
 }
 
 void transfer_look(struct session *session)
 {
     struct begin *begin = &session->begin;
-    struct server *server = session->claim.server;
-    if (begin->transfer != TRANSFER_POSSIBLE || begin->state != BEGIN_NONE || session->tx_status != 'T' ||
-        !server || may_stay(session) || transfer_may_keep(session))
+    if (!transfer_is_due(session))
         return;
-    log_event(LOG_DEBUG, "transaction_moved", "node=%s", server->node->name);
+    log_event(LOG_DEBUG, "transaction_moved", "node=%s", session->claim.server->node->name);
     sessions_refuse(session->all, begin->shape);
     pool_release(&session->claim, false);
     begin->transfer = TRANSFER_DUE;

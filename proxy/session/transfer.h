@@ -25,6 +25,8 @@ bool transfer_on_begin(struct session *session, struct server *server);
 /* What the request does to its transaction could be done again on the primary. */
 bool transfer_may_keep(const struct session *session);
 
+/* The request belongs to the primary, and its transaction is on a replica and can be moved. */
+bool transfer_is_due(const struct session *session);
 /* Before the request is routed: when it belongs to the primary and its transaction is on a replica, the
    replica is given back and the BEGIN is owed again. */
 void transfer_look(struct session *session);
