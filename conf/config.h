@@ -170,6 +170,9 @@ struct config_http {
     uint64_t timeout_ms; /* for sending a request, for taking the answer, and between two */
 };
 
+/* The database that clients ask for to talk to rolecall itself. */
+#define CONSOLE_DATABASE "rolecall"
+
 struct config {
     char *path;
     /* [rolecall] */
@@ -179,6 +182,7 @@ struct config {
     char *admin_socket; /* NULL = none */
     uint32_t admin_socket_mode;
     char **admin_users, **stats_users; /* accounts of this machine; NULL-terminated */
+    bool admin_database;               /* CONSOLE_DATABASE is the administrator's */
     char *user;                        /* the account root becomes */
     char *state_dir;
     char *auth_file;

@@ -93,9 +93,14 @@ static const struct schema_key keys[] = {
         .needs_restart = true, .help = "Permissions of the administrator's socket, in octal."},
     {"admin_users", ROLECALL, VALUE_LIST, IN_CONFIG(admin_users), .value = "",
         .help = "Accounts of this machine that may say every command on the administrator's socket, comma "
-                "separated, beside root and the one that rolecall runs as."},
+                "separated, beside root and the one that rolecall runs as; with admin_database also users of "
+                "PostgreSQL."},
     {"stats_users", ROLECALL, VALUE_LIST, IN_CONFIG(stats_users), .value = "",
-        .help = "Accounts that may look but change nothing there; whoever can open the socket when empty."},
+        .help = "Accounts that may look but change nothing there; whoever can open the socket when empty. "
+                "With admin_database also users of PostgreSQL."},
+    {"admin_database", ROLECALL, VALUE_BOOL, IN_CONFIG(admin_database), .value = "off",
+        .help = "Clients of every listener that ask for the database rolecall get what the administrator's "
+                "socket has: admin_users and stats_users, with a password or a certificate."},
     {"state_dir", ROLECALL, VALUE_PATH, IN_CONFIG(state_dir), .needs_restart = true,
         .help = "Existing folder that remembers each cluster's system identifier and newest timeline across "
                 "restarts; nothing is remembered when not set."},

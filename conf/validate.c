@@ -50,12 +50,20 @@ static bool check_pool_sizes(const struct build *build, const struct build_secti
     return true;
 }
 
+static bool is_empty(char **list)
+{
+    return !list || !*list;
+}
+
 static bool check_rolecall(const struct build *build, const struct build_section *section)
 {
     const struct config *config = section->object;
     if (config->admin_socket && strlen(config->admin_socket) >= ADDRESS_PATH_MAX)
         return build_fail(build, section, "admin_socket",
             "admin_socket: the path of a Unix socket is longer than 107 bytes");
+    if (config->admin_database && is_empty(config->admin_users) && is_empty(config->stats_users))
+        return build_fail(build, section, "admin_database",
+            "admin_database: nobody may use it while admin_users and stats_users name nobody");
     return check_pool_sizes(build, section);
 }
 
@@ -281,6 +289,9 @@ static bool check_database(const struct build *build, const struct build_section
 {
     const struct config_database *database = section->object;
     char suggestion[128];
+    if (build->config->admin_database && strcmp(database->name, CONSOLE_DATABASE) == 0)
+        return build_fail(build, section, NULL,
+            "with admin_database = on the name " CONSOLE_DATABASE " means rolecall itself");
     if (database->cluster && !build_find(build, SECTION_CLUSTER, database->cluster))
         return build_fail(build, section, "cluster", "there is no [cluster %.64s]%s", database->cluster,
             build_suggest_cluster(build, database->cluster, suggestion, sizeof suggestion));

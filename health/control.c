@@ -187,6 +187,7 @@ static void on_letter(void *owner, struct letter *letter)
     case MESSAGE_CATALOGUE:
     case MESSAGE_SECRET_REPLY:
     case MESSAGE_NODE_ORDER_REPLY:
+    case MESSAGE_CONSOLE:
     case MESSAGE_CONNECTION:
     case MESSAGE_SERVER_WANTED:
     case MESSAGE_SERVER:

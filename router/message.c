@@ -21,6 +21,8 @@ struct message *message_new(enum message_kind kind)
     message->kind = kind;
     if (kind == MESSAGE_CONNECTION)
         message->connection.fd = -1;
+    if (kind == MESSAGE_CONSOLE)
+        message->console.fd = -1;
     return message;
 }
 
@@ -50,6 +52,10 @@ static void drop_content(struct message *message)
     case MESSAGE_EVENT: free(message->event); break;
     case MESSAGE_NODE_HINT: node_live_unref(message->node_hint.node); break;
     case MESSAGE_CONNECTION: drop_connection(message); break;
+    case MESSAGE_CONSOLE:
+        if (message->console.fd >= 0)
+            close(message->console.fd);
+        break;
     case MESSAGE_RUNTIME:
         if (message->runtime.runtime && message->runtime.drop)
             message->runtime.drop(message->runtime.runtime);

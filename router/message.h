@@ -30,11 +30,12 @@ enum message_kind {
     MESSAGE_CONNECTION,        /* main -> worker: an accepted descriptor */
     MESSAGE_SERVER_WANTED,     /* worker -> worker: an idle server of this pool, please */
     MESSAGE_SERVER,            /* worker -> worker: here is one */
-    MESSAGE_CANCEL,            /* worker -> worker: a cancel request whose key names you */
-    MESSAGE_STATUS_REQUEST,    /* main -> worker: report what you hold */
-    MESSAGE_STATUS_REPLY,      /* worker -> main */
-    MESSAGE_EVENT,             /* control, worker -> main: something an operator wants to hear of */
-    MESSAGE_STOP               /* main -> all: drain and end */
+    MESSAGE_CANCEL,         /* worker -> worker, main: a cancel request whose key names you, or a console */
+    MESSAGE_CONSOLE,        /* worker -> main: a client who has proved to be an administrator */
+    MESSAGE_STATUS_REQUEST, /* main -> worker: report what you hold */
+    MESSAGE_STATUS_REPLY,   /* worker -> main */
+    MESSAGE_EVENT,          /* control, worker -> main: something an operator wants to hear of */
+    MESSAGE_STOP            /* main -> all: drain and end */
 };
 
 enum node_hint {
@@ -61,6 +62,7 @@ enum node_order {
  * login. */
 #define MESSAGE_NAME_MAX 64
 #define MESSAGE_SECRET_MAX 512
+#define MESSAGE_PEER_MAX 64 /* address and port */
 
 struct message {
     struct letter letter; /* first */
@@ -133,6 +135,14 @@ struct message {
             uint8_t secret[32];
             size_t secret_len;
         } cancel;
+        struct {
+            int fd; /* what the client says and hears, in the clear; owned, as above */
+            bool is_admin;
+            char user[MESSAGE_NAME_MAX], from[MESSAGE_PEER_MAX];
+            uint32_t pid; /* the key by which it may cancel */
+            uint8_t secret[32];
+            size_t secret_len;
+        } console;
         struct {
             void *request; /* opaque to all but who asks */
             /* Called by the worker in its own thread: may look at its sessions, and posts the answer itself.

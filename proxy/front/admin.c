@@ -19,10 +19,12 @@
 #include <unistd.h>
 
 #define CLIENTS_MAX 64
+#define CONSOLES_MAX 32 /* clients of listeners, beside those */
 #define BACKLOG 128
 #define TICK_MS 100
 
 struct admin {
+    uv_loop_t *loop;
     struct admin_view view;
     struct surveys surveys;
     struct client_owner owner;
@@ -32,10 +34,18 @@ struct admin {
     bool closed;
     bool waiting; /* a connection waits to be accepted */
     struct client *first;
-    uint32_t n_clients;
+    uint32_t n_clients, n_consoles; /* of the socket; of listeners */
 };
 
 /* ---- clients ---- */
+
+static void link_client(struct admin *admin, struct client *client)
+{
+    client->next = admin->first;
+    if (admin->first)
+        admin->first->prev = client;
+    admin->first = client;
+}
 
 static void accept_waiting(struct admin *admin)
 {
@@ -43,11 +53,7 @@ static void accept_waiting(struct admin *admin)
         return;
     admin->waiting = false;
     admin->n_clients++;
-    struct client *client = client_accept((uv_stream_t *)&admin->socket, &admin->owner);
-    client->next = admin->first;
-    if (admin->first)
-        admin->first->prev = client;
-    admin->first = client;
+    link_client(admin, client_accept((uv_stream_t *)&admin->socket, &admin->owner));
 }
 
 static void on_gone(void *context, struct client *client)
@@ -59,22 +65,49 @@ static void on_gone(void *context, struct client *client)
         admin->first = client->next;
     if (client->next)
         client->next->prev = client->prev;
-    admin->n_clients--;
+    if (client->remote)
+        admin->n_consoles--;
+    else
+        admin->n_clients--;
     accept_waiting(admin);
 }
 
-static void make_room(struct admin *admin)
+/* The one that was idle longest has to go; false: nobody is idle. */
+static bool make_room(struct admin *admin, bool remote)
 {
     struct client *oldest = NULL;
     struct error error;
     for (struct client *client = admin->first; client; client = client->next)
-        if (client_is_idle(client) && !client->ending && (!oldest || client->since_ms < oldest->since_ms))
+        if (client->remote == remote && client_is_idle(client) && !client->ending &&
+            (!oldest || client->since_ms < oldest->since_ms))
             oldest = client;
     if (!oldest)
-        return;
+        return false;
     error_set(&error, SQLSTATE_TOO_MANY_CONNECTIONS,
         "too many clients on the admin socket; this one was idle longest");
     client_dismiss(oldest, &error);
+    return true;
+}
+
+static void adopt(struct admin *admin, struct message *console)
+{
+    struct error error;
+    if (admin->closed)
+        return;
+    bool room = admin->n_consoles < CONSOLES_MAX || make_room(admin, true);
+    error_set(&error, SQLSTATE_TOO_MANY_CONNECTIONS, "too many administrators are busy");
+    admin->n_consoles++;
+    link_client(admin, client_adopt(admin->loop, console, &admin->owner, room ? NULL : &error));
+}
+
+static void on_cancel(void *context, uint32_t pid, struct slice secret)
+{
+    struct admin *admin = context;
+    for (struct client *client = admin->first; client; client = client->next)
+        if (client->key.secret_len && client->key.pid == pid && cancel_key_equal(&client->key, secret)) {
+            client_cancel(client);
+            return;
+        }
 }
 
 static void on_connection(uv_stream_t *socket, int status)
@@ -86,7 +119,7 @@ static void on_connection(uv_stream_t *socket, int status)
     }
     admin->waiting = true; /* libuv listens no further until it is accepted */
     if (admin->n_clients >= CLIENTS_MAX)
-        make_room(admin);
+        make_room(admin, false);
     accept_waiting(admin);
 }
 
@@ -96,7 +129,7 @@ static void on_tick(uv_timer_t *timer)
     for (struct client *client = admin->first; client; client = client->next)
         client_tick(client, admin->view.config->login_timeout_ms);
     if (admin->waiting && admin->n_clients >= CLIENTS_MAX)
-        make_room(admin);
+        make_room(admin, false);
 }
 
 /* ---- opening ---- */
@@ -114,8 +147,7 @@ static bool give_away(const struct config *config, struct error *error)
         account ? strerror(errno) : "no such account");
 }
 
-static bool open_socket(
-    struct admin *admin, uv_loop_t *loop, const struct config *config, struct error *error)
+static bool open_socket(struct admin *admin, const struct config *config, struct error *error)
 {
     int fd = listener_bind_unix(config->admin_socket, config->admin_socket_mode, BACKLOG, error);
     if (fd < 0)
@@ -125,16 +157,14 @@ static bool open_socket(
         close(fd);
         return false;
     }
-    uv_pipe_init(loop, &admin->socket, 0);
-    uv_timer_init(loop, &admin->tick);
-    admin->socket.data = admin->tick.data = admin;
+    uv_pipe_init(admin->loop, &admin->socket, 0);
+    admin->socket.data = admin;
     int code = uv_pipe_open(&admin->socket, fd);
     if (code == 0)
         code = uv_listen((uv_stream_t *)&admin->socket, BACKLOG, on_connection);
     if (code != 0)
         return error_set(
             error, SQLSTATE_CONFIG_FILE_ERROR, "%s: %s", config->admin_socket, uv_strerror(code));
-    uv_timer_start(&admin->tick, on_tick, TICK_MS, TICK_MS);
     return true;
 }
 
@@ -146,17 +176,24 @@ struct admin *admin_open(const struct admin_host *host, struct error *error)
         error_set(error, SQLSTATE_OUT_OF_MEMORY, "out of memory");
         return NULL;
     }
+    admin->loop = host->loop;
     admin->view.actions = host->actions;
     admin->view.context = host->context;
     surveys_init(&admin->surveys, host->workers, host->n_workers, host->mailbox);
-    admin->owner = (struct client_owner){
-        .view = &admin->view, .surveys = &admin->surveys, .context = admin, .on_gone = on_gone};
-    if (host->config->admin_socket && !open_socket(admin, host->loop, host->config, error)) {
+    admin->owner = (struct client_owner){.view = &admin->view,
+        .surveys = &admin->surveys,
+        .context = admin,
+        .on_gone = on_gone,
+        .on_cancel = on_cancel};
+    if (host->config->admin_socket && !open_socket(admin, host->config, error)) {
         admin_view_fini(&admin->view);
         free(admin->path);
         free(admin); /* the program ends: its loop is run no more */
         return NULL;
     }
+    uv_timer_init(admin->loop, &admin->tick);
+    admin->tick.data = admin;
+    uv_timer_start(&admin->tick, on_tick, TICK_MS, TICK_MS);
     return admin;
 }
 
@@ -176,6 +213,11 @@ void admin_on_message(struct admin *admin, struct message *message)
             next = client->next;
             client_on_reply(client, message);
         }
+    } else if (message->kind == MESSAGE_CONSOLE) {
+        adopt(admin, message);
+    } else if (message->kind == MESSAGE_CANCEL) {
+        on_cancel(admin, message->cancel.pid,
+            slice_of((const char *)message->cancel.secret, message->cancel.secret_len));
     } else if (message->kind == MESSAGE_STATUS_REPLY) {
         surveys_on_reply(&admin->surveys, message->status.request);
     }
@@ -204,10 +246,10 @@ void admin_close(struct admin *admin)
     if (admin->closed)
         return;
     admin->closed = true;
-    if (!admin->path)
-        return;
-    unlink(admin->path);
-    uv_close((uv_handle_t *)&admin->socket, NULL);
+    if (admin->path) {
+        unlink(admin->path);
+        uv_close((uv_handle_t *)&admin->socket, NULL);
+    }
     uv_close((uv_handle_t *)&admin->tick, NULL);
     for (struct client *client = admin->first; client; client = client->next)
         client_close(client);
@@ -217,7 +259,7 @@ void admin_free(struct admin *admin)
 {
     if (!admin)
         return;
-    assert(admin->n_clients == 0);
+    assert(admin->n_clients == 0 && admin->n_consoles == 0);
     surveys_fini(&admin->surveys);
     admin_view_fini(&admin->view);
     free(admin->path);

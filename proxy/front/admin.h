@@ -1,13 +1,14 @@
 /*
  * The admin socket: a Unix socket that speaks PostgreSQL's protocol and plain text, told apart by the first
- * byte (a startup packet begins with a zero). Main thread, on its loop.
+ * byte (a startup packet begins with a zero); and clients of listeners who have asked for the administrator's
+ * database, whom a worker has let in (proxy/session/console.c). Main thread, on its loop.
  *
  *     echo "show nodes" | socat - UNIX:/run/rolecall/admin.sock          aligned columns; an empty line ends
  * an answer echo "show nodes; json" | socat - UNIX:/run/rolecall/admin.sock    or csv psql
  * "host=/run/rolecall port=6433"                                libpq wants it to be named .s.PGSQL.6433
  *     rolecall ctl -c rolecall.conf show nodes
  *
- * Who may connect is up to the socket's file mode. What they may do there: access.h.
+ * Who may connect is up to the socket's file mode. What they may do there: account.h.
  */
 #ifndef ROLECALL_FRONT_ADMIN_H
 #define ROLECALL_FRONT_ADMIN_H
@@ -35,7 +36,8 @@ struct admin_host {
  */
 struct admin *admin_open(const struct admin_host *host, struct error *error);
 
-/* MESSAGE_TOPOLOGY, MESSAGE_CATALOGUE, MESSAGE_STATUS_REPLY; takes what it keeps out of the message. */
+/* MESSAGE_TOPOLOGY, MESSAGE_CATALOGUE, MESSAGE_STATUS_REPLY, MESSAGE_CONSOLE, MESSAGE_CANCEL and
+   MESSAGE_NODE_ORDER_REPLY; takes what it keeps out of the message. */
 void admin_on_message(struct admin *admin, struct message *message);
 void admin_set_config(struct admin *admin, struct config *config);
 

@@ -9,7 +9,7 @@
 #include "proxy/front/admin_client.h"
 
 #include "conf/base/log.h"
-#include "proxy/front/access.h"
+#include "proxy/front/account.h"
 #include "proxy/front/events.h"
 
 #include <assert.h>
@@ -61,8 +61,8 @@ static void note_command(const struct client *client, const char *failure)
     struct event event = {.kind = EVENT_COMMAND};
     event_say(event.text, sizeof event.text, "%s%s%s%s%s", call->command->words, *first ? " " : "", first,
         *second ? " " : "", second);
-    event_say(event.reason, sizeof event.reason, "said on the admin socket by uid %u%s%s", client->uid,
-        *failure ? "; refused: " : "", failure);
+    event_say(event.reason, sizeof event.reason, "said %s%s%s", client->who, *failure ? "; refused: " : "",
+        failure);
     events_add(call->view->events, &event);
 }
 
@@ -148,8 +148,8 @@ static void start_command(struct client *client, const struct command *command, 
         .view = client->owner->view};
     result_init(&client->call.result, command->shape);
     if (command->permission == PERMISSION_ADMIN)
-        log_event(LOG_INFO, "admin_command", "command=%s argument=%s uid=%u", command->words,
-            client->call.n_arguments ? client->call.arguments[0].text : NULL, client->uid);
+        log_event(LOG_INFO, "admin_command", "command=%s argument=%s said=%s", command->words,
+            client->call.n_arguments ? client->call.arguments[0].text : NULL, client->who);
     if (command->prepare && !command->prepare(&client->call, &error))
         fail_command(client, &error);
     else
@@ -170,6 +170,25 @@ static void end_order(struct client *client, const struct error *error)
         fail_command(client, error);
     else
         answer_command(client);
+    step(client);
+}
+
+void client_cancel(struct client *client)
+{
+    const struct command *command = client->call.command;
+    struct error error;
+    if (client->state != CLIENT_RUNNING || !command || !command->cancel)
+        return; /* what takes no time is not given up */
+    bool goes_on = command->cancel(&client->call, &error);
+    if (goes_on && client->call.next == COMMAND_ORDERED)
+        return;
+    survey_free(client->survey);
+    client->survey = NULL;
+    client->state = CLIENT_READING;
+    if (goes_on)
+        begin_command(client);
+    else
+        fail_command(client, &error);
     step(client);
 }
 
@@ -464,22 +483,54 @@ static bool learn_peer(struct client *client)
     if (uv_fileno((uv_handle_t *)&client->pipe, &fd) != 0 ||
         getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &peer, &len) != 0)
         return false;
-    client->uid = peer.uid;
+    snprintf(client->who, sizeof client->who, "on the admin socket by uid %u", peer.uid);
     enum access access = access_of_account(client->owner->view->config, peer.uid);
     client->is_admin = access == ACCESS_ADMIN;
     client->may_look = access != ACCESS_NONE;
     return true;
 }
 
-struct client *client_accept(uv_stream_t *listening, const struct client_owner *owner)
+static struct client *client_new(uv_loop_t *loop, const struct client_owner *owner)
 {
     struct client *client = calloc(1, sizeof *client);
     if (!client)
         abort(); /* the connection cannot even be dropped without a handle */
     client->owner = owner;
-    uv_pipe_init(listening->loop, &client->pipe, 0);
+    uv_pipe_init(loop, &client->pipe, 0);
     client->pipe.data = client;
-    client->since_ms = uv_now(listening->loop);
+    client->since_ms = uv_now(loop);
+    return client;
+}
+
+struct client *client_adopt(
+    uv_loop_t *loop, struct message *console, const struct client_owner *owner, const struct error *refusal)
+{
+    struct client *client = client_new(loop, owner);
+    client->remote = client->may_look = true;
+    client->is_admin = console->console.is_admin;
+    client->language = &wire_language;
+    snprintf(
+        client->who, sizeof client->who, "from %s by user %s", console->console.from, console->console.user);
+    client->key.pid = console->console.pid;
+    client->key.secret_len = console->console.secret_len;
+    memcpy(client->key.secret, console->console.secret, console->console.secret_len);
+    if (uv_pipe_open(&client->pipe, console->console.fd) != 0) {
+        client_close(client);
+        return client;
+    }
+    console->console.fd = -1;
+    client->ending = refusal != NULL;
+    if (refusal)
+        client->language->fatal(client, refusal);
+    else
+        client->language->greet(client);
+    step(client);
+    return client;
+}
+
+struct client *client_accept(uv_stream_t *listening, const struct client_owner *owner)
+{
+    struct client *client = client_new(listening->loop, owner);
     if (uv_accept(listening, (uv_stream_t *)&client->pipe) != 0 || !learn_peer(client)) {
         client_close(client);
         return client;

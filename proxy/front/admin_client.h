@@ -1,7 +1,7 @@
 /*
- * One client of the admin socket: its bytes, the commands it has asked for, its answers. The language
- * (admin_wire.c, admin_text.c) takes the bytes apart and words the answers; for the admin_*.c files only.
- * Main thread.
+ * One client of the admin socket, or of a listener (proxy/session/console.c): its bytes, the commands it has
+ * asked for, its answers. The language (admin_wire.c, admin_text.c) takes the bytes apart and words the
+ * answers; for the admin_*.c files only. Main thread.
  *
  *     bytes -> language->consume -> client_begin(script) -> command by command -> events->answer -> output ->
  * written
@@ -16,6 +16,7 @@
 #include "proxy/front/admin_survey.h"
 #include "proxy/front/admin_view.h"
 #include "proxy/front/command.h"
+#include "proxy/wire/cancel_key.h"
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -23,12 +24,15 @@
 #include <uv.h>
 
 #define CLIENT_INPUT_MAX (64 * 1024)
+#define CLIENT_WHO_MAX 192
 
 struct client;
 
 struct client_language {
     /* Uses up the next line or message; 0 = more is needed. */
     size_t (*consume)(struct client *client, const char *bytes, size_t len);
+    /* It has proved who it is elsewhere; NULL: the language knows no such clients. */
+    void (*greet)(struct client *client);
     /* Last words to a client that is closed by us. */
     void (*fatal)(struct client *client, const struct error *error);
     void (*fini)(struct client *client); /* frees client->talk */
@@ -56,6 +60,8 @@ struct client_owner {
     struct surveys *surveys;
     void *context;
     void (*on_gone)(void *context, struct client *client); /* it is freed when this returns */
+    /* One of them asks that what the owner of this key is doing be given up. */
+    void (*on_cancel)(void *context, uint32_t pid, struct slice secret);
 };
 
 struct client {
@@ -63,8 +69,10 @@ struct client {
     const struct client_owner *owner;
     struct client *prev, *next; /* the owner's list */
     enum client_state state;
-    uint32_t uid;
+    char who[CLIENT_WHO_MAX]; /* for the log and events */
     bool is_admin, may_look;
+    bool remote;                            /* of a listener */
+    struct cancel_key key;                  /* no secret: none was given to it */
     const struct client_language *language; /* NULL until the first byte */
     void *talk;                             /* the language's */
     bool welcomed;                          /* has logged in, or said a whole line */
@@ -89,6 +97,9 @@ struct client {
 
 /* Takes the connection that waits at `listening`. NULL: it was dropped. */
 struct client *client_accept(uv_stream_t *listening, const struct client_owner *owner);
+/* A MESSAGE_CONSOLE, whose descriptor is taken; greets it, or sends it away when there is a refusal. */
+struct client *client_adopt(
+    uv_loop_t *loop, struct message *console, const struct client_owner *owner, const struct error *refusal);
 /* Idempotent; on_gone follows. */
 void client_close(struct client *client);
 /* Says why, and closes when that is written (or at once when it does not read). */
@@ -97,6 +108,8 @@ void client_dismiss(struct client *client, const struct error *error);
 void client_tick(struct client *client, uint64_t login_timeout_ms);
 /* The control thread has answered an order; nothing happens when this client does not wait for it. */
 void client_on_reply(struct client *client, const struct message *reply);
+/* Its owner asks to give up what it is doing; nothing happens when that is over. */
+void client_cancel(struct client *client);
 bool client_is_idle(const struct client *client);
 
 /* For the languages: the command, as far as this client may use it; see command_find. */

@@ -2,9 +2,9 @@
  * The admin socket's PostgreSQL language: enough of protocol 3 for psql and drivers.
  *
  * All well: SSLRequest and GSSENCRequest are declined, any user and database is welcome (who may do what was
- * decided by the socket), then simple queries of one or several commands, or the extended protocol. Every
- * column is text. Failure: a command's error is an ErrorResponse and the session goes on; a malformed message
- * is FATAL.
+ * decided by the socket; who comes from a listener has logged in there), then simple queries of one or
+ * several commands, or the extended protocol. Every column is text. Failure: a command's error is an
+ * ErrorResponse and the session goes on; a malformed message is FATAL.
  */
 #include "proxy/front/admin_wire.h"
 
@@ -163,7 +163,7 @@ void wire_fatal(struct client *client, const char *sqlstate, const char *text)
 
 /* ---- login ---- */
 
-static void greet(struct client *client, const struct startup *startup)
+static void greet(struct client *client)
 {
     static const char *const parameters[][2] = {
         /* A number that psql and drivers can read; psql warns of servers older or newer than it knows. */
@@ -179,16 +179,56 @@ static void greet(struct client *client, const struct startup *startup)
         {"default_transaction_read_only", "off"},
     };
     struct builder builder = small(client);
-    if (startup->negotiate)
-        startup_build_negotiate(&builder, startup);
     backend_build_authentication_ok(&builder);
     for (size_t i = 0; i < sizeof parameters / sizeof *parameters; i++)
         backend_build_parameter_status(&builder, slice_from(parameters[i][0]), slice_from(parameters[i][1]));
-    /* A key that cancels nothing: commands are over before a cancel request could come. */
-    backend_build_key_data(&builder, (uint32_t)getpid(), slice_of("\0\0\0\0", 4));
+    backend_build_key_data(
+        &builder, client->key.pid, slice_of((const char *)client->key.secret, client->key.secret_len));
     commit(client, &builder);
     ready(client);
     wire_of(client)->logged_in = client->welcomed = true;
+}
+
+/* As PostgreSQL's: a positive number and 4 bytes, or 32 where the client's protocol has them. */
+static bool make_key(struct client *client, const struct startup *startup)
+{
+    client->key.secret_len = startup->version == PROTOCOL_3_2 ? CANCEL_WIDE_SECRET : 4;
+    if (!cancel_random(&client->key.pid, sizeof client->key.pid) ||
+        !cancel_random(client->key.secret, client->key.secret_len))
+        return false;
+    client->key.pid = (client->key.pid & INT32_MAX) | 1;
+    return true;
+}
+
+static void begin_session(struct client *client, const struct startup *startup)
+{
+    if (startup->replication != REPLICATION_NONE) {
+        wire_fatal(client, SQLSTATE_FEATURE_NOT_SUPPORTED, "the admin socket does not replicate");
+        return;
+    }
+    if (!make_key(client, startup)) {
+        wire_fatal(client, SQLSTATE_INTERNAL_ERROR, "no random bytes");
+        return;
+    }
+    if (startup->negotiate) {
+        struct builder builder = small(client);
+        startup_build_negotiate(&builder, startup);
+        commit(client, &builder);
+    }
+    greet(client);
+}
+
+static bool talk(struct client *client)
+{
+    if (!client->talk && !(client->talk = calloc(1, sizeof(struct wire))))
+        client->ending = true;
+    return client->talk != NULL;
+}
+
+static void greet_adopted(struct client *client)
+{
+    if (talk(client))
+        greet(client);
 }
 
 static size_t consume_startup(struct client *client, const char *bytes, size_t len)
@@ -205,13 +245,11 @@ static size_t consume_startup(struct client *client, const char *bytes, size_t l
     switch (startup.kind) {
     case STARTUP_SSL_REQUEST:
     case STARTUP_GSSENC_REQUEST: output_text(&client->out, "N"); break;
-    case STARTUP_CANCEL: client->ending = true; break;
-    case STARTUP_SESSION:
-        if (startup.replication == REPLICATION_NONE)
-            greet(client, &startup);
-        else
-            wire_fatal(client, SQLSTATE_FEATURE_NOT_SUPPORTED, "the admin socket does not replicate");
+    case STARTUP_CANCEL:
+        client->owner->on_cancel(client->owner->context, startup.cancel_pid, startup.cancel_secret);
+        client->ending = true;
         break;
+    case STARTUP_SESSION: begin_session(client, &startup); break;
     }
     return startup.total;
 }
@@ -302,10 +340,8 @@ static void handle(struct client *client, const struct frame *frame)
 static size_t consume(struct client *client, const char *bytes, size_t len)
 {
     struct frame frame;
-    if (!client->talk && !(client->talk = calloc(1, sizeof(struct wire)))) {
-        client->ending = true;
+    if (!talk(client))
         return len;
-    }
     if (!wire_of(client)->logged_in)
         return consume_startup(client, bytes, len);
     enum frame_result result = frame_parse(bytes, len, &frame);
@@ -338,4 +374,5 @@ static void fini(struct client *client)
     free(client->talk);
 }
 
-const struct client_language wire_language = {.consume = consume, .fatal = fatal, .fini = fini};
+const struct client_language wire_language = {
+    .consume = consume, .greet = greet_adopted, .fatal = fatal, .fini = fini};

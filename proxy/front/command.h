@@ -15,7 +15,6 @@
 #include "proxy/front/command_words.h"
 
 #define SQLSTATE_SYNTAX_ERROR "42601"
-#define SQLSTATE_INSUFFICIENT_PRIVILEGE "42501"
 #define SQLSTATE_UNDEFINED_OBJECT "42704"
 
 enum permission {
@@ -40,6 +39,7 @@ struct command_call {
     struct result result;        /* to be filled; has the command's columns */
     enum command_next next;
     uint64_t ticket;
+    bool anew; /* what PAUSE pauses was not paused before */
 };
 
 struct command {
@@ -53,6 +53,10 @@ struct command {
     const char *help;  /* NULL: accepted for the sake of drivers, not shown */
     /* Reads the arguments before the workers are asked; NULL = nothing is to be read then. */
     bool (*prepare)(struct command_call *call, struct error *error);
+    /* Whoever gave it waits no longer. False fills the error that it ends with; true: it ends later, by being
+       run again at once (COMMAND_AGAIN, with call->errand), or by a reply (COMMAND_ORDERED). NULL = it takes
+       no time. */
+    bool (*cancel)(struct command_call *call, struct error *error);
 };
 
 const struct command *command_table(size_t *n);

@@ -85,6 +85,7 @@ bool prepare_pause(struct command_call *call, struct error *error);
 bool prepare_resume(struct command_call *call, struct error *error);
 bool prepare_reconnect(struct command_call *call, struct error *error);
 bool prepare_kill(struct command_call *call, struct error *error);
+bool cancel_pause(struct command_call *call, struct error *error);
 bool run_pause(struct command_call *call, struct error *error);
 bool run_resume(struct command_call *call, struct error *error);
 bool run_reconnect(struct command_call *call, struct error *error);

@@ -2,7 +2,8 @@
  * PAUSE, RESUME, RECONNECT and KILL: errands for the workers (proxy/session/errand.h). Databases are named as
  * clients call them; other names of the same database on the nodes are meant with it.
  *
- * PAUSE is run again until no connection is left. It stays in force when whoever gave it does not wait.
+ * PAUSE is run again until no connection is left. It stays in force when whoever gave it goes away, and is
+ * undone when a CancelRequest (Ctrl-C in psql) comes before it is answered.
  */
 #include "proxy/front/command_handlers.h"
 
@@ -50,6 +51,7 @@ bool prepare_pause(struct command_call *call, struct error *error)
     struct pauses *pauses = &call->view->pauses;
     if (!read_database(call, ERRAND_PAUSE, error))
         return false;
+    call->anew = !pauses_cover(pauses, call->errand.database) && !(pauses->n && !call->errand.database[0]);
     if (!pauses_add(pauses, call->errand.database))
         return error_set(error, SQLSTATE_PROGRAM_LIMIT_EXCEEDED,
             "%d databases are paused already; PAUSE without a name pauses all", PAUSES_MAX);
@@ -110,6 +112,9 @@ static void note_stranger(struct command_call *call, const struct outcome *outco
 bool run_pause(struct command_call *call, struct error *error)
 {
     struct outcome outcome = add_up(call->survey);
+    if (call->errand.kind == ERRAND_RESUME)
+        return error_set(error, SQLSTATE_QUERY_CANCELED,
+            "canceling statement due to user request; nothing is paused by it any more");
     if (!pauses_cover(&call->view->pauses, call->errand.database))
         return error_set(error, SQLSTATE_QUERY_CANCELED, "it was resumed meanwhile");
     if (outcome.left > 0) {
@@ -121,6 +126,18 @@ bool run_pause(struct command_call *call, struct error *error)
     if (outcome.relays > 0)
         snprintf(call->result.notice, sizeof call->result.notice,
             "%llu relayed connections go on: KILL ends them", (unsigned long long)outcome.relays);
+    return true;
+}
+
+bool cancel_pause(struct command_call *call, struct error *error)
+{
+    struct pauses *pauses = &call->view->pauses;
+    if (!call->anew)
+        return error_set(error, SQLSTATE_QUERY_CANCELED,
+            "canceling statement due to user request; it was paused before, and stays so");
+    pauses_remove(pauses, call->errand.database);
+    call->errand.kind = ERRAND_RESUME;
+    call->next = COMMAND_AGAIN;
     return true;
 }
 

@@ -94,7 +94,7 @@ static const struct command table[] = {
         .run = run_probe,
         .help = "Look at a node, or at all, at once"},
     {.words = "PAUSE", .arguments = "[database]", .permission = PERMISSION_ADMIN, .survey = SURVEY_ERRAND,
-        .shape = &no_shape, .run = run_pause, .prepare = prepare_pause,
+        .shape = &no_shape, .run = run_pause, .prepare = prepare_pause, .cancel = cancel_pause,
         .help = "Let what runs in a database, or in all, come to its end, close the connections, and "
                 "hold what comes; is answered when all are closed"},
     {.words = "RESUME", .arguments = "[database]", .permission = PERMISSION_ADMIN,

@@ -79,7 +79,10 @@ static void accepted(struct session *session, const struct secret *login_secret)
     struct secret copy = *login_secret;
     auth_free(session->auth);
     session->auth = NULL;
-    welcome_begin(session, &copy);
+    if (console_is_wanted(session))
+        console_open(session);
+    else
+        welcome_begin(session, &copy);
     secret_wipe(&copy);
 }
 
@@ -347,13 +350,15 @@ void authenticate_begin(struct session *session)
         session_fatal(session, SQLSTATE_OUT_OF_MEMORY, "out of memory");
         return;
     }
+    if (method == AUTH_HBA && !by_hba(session, &method))
+        return;
+    if (console_is_wanted(session) && (method == AUTH_TRUST || method == AUTH_PASSTHROUGH))
+        method = AUTH_SCRAM; /* whoever it is has to prove it */
     if (method == AUTH_PASSTHROUGH) {
         struct secret none = {0};
         accepted(session, &none);
         return;
     }
-    if (method == AUTH_HBA && !by_hba(session, &method))
-        return;
     session->auth->method = method;
     switch (method) {
     case AUTH_CERT:

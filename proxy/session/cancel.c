@@ -167,6 +167,7 @@ static void cancel_session(struct session *session)
         if (session->relay)
             cancel_server(session, session->relay);
         return;
+    case SESSION_CONSOLE: console_cancel(session); return;
     case SESSION_PROXY_HEADER:
     case SESSION_STARTUP:
     case SESSION_TLS:

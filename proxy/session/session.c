@@ -26,12 +26,12 @@ static const struct {
     [SESSION_PROXY_HEADER] = {"proxy_header", BIT(SESSION_STARTUP)},
     [SESSION_STARTUP] = {"startup", BIT(SESSION_TLS) | BIT(SESSION_SECRET) | BIT(SESSION_AUTH) |
                                         BIT(SESSION_WAITING) | BIT(SESSION_HELD) | BIT(SESSION_IDLE) |
-                                        BIT(SESSION_ACTIVE) | BIT(SESSION_RELAY)},
+                                        BIT(SESSION_ACTIVE) | BIT(SESSION_RELAY) | BIT(SESSION_CONSOLE)},
     [SESSION_TLS] = {"tls_handshake", BIT(SESSION_STARTUP)},
     [SESSION_SECRET] = {"fetching_secret", BIT(SESSION_AUTH) | BIT(SESSION_IDLE) | BIT(SESSION_WAITING) |
                                                BIT(SESSION_HELD) | BIT(SESSION_ACTIVE) | BIT(SESSION_RELAY)},
     [SESSION_AUTH] = {"authentication", BIT(SESSION_IDLE) | BIT(SESSION_WAITING) | BIT(SESSION_HELD) |
-                                            BIT(SESSION_ACTIVE) | BIT(SESSION_RELAY)},
+                                            BIT(SESSION_ACTIVE) | BIT(SESSION_RELAY) | BIT(SESSION_CONSOLE)},
     [SESSION_IDLE] = {"idle", BIT(SESSION_HELD) | BIT(SESSION_WAITING) | BIT(SESSION_ACTIVE)},
     [SESSION_HELD] = {"held",
         BIT(SESSION_IDLE) | BIT(SESSION_WAITING) | BIT(SESSION_ACTIVE) | BIT(SESSION_RELAY)},
@@ -42,6 +42,7 @@ static const struct {
     [SESSION_STREAMING] = {"streaming", BIT(SESSION_ACTIVE) | BIT(SESSION_IDLE) | BIT(SESSION_COPY_IN)},
     [SESSION_COPY_IN] = {"copy_in", BIT(SESSION_ACTIVE) | BIT(SESSION_IDLE) | BIT(SESSION_STREAMING)},
     [SESSION_RELAY] = {"relay", 0},
+    [SESSION_CONSOLE] = {"console", 0},
     [SESSION_CLOSED] = {"closed", 0},
 };
 
@@ -71,6 +72,7 @@ static bool listens(enum session_state state)
     case SESSION_IDLE:
     case SESSION_STREAMING:
     case SESSION_COPY_IN:
+    case SESSION_CONSOLE:
     case SESSION_RELAY: return true;
     case SESSION_SECRET:
     case SESSION_HELD:
@@ -171,6 +173,7 @@ static size_t take_data(struct session *session, const char *bytes, size_t len)
     case SESSION_STREAMING: return streaming_on_data(session, bytes, len);
     case SESSION_COPY_IN: return copy_on_data(session, bytes, len);
     case SESSION_RELAY: return relay_on_data(session, bytes, len);
+    case SESSION_CONSOLE: return console_on_data(session, bytes, len);
     case SESSION_TLS:
     case SESSION_SECRET:
     case SESSION_HELD:
@@ -207,6 +210,8 @@ static void on_drained(void *owner)
         stream_release(&session->claim.server->stream);
     if (session->relay)
         stream_release(&session->relay->stream);
+    if (session->console)
+        console_on_drained(session);
     if (listens(session->state))
         stream_release(&session->stream);
 }
@@ -313,6 +318,7 @@ void session_close(struct session *session, const char *reason)
     stream_close(&session->stream);
     leave_server(session);
     relay_close(session);
+    console_close(session);
     session_move(session, SESSION_CLOSED);
     request_reset(session);
     session_forget_unnamed(session);

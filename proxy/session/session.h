@@ -51,6 +51,7 @@ enum session_state {
     SESSION_STREAMING, /* a batch is passed on message by message until its Sync */
     SESSION_COPY_IN,   /* the client's COPY data is passed on */
     SESSION_RELAY,
+    SESSION_CONSOLE, /* talks to rolecall itself */
     SESSION_CLOSED
 };
 
@@ -161,6 +162,7 @@ struct request {
 enum lost_state { LOST_NONE, LOST_PENDING, LOST_REPORTED }; /* an open transaction whose server is gone */
 
 struct auth;    /* only during login */
+struct console; /* console.c */
 struct inquiry; /* inquiry.h */
 
 /* Where the client comes from. AF_UNIX has no address. */
@@ -229,8 +231,9 @@ struct session {
     bool is_held;         /* in the list of held sessions */
     size_t held_bytes;    /* what it counts there */
     struct server *relay; /* of its own, in no pool */
-    bool greeted;         /* of a passthrough relay: the node's key has been seen */
-    bool counted;         /* among logged-in clients of its limits */
+    struct console *console;
+    bool greeted; /* of a passthrough relay: the node's key has been seen */
+    bool counted; /* among logged-in clients of its limits */
 
     struct cluster_live *held_in;      /* whose count of waiting requests it is in; one reference */
     struct node_live *sticky;          /* one reference */
@@ -284,6 +287,8 @@ void auth_free(struct auth *auth);
 /* ticket 0 = none */
 uint64_t auth_ticket(const struct auth *auth);
 void welcome_begin(struct session *session, const struct secret *login_secret);
+/* "address:port" of the client */
+void session_peer(const struct session *session, char out[MESSAGE_PEER_MAX]);
 void welcome_relay(struct session *session, struct server *server);
 void welcome_on_server(struct session *session, struct server *server);
 void welcome_on_row(struct session *session, const struct answer *answer);
@@ -358,6 +363,16 @@ void relay_close(struct session *session);
 void relay_review(struct session *session);
 size_t relay_on_data(struct session *session, const char *bytes, size_t len);
 bool session_is_relay(const struct session *session);
+
+/* console.c */
+/* It has asked for the administrator's database. */
+bool console_is_wanted(const struct session *session);
+/* The user has proved who it is. */
+void console_open(struct session *session);
+size_t console_on_data(struct session *session, const char *bytes, size_t len);
+void console_on_drained(struct session *session);
+void console_cancel(struct session *session);
+void console_close(struct session *session);
 
 /* cancel.c */
 /* Cancels what runs on the session's server. */

@@ -239,12 +239,18 @@ void sessions_drain(struct sessions *sessions)
     sessions->draining = true;
     for (struct session *session = sessions->first, *next; session; session = next) {
         next = session->next;
-        if (session->state == SESSION_RELAY)
+        if (session->state == SESSION_RELAY || session->state == SESSION_CONSOLE)
             continue;
         if (session->state < SESSION_IDLE || (session->state == SESSION_IDLE && session->tx_status == 'I' &&
                                                  session->request->kind == REQUEST_NONE))
             session_fatal(session, SQLSTATE_ADMIN_SHUTDOWN, "rolecall is shutting down");
     }
+}
+
+bool sessions_are_over(const struct sessions *sessions)
+{
+    return sessions->draining &&
+           atomic_load_explicit(&sessions->counters.clients, memory_order_relaxed) == sessions->consoles;
 }
 
 /* ---- time ---- */
@@ -258,6 +264,7 @@ static void late(struct session *session)
     case SESSION_TLS:
     case SESSION_SECRET:
     case SESSION_AUTH:
+    case SESSION_CONSOLE: /* not greeted yet */
         session_fatal(session, SQLSTATE_ADMIN_SHUTDOWN, "login_timeout: the login took too long");
         return;
     case SESSION_IDLE:

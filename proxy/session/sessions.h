@@ -35,7 +35,7 @@ struct known_catalogue;
 struct sessions {
     struct reactor *reactor;
     struct pools pools;
-    struct mailbox *control;
+    struct mailbox *control, *main;
     _Atomic uint32_t *process_clients; /* clients of all workers */
     struct session *first;             /* all */
     struct session **slots;
@@ -55,6 +55,7 @@ struct sessions {
     uint64_t stamp;                     /* of unnamed statements; unique in the process */
     uint64_t ticket;                    /* of secret requests */
     uint64_t earliest_ms;               /* no session has a deadline before this */
+    uint32_t consoles;                  /* sessions that are an administrator's */
     bool draining;                      /* no new sessions; idle ones are ended */
     struct cancel_request *cancels;
     uint64_t cancel_failures_ms, cancel_failures;
@@ -78,6 +79,8 @@ void sessions_on_cancel(struct sessions *sessions, struct message *message);
 void sessions_tick(struct sessions *sessions);
 /* Stop taking sessions; end each one as soon as it is idle. */
 void sessions_drain(struct sessions *sessions);
+/* ... and all have ended, but for those who look on. */
+bool sessions_are_over(const struct sessions *sessions);
 
 uint64_t sessions_random(struct sessions *sessions);
 

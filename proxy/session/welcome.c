@@ -198,11 +198,10 @@ void welcome_on_server(struct session *session, struct server *server)
 
 /* ---- the pool ---- */
 
-static void add_host(struct session *session)
+void session_peer(const struct session *session, char out[MESSAGE_PEER_MAX])
 {
-    char host[INET6_ADDRSTRLEN] = "unix", name[128];
+    char host[INET6_ADDRSTRLEN] = "unix";
     unsigned port = 0;
-    const char *given = session->asked ? params_get(session->asked, "application_name") : NULL;
     if (session->peer.any.sa_family == AF_INET) {
         const struct sockaddr_in *in = &session->peer.in;
         inet_ntop(AF_INET, &in->sin_addr, host, sizeof host);
@@ -212,7 +211,15 @@ static void add_host(struct session *session)
         inet_ntop(AF_INET6, &in6->sin6_addr, host, sizeof host);
         port = ntohs(in6->sin6_port);
     }
-    snprintf(name, sizeof name, "%s%s%s:%u", given ? given : "", given ? " - " : "", host, port);
+    snprintf(out, MESSAGE_PEER_MAX, "%s:%u", host, port);
+}
+
+static void add_host(struct session *session)
+{
+    char peer[MESSAGE_PEER_MAX], name[128];
+    const char *given = session->asked ? params_get(session->asked, "application_name") : NULL;
+    session_peer(session, peer);
+    snprintf(name, sizeof name, "%s%s%s", given ? given : "", given ? " - " : "", peer);
     if (session->asked || (session->asked = calloc(1, sizeof *session->asked)))
         params_set(session->asked, slice_from("application_name"), slice_from(name));
 }

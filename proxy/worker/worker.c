@@ -2,7 +2,7 @@
  * A worker's thread; see worker.h.
  *
  * All well: it runs its loop until MESSAGE_STOP, then ends each session as soon as it is idle, and ends
- * itself with the last one. A second MESSAGE_STOP ends it at once.
+ * itself with the last one (consoles do not count: they watch). A second MESSAGE_STOP ends it at once.
  */
 #include "proxy/worker/worker.h"
 
@@ -29,7 +29,7 @@ static void on_tick(uv_timer_t *timer)
     struct worker *worker = timer->data;
     sessions_tick(&worker->sessions);
     failed_logins_tell(&worker->sessions.failed_logins, uv_now(&worker->loop), worker->main);
-    if (worker->sessions.draining && !worker->sessions.first)
+    if (sessions_are_over(&worker->sessions))
         finish(worker);
 }
 
@@ -71,6 +71,7 @@ static void receive(void *owner, struct letter *letter)
     case MESSAGE_SECRET_REQUEST:
     case MESSAGE_NODE_HINT:
     case MESSAGE_EVENT:
+    case MESSAGE_CONSOLE:
     case MESSAGE_NODE_ORDER:
     case MESSAGE_NODE_ORDER_REPLY:
     case MESSAGE_STATUS_REPLY: break; /* not for workers */
@@ -108,6 +109,7 @@ bool worker_start(struct worker *worker, struct mailbox *const *peers, uint32_t 
     worker->sessions.pools.n_peers = n_peers;
     worker->sessions.pools.control = control;
     worker->sessions.control = control;
+    worker->sessions.main = main;
     worker->main = main;
     worker->started = pthread_create(&worker->thread, NULL, run, worker) == 0;
     if (!worker->started)

@@ -1,15 +1,19 @@
 """PAUSE, RESUME, RECONNECT and KILL."""
 
+import signal
+import struct
+import subprocess
 import time
 
 import psycopg
 import pytest
 
 from lib import cluster as pg
-from lib.admin import SETTINGS, Plain, ask, ctl, one, psql, table
+from lib.admin import PORT, SETTINGS, Plain, ask, ctl, one, psql, table
+from lib.admin import wire as admin_wire
 from lib.doing import Doing
 from lib.processes import wait_until
-from lib.wire import Wire, query
+from lib.wire import CANCEL_REQUEST, Wire, kinds, query
 
 pytestmark = pytest.mark.proxy
 
@@ -171,3 +175,57 @@ def test_the_id_of_a_session_is_never_given_again(r):
             assert row["id"] not in seen
             seen.add(row["id"])
         wait_until(lambda: not [s for s in table(r, "show sessions") if s["application_name"] == "once"], what="it has gone")
+
+
+def interrupted(process):
+    """A psql that is told Ctrl-C: what it says."""
+    process.send_signal(signal.SIGINT)
+    out, _ = process.communicate(timeout=20)
+    return out
+
+
+def begin_psql(*command, env=None):
+    return subprocess.Popen(["psql", "-X", *command], stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, env=env)
+
+
+@pytest.mark.parametrize("over", ["socket", "listener"])
+def test_ctrl_c_in_psql_ends_a_pause_that_waits_and_undoes_it(make, cluster, over):
+    r = make(cluster, LISTENERS, settings={**SETTINGS, "admin_database": "on", "admin_users": pg.SUPERUSER})
+    where = {
+        "socket": (f"host={r.directory} port={PORT} dbname=x user=me", None),
+        "listener": ("dbname=rolecall", r.environment("main", PGUSER=pg.SUPERUSER, PGPASSWORD=pg.SUPERUSER_PASSWORD)),
+    }
+    dsn, env = where[over]
+    with r.connect("main", autocommit=False) as running:
+        running.execute("select 1")
+        for command in "pause", "pause app":
+            waiting = begin_psql(dsn, "-c", command, "-c", "show version", env=env)
+            wait_until(lambda: one(r, "show databases", name="app")["paused"] == 1, what="the pause is in force")
+            assert "canceling statement due to user request; nothing is paused by it any more" in interrupted(waiting)
+            assert one(r, "show databases", name="app")["paused"] == 0
+            assert r.value("main", "select 7") == 7
+        first = Doing(lambda: ask(r, "pause app"))
+        wait_until(lambda: one(r, "show databases", name="app")["paused"] == 1, what="the pause is in force")
+        second = begin_psql(dsn, "-c", "pause app", env=env)
+        wait_until(lambda: r.log().count("command=PAUSE") == 4, what="the second is asked for")
+        assert "it was paused before, and stays so" in interrupted(second)
+        assert first.is_alive() and one(r, "show databases", name="app")["paused"] == 1
+        running.commit()
+        assert first.end() == "PAUSE\n\n"
+        ask(r, "resume")
+
+
+def test_a_wrong_key_interrupts_nothing(r):
+    with r.connect("main", autocommit=False) as running, admin_wire(r) as w:
+        running.execute("select 1")
+        w.send(query("pause app"))
+        wait_until(lambda: one(r, "show databases", name="app")["paused"] == 1, what="the pause is in force")
+        assert w.pid > 0 and len(w.key) == 4
+        for pid, key in ((w.pid, b"\0\0\0\0"), (w.pid ^ 2, w.key), (w.pid, w.key + b"\0"), (0, b"")):
+            with Wire(PORT, host=r.directory) as stranger:
+                stranger.send(struct.pack("!III", 12 + len(key), CANCEL_REQUEST, pid) + key)
+                assert stranger.is_closed()
+        assert w.nothing_comes()
+        running.commit()
+        assert kinds(w.until()) == "CZ"
+        ask(r, "resume")

@@ -413,6 +413,18 @@ static void the_http_door_is_checked(void **context)
     CHECK(mistakes);
 }
 
+static void the_administrators_database_is_checked(void **context)
+{
+    (void)context;
+    static const struct mistake mistakes[] = {
+        {"[rolecall]\nadmin_database = on\nstats_users =\n" GOOD,
+            ":2: [rolecall] admin_database: nobody may use it while admin_users and stats_users name nobody"},
+        {"[rolecall]\nadmin_database = on\nadmin_users = me\n" GOOD "[database rolecall]\npool_size = 2\n",
+            ":9: [database rolecall] with admin_database = on the name rolecall means rolecall itself"},
+    };
+    CHECK(mistakes);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -431,6 +443,7 @@ int main(void)
         cmocka_unit_test(too_many_sections_or_nodes_are_refused),
         cmocka_unit_test(a_file_that_cannot_be_read_is_named),
         cmocka_unit_test(the_http_door_is_checked),
+        cmocka_unit_test(the_administrators_database_is_checked),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
