@@ -123,6 +123,12 @@ static void read_deallocate(struct finding *finding)
     take(finding, tokens->now.keyword == KEYWORD_ALL ? VERB_DEALLOCATE_ALL : VERB_DEALLOCATE);
 }
 
+static void read_discard(struct finding *finding)
+{
+    if (finding->tokens.now.keyword == KEYWORD_ALL)
+        take(finding, VERB_DEALLOCATE_ALL);
+}
+
 static void read_explain(struct finding *finding)
 {
     struct tokens *tokens = &finding->tokens;
@@ -168,6 +174,8 @@ static void read_statement(struct finding *finding)
         read_prepare(finding);
     } else if (tokens_accept(tokens, KEYWORD_DEALLOCATE)) {
         read_deallocate(finding);
+    } else if (tokens_accept(tokens, KEYWORD_DISCARD)) {
+        read_discard(finding);
     } else if (tokens_accept(tokens, KEYWORD_CREATE)) {
         read_create(finding);
     }

@@ -1,7 +1,7 @@
 /*
- * Where the names of prepared statements stand in a query string: PREPARE, EXECUTE, DEALLOCATE, and EXECUTE
- * behind EXPLAIN or CREATE TABLE ... AS; several statements in one string too. What functions and DO run is
- * not looked into. Pure; any thread.
+ * Where the names of prepared statements stand in a query string: PREPARE, EXECUTE, DEALLOCATE, DISCARD ALL,
+ * and EXECUTE behind EXPLAIN or CREATE TABLE ... AS; several statements in one string too. What functions and
+ * DO run is not looked into. Pure; any thread.
  */
 #ifndef ROLECALL_ROUTER_STATEMENT_NAMES_H
 #define ROLECALL_ROUTER_STATEMENT_NAMES_H
@@ -22,7 +22,7 @@ struct statement_name {
     bool alone;             /* in a string that holds nothing else */
     bool plain;             /* VERB_EXECUTE alone, and its arguments are constants or parameters */
     uint32_t ordinal;       /* of its statement in the string */
-    struct slice token;     /* the name as written, inside the text */
+    struct slice token;     /* the name as written, inside the text; VERB_DEALLOCATE_ALL: the word ALL */
     struct slice statement; /* VERB_PREPARE: what is prepared, inside the text */
     size_t name_len;        /* of `name`, folded and unquoted */
     char name[LEX_NAME_MAX];

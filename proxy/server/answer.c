@@ -111,6 +111,8 @@ static void on_error(struct server *server, const struct frame *frame, struct an
             error_set(&server->prefix_error, SQLSTATE_PROTOCOL_VIOLATION, "malformed error from the node");
         return;
     }
+    answer->injected = answer->hidden;
+    answer->within = head && head->within && expect_next_is(&server->expect, EXPECT_BIND);
     answer->hidden = false; /* an injected Parse that fails fails the client's Bind */
     if (head && head->kind != EXPECT_QUERY)
         expect_skip_to_sync(&server->expect, server, forget_skipped);
@@ -174,6 +176,7 @@ static void on_message(struct server *server, const struct frame *frame, struct 
     answer->hidden = head && head->hidden;
     answer->inquiry = answer->hidden && head->kind == EXPECT_QUERY && head->about == INJECTED_INQUIRY;
     answer->ahead = head && head->ahead;
+
     answer->kind = head ? (enum expect_kind)head->kind : EXPECT_SYNC;
     answer->about = head ? key_of(head) : 0;
     char type = frame->type;

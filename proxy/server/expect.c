@@ -82,10 +82,26 @@ bool expect_has(const struct expect_queue *queue, enum expect_kind kind, uint64_
     return false;
 }
 
+bool expect_next_is(const struct expect_queue *queue, enum expect_kind kind)
+{
+    for (uint32_t i = 0; i < queue->count; i++) {
+        const struct expect *entry = &queue->entries[(queue->head + i) & (queue->cap - 1)];
+        if (!entry->hidden)
+            return entry->kind == kind;
+    }
+    return false;
+}
+
 void expect_mark_ahead(struct expect_queue *queue, uint32_t from)
 {
     for (uint32_t i = from; i < queue->count; i++)
         queue->entries[(queue->head + i) & (queue->cap - 1)].ahead = true;
+}
+
+void expect_mark_within(struct expect_queue *queue, uint32_t from)
+{
+    for (uint32_t i = from; i < queue->count; i++)
+        queue->entries[(queue->head + i) & (queue->cap - 1)].within = true;
 }
 
 void expect_clear(struct expect_queue *queue)

@@ -31,6 +31,7 @@ struct expect {
     uint8_t kind;
     bool hidden; /* the answer is not for the client */
     bool ahead;  /* ... and precedes the client's request */
+    bool within; /* ... and is of what the client runs next: an error is told behind a BindComplete */
     char local;  /* EXPECT_LOCAL: the message type to give */
     /* 0 = none. Parse and Close, and a hidden Execute that prepares by SQL: the statement's id. Bind,
        Describe, and what the client executes: the user's own word for the statement. A hidden Query: enum
@@ -60,8 +61,11 @@ void expect_skip_to_sync(
 bool expect_copy_in(struct expect_queue *queue);
 /* Whether something of this kind, about this, is owed. */
 bool expect_has(const struct expect_queue *queue, enum expect_kind kind, uint64_t about);
+/* What comes next that is not hidden is of this kind. */
+bool expect_next_is(const struct expect_queue *queue, enum expect_kind kind);
 /* Marks the entries behind the first `from`. */
 void expect_mark_ahead(struct expect_queue *queue, uint32_t from);
+void expect_mark_within(struct expect_queue *queue, uint32_t from);
 void expect_clear(struct expect_queue *queue);
 
 #endif

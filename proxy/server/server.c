@@ -312,18 +312,20 @@ bool server_inject_begin(struct server *server, const char *text)
     static const char rest[] = "B\0\0\0\14\0\0\0\0\0\0\0\0"
                                "E\0\0\0\11\0\0\0\0\0";
     static const enum expect_kind kinds[] = {EXPECT_PARSE, EXPECT_BIND, EXPECT_EXECUTE};
-    char out[256];
-    struct builder builder = builder_of(out, sizeof out);
+    static const char no_types[2] = {0};
+    char head[8];
+    size_t len = strlen(text) + 1;
+    struct builder builder = builder_of(head, sizeof head);
     builder_begin(&builder, FRONTEND_PARSE);
     builder_u8(&builder, 0); /* unnamed */
-    builder_cstring(&builder, slice_from(text));
-    builder_u16(&builder, 0);
-    if (!builder_end(&builder))
+    if (!builder_end_plus(&builder, len + sizeof no_types))
         return false;
     for (size_t i = 0; i < sizeof kinds / sizeof *kinds; i++)
         if (!expect_push(&server->expect, (struct expect){.kind = (uint8_t)kinds[i], .hidden = true}))
             return false;
-    stream_write(&server->stream, out, builder.len);
+    stream_write(&server->stream, head, builder.len);
+    stream_write(&server->stream, text, len);
+    stream_write(&server->stream, no_types, sizeof no_types);
     stream_write(&server->stream, rest, sizeof rest - 1);
     server->statements.unnamed = STATEMENTS_UNNAMED_UNKNOWN;
     return true;

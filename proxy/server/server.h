@@ -48,7 +48,9 @@ struct answer {
     bool first, last;      /* of a message that comes in parts; both true when whole (or a run of rows) */
     bool hidden;           /* belongs to an injected request: not for the client */
     bool inquiry;          /* ... of INJECTED_INQUIRY */
-    bool ahead;            /* an error of a hidden message that precedes the client's request */
+    bool injected;         /* an error of a hidden message, told in place of what the client hears next */
+    bool ahead;            /* ... which precedes the client's request */
+    bool within;           /* ... which is of what the client runs: its Bind has done well */
     enum expect_kind kind; /* of what it answers */
     uint64_t about;        /* the user's word for the statement that is run or described; 0: none */
     bool copy_ended;       /* CopyInResponse: the client has sent all data already */

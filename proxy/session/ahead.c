@@ -203,6 +203,21 @@ static void look_at_message(struct ahead *ahead, const struct frame *frame)
     }
 }
 
+bool prepare_asks(struct session *session, struct server *server, struct slice statement, bool *fine)
+{
+    const struct prepared *prepared = changes_find(session, statement);
+    const struct name *name = names_entry(&session->names, statement);
+    *fine = true;
+    if (!prepared || !name || name->prepared != prepared || prepared->names ||
+        !stale_must_ask(session, server, name))
+        return false;
+    *fine = prepare_forget(server, prepared) && prepare_ensure(session, server, prepared) &&
+            prepare_describe(server, prepared);
+    server_send(server, "H\0\0\0\4", 5);
+    session->request->probing = true;
+    return true;
+}
+
 bool prepare_ahead(struct session *session, struct server *server, bool *fine)
 {
     struct request *request = session->request;

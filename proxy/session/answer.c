@@ -105,21 +105,21 @@ static void retry_now(struct session *session)
 
 /* ---- the end of a request ---- */
 
+/* DISCARD ALL was done. What stands beside it in its batch may pin all the same. */
 static void discard_state(struct session *session, struct server *server)
 {
-    names_clear(&session->names, session->all->pools.prepared);
+    uint32_t others = session->request->statements > 1 ? session->request->pins : 0;
     session->id = session->all->stamp++;
-    statements_clear(&server->statements);
     server->dirty = false;
     server->writer = 0;
     server->spent |= (session->pins & (PIN_LOAD | PIN_FUNCTION)) != 0;
-    session_unpin(session, session->pins);
+    session_unpin(session, session->pins & ~others);
 }
 
-/* PREPARE or DEALLOCATE, and no EXECUTE, whose effect is not that of its text. */
+/* PREPARE, DEALLOCATE or DISCARD ALL, and no EXECUTE, whose effect is not that of its text. */
 static bool changes_names(const struct request *request)
 {
-    uint32_t by_sql = 0;
+    uint32_t by_sql = request->drops_statements;
     for (uint32_t i = 0; i < request->n_changes; i++)
         by_sql += request->changes[i].cause == CAUSE_EXECUTE;
     return by_sql > 0;
@@ -243,8 +243,7 @@ static void settle_statements(struct session *session, struct server *server)
     bool alone = request->statements <= 1 && !request->error_seen;
     if (request->drops_statements && alone) {
         server->statements.unsure = false;
-    } else if (request->drops_statements || request->drops_plans ||
-               (request->flags & STATEMENT_RESET_ALL && request->error_seen)) {
+    } else if (request->drops_statements || request->drops_plans) {
         statements_clear(&server->statements);
         server->statements.unsure = true;
     }
@@ -262,8 +261,6 @@ void answer_finish(struct session *session, char status)
     atomic_fetch_add_explicit(&server->node->exchanges, 1, memory_order_relaxed);
     if (request->error_seen)
         changes_undo(session, server);
-    else if (request->flags & STATEMENT_RESET_ALL)
-        discard_state(session, server);
     if (request->unnamed_closed && request->unnamed_ordinal < request->done_of[CAUSE_CLOSE])
         session_forget_unnamed(session);
     settle_statements(session, server);
@@ -339,9 +336,13 @@ static void on_error(struct session *session, struct server *server, const struc
         return;
     }
     commit_to_client(session);
+    if (answer->within && answer->first) {
+        session_write(session, (char[]){BACKEND_BIND_COMPLETE, 0, 0, 0, 4}, 5);
+        request->done_binds++;
+    }
     if (answer->first) {
         request->error_seen = true;
-        request->parse_failed = answer->kind == EXPECT_PARSE;
+        request->parse_failed = answer->kind == EXPECT_PARSE && !answer->injected;
     }
     write_error(session, answer);
 }
@@ -428,7 +429,7 @@ static bool is_suppressed(struct session *session, struct server *server, const 
     if (slice_is(name, "standard_conforming_strings"))
         session->escape_strings = slice_is(value, "off");
     if (!slice_is(name, "in_hot_standby"))
-        return session->request->compares;
+        return session->request->compares != COMPARE_NOTHING;
     hint_of_standby(session, server, value);
     return session_is_split(session);
 }
@@ -452,12 +453,15 @@ static void count_done(struct session *session, struct server *server, const str
         stale_on_description(session, server, answer, false);
 }
 
+static void end_probe(struct session *session);
+
 static void on_answer(void *user, struct server *server, const struct answer *answer)
 {
     struct session *session = user;
     struct request *request = session->request;
     if (answer->type == BACKEND_ERROR) {
         on_error(session, server, answer);
+        end_probe(session);
         return;
     }
     if (answer->type == BACKEND_READY) {
@@ -470,6 +474,8 @@ static void on_answer(void *user, struct server *server, const struct answer *an
         struct slice tag = slice_of(answer->bytes + FRAME_HEADER_LEN, answer->len - FRAME_HEADER_LEN - 1);
         request->completed = true;
         request->drops_plans |= slice_is(tag, "DISCARD PLANS");
+        if (slice_is(tag, "DISCARD ALL"))
+            discard_state(session, server);
         if (session->inquiry)
             inquiry_saw_tag(session, tag);
     }
@@ -544,7 +550,8 @@ static void on_prefix_done(void *user, struct server *server)
         session_fatal(session, error.sqlstate, "%s", error.text);
         return;
     }
-    if (session->request->compares) /* what was put in place ahead of it is nothing new to the client */
+    if (session->request->compares ==
+        COMPARE_WITH_SERVER) /* what was put in place ahead of it is nothing new to the client */
         params_copy(&session->request->before, &server->params);
     if (session->request->probing && server->expect.count == 0) {
         session->request->probing = false;
@@ -572,9 +579,20 @@ static void on_inquiry(void *user, struct server *server, const struct answer *a
         inquiry_on_row(session, answer);
 }
 
+/* A Bind in a stream has waited for it (pass.c). */
+static void end_probe(struct session *session)
+{
+    if (session->state != SESSION_STREAMING || !session->request->probing)
+        return;
+    session->request->probing = false;
+    session->request->probes++;
+    stream_release(&session->stream);
+}
+
 static void on_described(void *user, struct server *server, const struct answer *answer)
 {
     stale_on_description(user, server, answer, true);
+    end_probe(user);
 }
 
 const struct server_user_events answer_events = {.on_answer = on_answer,

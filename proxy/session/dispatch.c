@@ -54,6 +54,12 @@ static bool on_unnamed_parse(struct session *session, struct server *server, con
     return send_raw(server, frame, EXPECT_PARSE, 0);
 }
 
+/* SQL may have given this name where the session could not carry it. */
+static bool may_be_the_nodes(const struct session *session, struct slice name)
+{
+    return name.len > 0 && name.len < HEAD_MAX / 2 && inquiry_may_have_prepared(session);
+}
+
 static bool on_parse(struct session *session, struct server *server, const struct frame *frame)
 {
     struct frontend_parse parse;
@@ -69,6 +75,8 @@ static bool on_parse(struct session *session, struct server *server, const struc
         return false;
     if (change && change->duplicate) /* the node itself shall say 42P05, in its own transaction */
         return prepare_duplicate(server, &parse);
+    if (may_be_the_nodes(session, parse.name))
+        return prepare_parse_by_name(session, server, &parse, prepared);
     return prepare_parse(session, server, prepared);
 }
 
@@ -153,7 +161,10 @@ static bool on_close(struct session *session, struct server *server, const struc
     struct frontend_target target;
     if (!frontend_parse_target(frame_body(frame), &target))
         return false;
+    bool known = changes_find(session, target.name);
     session->request->sent_of[CAUSE_CLOSE]++;
+    if (target.kind == 'S' && !known && may_be_the_nodes(session, target.name))
+        return prepare_close_by_name(server, target.name);
     if (target.kind == 'S' && target.name.len > 0) /* others may share it: it stays on the server */
         return expect_push(
             &server->expect, (struct expect){.kind = EXPECT_LOCAL, .local = BACKEND_CLOSE_COMPLETE});
@@ -272,8 +283,9 @@ static void compare_parameters(struct session *session, const struct server *ser
 {
     struct request *request = session->request;
     bool resets = request->flags & (STATEMENT_RESETS | STATEMENT_SETS_ANY);
-    if (resets && !settings_is_empty(session_base(session)))
-        request->compares = params_copy(&request->before, &server->params);
+    if (resets && !request->compares && !settings_is_empty(session_base(session)) &&
+        params_copy(&request->before, &server->params))
+        request->compares = COMPARE_WITH_SERVER;
 }
 
 void request_arrives(struct session *session, struct server *server)

@@ -163,6 +163,13 @@ bool inquiry_unsure(const struct session *session)
     return session->inquiry && (session->inquiry->flags & STATEMENT_SETS_PARSING);
 }
 
+bool inquiry_may_have_prepared(const struct session *session)
+{
+    const struct inquiry *inquiry = session->inquiry;
+    return session->pins & (PIN_PREPARE | PIN_UNKNOWN) ||
+           (inquiry && (inquiry->pins & PIN_PREPARE || inquiry->flags & STATEMENT_SURVEY));
+}
+
 void inquiry_saw_tag(struct session *session, struct slice tag)
 {
     struct inquiry *inquiry = session->inquiry;
@@ -407,7 +414,9 @@ static bool is_undone(const struct session *session)
         return false;
     if (request->in_transaction)
         return inquiry->rolled_back && request->statements == 1;
-    return request->error_seen &&
+    bool discarded =
+        request->flags & STATEMENT_RESET_ALL && request->statements > 1; /* it commits by itself */
+    return request->error_seen && !discarded &&
            !(request->flags & (STATEMENT_COMMIT | STATEMENT_ROLLBACK | STATEMENT_CALL));
 }
 
@@ -416,8 +425,9 @@ static enum depth depth_of(const struct session *session)
     const struct inquiry *inquiry = session->inquiry;
     if (!(inquiry->flags & (SETS | STATEMENT_RESETS)) || is_undone(session))
         return DEPTH_NONE;
-    bool resets = inquiry->flags & STATEMENT_RESETS;
-    if ((resets && (inquiry->flags & SETS || session->request->in_transaction)) ||
+    const struct request *request = session->request;
+    bool in_company = inquiry->flags & SETS || request->in_transaction || request->error_seen;
+    if ((inquiry->flags & STATEMENT_RESETS && in_company) ||
         inquiry->flags & (STATEMENT_SETS_ANY | STATEMENT_SURVEY))
         return DEPTH_ALL;
     return inquiry->flags & SETS ? DEPTH_NAMED : DEPTH_NONE;

@@ -34,6 +34,9 @@ void inquiry_on_catalogue(struct session *session);
 /* True while a setting that matters when parsing may be other than the session's set says. */
 bool inquiry_unsure(const struct session *session);
 
+/* The server may hold statements that SQL has prepared there and that the session's names do not tell of. */
+bool inquiry_may_have_prepared(const struct session *session);
+
 /* A command tag of the answer, or one of its errors, was seen. */
 void inquiry_saw_tag(struct session *session, struct slice tag);
 

@@ -7,6 +7,7 @@
 #include "proxy/session/lone.h"
 
 #include "proxy/session/session.h"
+#include "proxy/session/statement_text.h"
 #include "proxy/wire/reader.h"
 
 /* What a batch was found to hold. */
@@ -24,25 +25,6 @@ static bool on_parse(struct batch *batch, const struct frame *frame)
     batch->parsed = true;
     batch->name = parse.name;
     batch->text = parse.query;
-    return true;
-}
-
-/* What the session has prepared before. */
-static bool text_of(const struct session *session, struct slice name, struct slice *text)
-{
-    struct frame frame;
-    struct frontend_parse parse;
-    if (name.len > 0) {
-        const struct prepared *prepared = names_find(&session->names, name);
-        if (prepared)
-            *text = prepared->query;
-        return prepared != NULL;
-    }
-    if (session->unnamed.len == 0 ||
-        frame_parse(session->unnamed.data, session->unnamed.len, &frame) != FRAME_OK || !frame.whole ||
-        !frontend_parse_parse(frame_body(&frame), &parse))
-        return false;
-    *text = parse.query;
     return true;
 }
 
@@ -64,7 +46,7 @@ static bool on_bind(const struct session *session, struct batch *batch, const st
         return false;
     batch->bound = true;
     return batch->parsed ? slice_equal(batch->name, bind.statement)
-                         : text_of(session, bind.statement, &batch->text);
+                         : statement_text(session, bind.statement, &batch->text);
 }
 
 static bool on_message(const struct session *session, struct batch *batch, const struct frame *frame)

@@ -164,7 +164,7 @@ static enum outcome outcome_of(const struct session *session, const struct serve
     bool nothing_ran = server->prefix_failed && (!request->in_transaction || begins) && !request->committed;
     if (nothing_ran) /* exit_on_error: what must precede it failed */
         return OUTCOME_RERUN;
-    if (request->probing) /* nor was it sent */
+    if (request->probing && session->state != SESSION_STREAMING) /* nor was it sent */
         return request->in_transaction && server->tx_status != 'I' ? OUTCOME_ROLLED_BACK : OUTCOME_RERUN;
     if (begins && !request->committed && request->complete && !request->stream &&
         !(request->flags & STATEMENT_COMMIT))

@@ -11,7 +11,9 @@
 
 #include "proxy/session/changes.h"
 #include "proxy/session/inquiry.h"
+#include "proxy/session/resets.h"
 #include "proxy/session/stale.h"
+#include "proxy/session/statement_text.h"
 #include "proxy/wire/reader.h"
 #include "router/statement_names.h"
 
@@ -163,8 +165,8 @@ static bool may_carry(const struct session *session)
 }
 
 /* What an EXECUTE does is what it executes does; one that is not known may do anything. */
-static void add_executed(
-    struct session *session, const struct statement_name *use, struct classification *class)
+static void add_executed(struct session *session, struct slice text, const struct statement_name *use,
+    struct classification *class)
 {
     struct prepared *prepared = names_find(&session->names, name_of_use(use));
     if (!prepared || prepared->names) {
@@ -173,7 +175,7 @@ static void add_executed(
     }
     struct classification executed = class_of_prepared(session, prepared);
     note_effects(session, &executed, prepared->statement);
-    inquiry_runs(session, prepared->statement, false);
+    inquiry_runs(session, prepared->statement, resets_mentions(text, "null"));
     class->flags |= executed.flags & ~(uint32_t)STATEMENT_MULTIPLE;
     class->pins |= executed.pins;
     class->frees |= executed.frees;
@@ -198,7 +200,7 @@ static void note_uses(struct session *session, struct slice text, struct classif
     *names = n > 0;
     for (size_t i = 0; i < n; i++) {
         if (uses[i].verb == VERB_EXECUTE)
-            add_executed(session, &uses[i], class);
+            add_executed(session, text, &uses[i], class);
         else if (uses[i].verb == VERB_PREPARE && may_carry(session))
             class->pins &= ~(uint32_t)PIN_PREPARE;
     }
@@ -376,19 +378,6 @@ static bool on_parse(struct session *session, const struct frame *frame)
         &session->unnamed, &session->all->spares, frame->body - FRAME_HEADER_LEN, frame->total);
 }
 
-/* The text of the unnamed statement. */
-static bool unnamed_text(const struct session *session, struct slice *text)
-{
-    struct frame kept;
-    struct frontend_parse parse;
-    if (session->unnamed.len == 0 ||
-        frame_parse(session->unnamed.data, session->unnamed.len, &kept) != FRAME_OK || !kept.whole ||
-        !frontend_parse_parse(frame_body(&kept), &parse))
-        return false;
-    *text = parse.query;
-    return true;
-}
-
 static bool has_null(const struct frontend_bind *bind)
 {
     struct reader reader = reader_of(bind->rest);
@@ -419,13 +408,21 @@ static bool on_bind(struct session *session, const struct frame *frame)
         inquiry_runs(session, prepared->query, has_null(&bind));
         return !prepared->names || note_changes(session, prepared->query);
     }
-    if (!unnamed_text(session, &text))
+    if (!statement_text(session, bind.statement, &text))
         return true;
     if (!session->request->has_unnamed_parse)
         class_text(session, text);
     inquiry_runs(session, text, has_null(&bind));
     session->request->names_statements |= session->unnamed_names;
     return !session->unnamed_names || note_changes(session, text);
+}
+
+/* It may be the last of those that only the node knows. */
+static void note_close(struct session *session)
+{
+    const struct classification class = {.class = STATEMENT_WRITE, .frees = PIN_PREPARE};
+    session->request->frees |= class.frees;
+    inquiry_note(session, &class, slice_of("", 0));
 }
 
 static bool on_close(struct session *session, const struct frame *frame)
@@ -441,6 +438,8 @@ static bool on_close(struct session *session, const struct frame *frame)
         session->request->unnamed_ordinal = ordinal;
         return true;
     }
+    if (inquiry_may_have_prepared(session) && !names_entry(&session->names, target.name))
+        note_close(session);
     return changes_remove(session, CAUSE_CLOSE, ordinal, target.name);
 }
 

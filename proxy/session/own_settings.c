@@ -177,11 +177,13 @@ void own_note(struct session *session, struct slice text)
         *request->own = statement;
 }
 
-/* SHOW rolecall.token, which only the primary can answer. */
+/* SHOW rolecall.token, which only the primary can answer: a transaction on a replica moves there, if it may.
+ */
 static enum own_need ask_position(const struct session *session, struct local_result *result)
 {
     const struct server *server = session->claim.server;
-    if (!server || server->role != ROLE_REPLICA || session->tx_status == 'I')
+    bool moves = session->begin.transfer == TRANSFER_POSSIBLE && session->begin.state == BEGIN_NONE;
+    if (!server || server->role != ROLE_REPLICA || session->tx_status == 'I' || moves)
         return OWN_NEEDS_POSITION;
     *result = (struct local_result){0};
     error_set(&result->error, "55000",
@@ -233,6 +235,9 @@ bool own_send(struct session *session, struct server *server)
 {
     server->prefix_failed = false;
     buffer_release(&session->request->withheld, &session->all->spares);
+    bool moves = session->begin.transfer == TRANSFER_DUE;
+    if (moves && !begin_send(session, server))
+        return false;
     if (session->request->own_need == OWN_NEEDS_FAILURE)
         return server_inject_query(server, "SELECT 1/0 AS rolecall_refused", INJECTED_PREFIX);
     return server_inject_query(server, TOKEN_QUERY, INJECTED_INQUIRY);
@@ -250,6 +255,8 @@ void own_on_done(struct session *session, struct server *server)
     struct request *request = session->request;
     struct local_result result = {.tag = "SHOW", .column = "rolecall.token"};
     char value[VALUE_MAX];
+    if (request->error_seen) /* of the BEGIN ahead of it */
+        return;
     if (request->own_need == OWN_NEEDS_FAILURE) { /* says again what is wrong */
         result = (struct local_result){0};
         if (!begin_forbids(session, &result.error))

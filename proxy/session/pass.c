@@ -7,6 +7,7 @@
  */
 #include "proxy/session/inquiry.h"
 #include "proxy/session/note.h"
+#include "proxy/session/prepare.h"
 #include "proxy/session/session.h"
 
 #include "proxy/server/answer.h"
@@ -139,17 +140,39 @@ static bool next_message(
     return false;
 }
 
+/* A Bind that has to wait for what the server says of its statement; it stays in the stream. */
+static bool asks_first(struct session *session, struct server *server, const struct frame *frame, size_t len)
+{
+    struct frontend_bind bind;
+    size_t there = frame->whole ? frame->body_len : len - FRAME_HEADER_LEN;
+    bool fine;
+    if (frame->type != FRONTEND_BIND || !frontend_parse_bind(slice_of(frame->body, there), &bind) ||
+        !prepare_asks(session, server, bind.statement, &fine))
+        return false;
+    if (fine)
+        stream_hold(&session->stream);
+    else
+        session_fatal(session, SQLSTATE_OUT_OF_MEMORY, "out of memory");
+    return true;
+}
+
 size_t streaming_on_data(struct session *session, const char *bytes, size_t len)
 {
     struct server *server = session->claim.server;
     struct frame frame;
     size_t used;
+    if (session->request->probing) {
+        stream_hold(&session->stream);
+        return 0;
+    }
     if (!next_message(session, bytes, len, &frame, &used))
         return used;
     if (session->request->error_seen && frame.type != FRONTEND_SYNC) { /* the node skips it: so do we */
         session->skipping = frame.total;
         return skip_rest(session, len);
     }
+    if (asks_first(session, server, &frame, len))
+        return session->state == SESSION_CLOSED ? len : 0;
     if (!frame.whole)
         return frame.total < REACTOR_READ_BUFFER / 2 ? 0 : pass_large(session, server, &frame, len);
     if (!note_message(session, &frame))

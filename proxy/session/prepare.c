@@ -31,7 +31,7 @@ static bool owe(struct server *server, enum expect_kind kind, bool hidden, uint6
 
 static bool close_hidden(struct server *server, char kind, struct slice name, uint64_t about)
 {
-    char out[128];
+    char out[HEAD_MAX];
     struct builder builder = builder_of(out, sizeof out);
     if (!frontend_build_target(&builder, FRONTEND_CLOSE, kind, name))
         return false;
@@ -135,6 +135,8 @@ bool prepare_parse(struct session *session, struct server *server, const struct 
 {
     char buffer[STATEMENT_NAME_MAX];
     struct slice name = server_name(prepared, buffer);
+    if (server->tx_status == 'E' && !prepare_forget(server, prepared)) /* the node refuses all but few */
+        return false;
     if (statements_use(&server->statements, prepared->id))
         return expect_push(
             &server->expect, (struct expect){.kind = EXPECT_LOCAL, .local = BACKEND_PARSE_COMPLETE});
@@ -142,6 +144,26 @@ bool prepare_parse(struct session *session, struct server *server, const struct 
         return false;
     write_parse(server, name, prepared->query, prepared->n_types, prepared->types);
     return owe(server, EXPECT_PARSE, false, prepared->id);
+}
+
+bool prepare_parse_by_name(struct session *session, struct server *server, const struct frontend_parse *parse,
+    const struct prepared *prepared)
+{
+    char out[STATEMENT_NAME_MAX + 8];
+    struct slice name = prepare_unknown(parse->name, out);
+    write_parse(server, name, parse->query, parse->n_types, parse->types);
+    return owe(server, EXPECT_PARSE, false, EXPECT_ABOUT_NOTHING) && close_hidden(server, 'S', name, 0) &&
+           prepare_ensure(session, server, prepared);
+}
+
+bool prepare_close_by_name(struct server *server, struct slice name)
+{
+    char longer[STATEMENT_NAME_MAX + 8], out[HEAD_MAX];
+    struct builder builder = builder_of(out, sizeof out);
+    if (!frontend_build_target(&builder, FRONTEND_CLOSE, 'S', prepare_unknown(name, longer)))
+        return false;
+    server_send(server, out, builder.len);
+    return owe(server, EXPECT_CLOSE, false, 0);
 }
 
 /* A statement that does nothing. */
@@ -277,7 +299,9 @@ bool prepare_renamed(
     struct session *session, struct server *server, struct slice query, uint16_t n_types, struct slice types)
 {
     struct buffer text = {0};
+    uint32_t before = server->expect.count;
     bool fine = rename_text(session, server, query, &text);
+    expect_mark_within(&server->expect, before);
     if (fine)
         write_parse(server, slice_of("", 0), slice_of(text.data, text.len - 1), n_types, types);
     server->statements.unnamed = STATEMENTS_UNNAMED_UNKNOWN;

@@ -25,6 +25,12 @@ bool prepare_forget(struct server *server, const struct prepared *prepared);
 bool prepare_parse(struct session *session, struct server *server, const struct prepared *prepared);
 /* One that fails since the name is taken, unless its text is at fault, and changes nothing. */
 bool prepare_duplicate(struct server *server, const struct frontend_parse *parse);
+/* The same under the client's own name first: where the node has names that the session does not know of, it
+   shall say whether this is one. */
+bool prepare_parse_by_name(struct session *session, struct server *server, const struct frontend_parse *parse,
+    const struct prepared *prepared);
+/* The client closes a statement that only the node may know. */
+bool prepare_close_by_name(struct server *server, struct slice name);
 /* The session's unnamed statement is there afterwards: hidden. */
 bool prepare_unnamed(struct session *session, struct server *server);
 /* The same for a statement whose text names others, under the names that these have now. */
@@ -36,6 +42,10 @@ bool prepare_query(struct session *session, struct server *server, struct slice 
 /* A name that the session does not know, as it may be sent: it must not meet one of rolecall's own. The
    result lies in `out`, or is the name itself. */
 struct slice prepare_unknown(struct slice name, char out[STATEMENT_NAME_MAX + 8]);
+
+/* In a stream: the server is asked for the columns of what this Bind binds, where they could be others than
+   the client was told. True: the Bind must wait until it has said so (request.probing). */
+bool prepare_asks(struct session *session, struct server *server, struct slice statement, bool *fine);
 
 /* What must be on the server before the request, but cannot be put there within it: statements that were
    parsed under other settings, and a look at what has changed since the client was told. True: the answer

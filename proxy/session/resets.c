@@ -30,7 +30,7 @@ static bool is_of_word(char c)
     return isalnum((unsigned char)c) || c == '_';
 }
 
-static bool mentions(struct slice text, const char *word)
+bool resets_mentions(struct slice text, const char *word)
 {
     size_t len = strlen(word);
     for (size_t at = 0; at + len <= text.len; at++) {
@@ -45,7 +45,7 @@ static bool mentions(struct slice text, const char *word)
 static bool mentions_any(struct slice text, const char *const *words, size_t n)
 {
     for (size_t i = 0; i < n; i++)
-        if (mentions(text, words[i]))
+        if (resets_mentions(text, words[i]))
             return true;
     return false;
 }
@@ -66,20 +66,21 @@ static bool is_mute(const char *name)
 static bool takes_along(struct slice text, const char *name)
 {
     if (!is_role(name))
-        return mentions(text, "all");
-    return mentions(text, "authorization") || (mentions(text, "discard") && mentions(text, "all"));
+        return resets_mentions(text, "all");
+    return resets_mentions(text, "authorization") ||
+           (resets_mentions(text, "discard") && resets_mentions(text, "all"));
 }
 
 void resets_note(struct resets *resets, const struct settings *base, struct slice text, bool has_null)
 {
     static const char *const verbs[] = {"reset", "default", "discard", "null", "zone", "names"};
     const char *name, *value;
-    bool by_null = has_null && mentions(text, "set_config");
+    bool by_null = has_null && resets_mentions(text, "set_config");
     if (settings_is_empty(base) || (!by_null && !mentions_any(text, verbs, sizeof verbs / sizeof *verbs)))
         return;
     resets->spoken = true;
     for (uint32_t at = 0; params_next(&base->params, &at, &name, &value);)
-        if (is_mute(name) && (mentions(text, name) || takes_along(text, name)))
+        if (is_mute(name) && (resets_mentions(text, name) || takes_along(text, name)))
             params_set(&resets->mute, slice_from(name), slice_of("", 0));
 }
 

@@ -18,6 +18,8 @@ struct resets {
 };
 
 void resets_fini(struct resets *resets);
+/* The word stands in the text, whatever it means there. */
+bool resets_mentions(struct slice text, const char *word);
 /* A text is run. `base` is what the client asked for; `has_null`: a parameter of it is NULL. */
 void resets_note(struct resets *resets, const struct settings *base, struct slice text, bool has_null);
 

@@ -64,6 +64,10 @@ enum request_kind {
     REQUEST_RELAY     /* a server for good */
 };
 
+/* ParameterStatus comes as the server sends it, or at the request's end, as far as it differs from what was
+   before the request: on its server, or in the client's eyes. */
+enum comparison { COMPARE_NOTHING, COMPARE_WITH_SERVER, COMPARE_WITH_TOLD };
+
 /* Which message of a request gives or takes a name of a prepared statement; by SQL it is the Execute (of a
    Query: the statement in it). */
 enum name_cause { CAUSE_PARSE, CAUSE_CLOSE, CAUSE_EXECUTE, CAUSE_COUNT };
@@ -152,7 +156,7 @@ struct request {
     uint64_t exclude;         /* nodes tried */
     uint32_t reruns;
     struct buffer withheld;
-    bool compares; /* ParameterStatus is told at the end, as far as it differs from `before` */
+    enum comparison compares;
     struct params before;
     char fatal_sqlstate[6];                /* the server's last word, when it was FATAL */
     uint64_t began_us, sent_us;            /* reactor_now_us: first routed, sent (last) */

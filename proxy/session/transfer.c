@@ -113,7 +113,11 @@ void transfer_look(struct session *session)
     struct begin *begin = &session->begin;
     if (!transfer_is_due(session))
         return;
-    log_event(LOG_DEBUG, "transaction_moved", "node=%s", session->claim.server->node->name);
+    const struct server *server = session->claim.server;
+    log_event(LOG_DEBUG, "transaction_moved", "node=%s", server->node->name);
+    /* What its SET LOCALs have told the client. */
+    if (params_copy(&session->request->before, &server->params))
+        session->request->compares = COMPARE_WITH_TOLD;
     sessions_refuse(session->all, begin->shape);
     pool_release(&session->claim, false);
     begin->transfer = TRANSFER_DUE;

@@ -9,7 +9,9 @@
 
 #include "proxy/session/changes.h"
 #include "proxy/session/prepare.h"
+#include "proxy/session/statement_text.h"
 #include "proxy/wire/reader.h"
+#include "router/statement_names.h"
 
 #include <ctype.h>
 #include <stdio.h>
@@ -24,6 +26,7 @@ struct words {
     struct session *session;
     struct buffer out;
     enum expect_kind kind; /* of what the node was doing */
+    char name[LEX_NAME_MAX];
     bool failed;
 };
 
@@ -102,6 +105,28 @@ static bool name_in_message(const struct words *words, uint64_t id, struct slice
     return false;
 }
 
+/* ... and by SQL: the one that the failed EXECUTE gives. */
+static bool name_in_text(struct words *words, uint64_t id, struct slice *name)
+{
+    const struct session *session = words->session;
+    uint32_t done = session->request->done_of[CAUSE_EXECUTE];
+    bool runs = words->kind == EXPECT_QUERY || words->kind == EXPECT_EXECUTE;
+    struct statement_name uses[STATEMENT_NAMES_MAX];
+    struct slice text;
+    if (!runs || !statement_text_run(session, done, &text))
+        return false;
+    size_t n = statement_names(text, !session->escape_strings, uses);
+    for (size_t i = 0; n != SIZE_MAX && i < n; i++) {
+        if (uses[i].verb != VERB_EXECUTE || (words->kind == EXPECT_QUERY && uses[i].ordinal != done))
+            continue;
+        memcpy(words->name, uses[i].name, uses[i].name_len);
+        *name = slice_of(words->name, uses[i].name_len);
+        const struct prepared *prepared = names_find(&session->names, *name);
+        return prepared && prepared->id == id;
+    }
+    return false;
+}
+
 static void add_text(struct words *words, struct slice text)
 {
     size_t done = 0, at = 0, len;
@@ -112,7 +137,8 @@ static void add_text(struct words *words, struct slice text)
         add(words, text.data + done, at - done);
         if (longer)
             name = slice_of(text.data + at + PREFIX_LEN, len - PREFIX_LEN);
-        else if (!name_in_message(words, id, &name) && !changes_client_name(words->session, id, &name))
+        else if (!name_in_message(words, id, &name) && !name_in_text(words, id, &name) &&
+                 !changes_client_name(words->session, id, &name))
             name = slice_of(text.data + at, len);
         add(words, name.data, name.len);
         done = at + len;

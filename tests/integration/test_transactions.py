@@ -350,6 +350,48 @@ def test_a_transaction_that_moves_keeps_what_it_is_made_of(rolecall, cluster, li
 
 
 @pytest.mark.proxy
+@pytest.mark.parametrize("end", ["select 1/0, pg_backend_pid()", "select count(pg_backend_pid())", "show rolecall.token"])
+def test_what_the_client_was_told_of_a_parameter_is_kept_up_to_date_when_a_transaction_moves(rolecall, cluster, end):
+    """A SET LOCAL that was told on the replica; on the primary its value may come and go before anybody hears of it."""
+    name = "told_" + "".join(filter(str.isalpha, end))[:20]
+    with Wire(rolecall.ports["split"]) as w:
+        w.login()
+
+        def on_replica():
+            w.query("begin read only")
+            if w.value(f"select whereami() as {name}") in map(str, cluster.replica_ports):
+                return True
+            w.query("rollback")
+
+        wait_until(on_replica, 15, "the transaction is on a replica")
+        w.query("set local standard_conforming_strings = off")
+        assert w.parameters["standard_conforming_strings"] == "off"
+        told = []
+        w.send(query(end))
+        while not told or told[-1].kind != "Z":
+            told.append(w.receive())
+        failed = "1/0" in end
+        assert w.parameters["standard_conforming_strings"] == ("on" if failed else "off")
+        assert ("S" in kinds(told)) == failed
+        if not failed:
+            assert w.value("show standard_conforming_strings") == "off"
+            assert w.value("select whereami()") == str(cluster.primary.port)
+        w.query("rollback")
+        assert w.parameters["standard_conforming_strings"] == "on"
+        assert w.value("show standard_conforming_strings") == "on"
+
+
+@pytest.mark.proxy
+def test_a_transaction_that_moves_takes_long_settings_along(rolecall, cluster):
+    with rolecall.connect("split") as c:
+        begin_on_replica(c, cluster, "long_settings")
+        for name in ("app.long", "app.longer"):
+            c.execute(f"set local {name} = '{'x' * 450}'")
+        assert c.execute("select length(current_setting('app.longer')), pg_is_in_recovery()").fetchone() == (450, False)
+        assert where(c) == cluster.primary.port
+
+
+@pytest.mark.proxy
 @pytest.mark.parametrize("number, sql", enumerate([
     "set transaction read write", "set transaction isolation level serializable", "create table never (a int)", "select nextval('never')",
     "insert into never values (1)", "savepoint a; select 1/0", "release savepoint nothing", "prepare transaction 'x'; select 1/0",

@@ -8,7 +8,8 @@ import settings
 import statements
 import transactions
 
-# Not in a READ ONLY transaction, which may have begun on a replica: what belongs to the primary is refused there, or told otherwise.
+# Not in a READ ONLY transaction in which a portal may be open: it may have begun on a replica and has to stay there then, where
+# what belongs to the primary is refused, or told otherwise.
 NOT_ON_A_REPLICA = {"notify", "listen", "lock", "holding", "untold", "opaque", "function_that_prepares", "everything", "nextval"}
 SPECIAL = 6  # how much more of what pins a "special" pair has
 
@@ -51,6 +52,7 @@ class Statements:
         while True:
             makes, weights = self.by_status[m.status]
             make = m.rng.choices(makes, cum_weights=weights)[0]
-            step = make(m) if not (m.read_only and make.__name__ in NOT_ON_A_REPLICA) else None
-            if step and not (m.read_only and "pg_is_in_recovery" in repr(step)):
+            stays = m.read_only and m.portals
+            step = make(m) if not (stays and make.__name__ in NOT_ON_A_REPLICA) else None
+            if step and not (stays and "pg_is_in_recovery" in repr(step)):
                 return step

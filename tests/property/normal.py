@@ -47,7 +47,7 @@ AVOIDED = {
     "Bind and Describe in a failed transaction": "of what was prepared before it: this server may lack it, and cannot parse it now: 25P02 comes before other errors",
     "PREPARE, in a function, of a name that is prepared outside": "as above: on the server that has another name",
     "AND CHAIN in a failed transaction": "where that was READ ONLY: PostgreSQL forgets it, and the next one, still on the replica, cannot",
-    "NOTIFY, LISTEN, session locks, cursors WITH HOLD and node-local functions in a READ ONLY transaction": "it may run on a replica, which refuses them (25006) or speaks of itself",
+    "NOTIFY, LISTEN, session locks, cursors WITH HOLD and node-local functions in a READ ONLY transaction with an open portal": "it may run on a replica, which refuses them (25006) or speaks of itself",
     "debug levels of client_min_messages": "show how a server works inside, and what it ran before",
     "statement_timeout that could fire by chance": "the machine may be busy",
     "ALTER ROLE / ALTER DATABASE ... SET, ALTER SYSTEM": "are for everybody, the neighbours too",

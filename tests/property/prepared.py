@@ -19,6 +19,7 @@ VALUES = {
     "numeric": [("1.50", None), ("1e5", None)],
     "name": [("app.tenant", b"app.tenant"), ("TimeZone", b"TimeZone"), ("app.user_id", b"app.user_id"), ("DateStyle", b"DateStyle"), ("no such", b"no such")],
     "value": [("Asia/Tokyo", b"Asia/Tokyo"), ("ISO, DMY", b"ISO, DMY"), ("17", b"17")],
+    "tenant": [("Asia/Tokyo", b"Asia/Tokyo"), ("17", b"17"), (None, None), (None, None), ("", b"")],
     "local": [("false", b"\0"), ("true", b"\1")],
 }  # fmt: skip
 
@@ -28,7 +29,7 @@ TEXTS = [
     ("select v from {a}.t where id = $1", ["int4"]), ("select d, ts, i, f, b, n from {a}.t where id = $1", ["int4"]), ("select id, v from {b}.t where id <= $1 order by id", ["int4"]),
     ("select $1::timestamptz", ["timestamptz"]), ("select $1::date, $2::float8, $3::bytea, $4::bool", ["date", "float8", "bytea", "bool"]), ("select $1 is null", ["text"]),
     ("insert into {a}.u values ($1, $2, null) on conflict (id) do update set v = excluded.v returning id, v", ["int4", "text"]), ("delete from {a}.u where id = $1 + 20", ["int4"]),
-    ("update {a}.t set n = n + $1 where id = $2 returning n", ["numeric", "int4"]), ("select set_config('app.tenant', $1, false)", ["value"]),
+    ("update {a}.t set n = n + $1 where id = $2 returning n", ["numeric", "int4"]), ("select set_config('app.tenant', $1, false)", ["tenant"]),
     ("select nullif(current_setting($1, true), '')", ["name"]),
     ("show timezone", []), ("set timezone to 'Asia/Tokyo'", []), ("set app.tenant = 'prepared'", []), ("reset app.tenant", []), ("begin", []), ("commit", []), ("rollback", []),
     ("select f()", []), ("select lib.tell()", []), ("values ($1::int), (2)", ["int4"]), ("select generate_series(1, $1::int)", ["int4"]), ("select", []), ("", []),
@@ -54,7 +55,12 @@ def declared(m, kinds):
     how = m.rng.random()
     if how < 0.5:
         return ()
-    return tuple(OIDS.get(kind, OIDS["text" if kind in ("name", "value") else "bool" if kind == "local" else kind]) if how < 0.8 or m.chance(0.5) else 0 for kind in kinds)
+    return tuple(OIDS.get(kind, OIDS["text" if kind in ("name", "value", "tenant") else "bool" if kind == "local" else kind]) if how < 0.8 or m.chance(0.5) else 0 for kind in kinds)
+
+
+def may_be_null(m):
+    """set_config('app.tenant', NULL, ...) answers what the startup packet had: see normal.py."""
+    return "app.tenant" not in repr(m.startup)
 
 
 def bound(m, portal, name, kinds):
@@ -62,7 +68,7 @@ def bound(m, portal, name, kinds):
     values, formats = [], []
     binary = m.chance(0.35)
     for kind in kinds:
-        choices = VALUES[kind]
+        choices = VALUES[kind] if kind != "tenant" or may_be_null(m) else VALUES["value"]
         as_text, as_bytes = choices[-1] if m.chance(0.05) else m.pick(choices[:-1])
         use_binary = binary and as_bytes is not None
         values.append(as_bytes if use_binary else as_text)
@@ -229,11 +235,12 @@ def crossed(m):
     if m.chance(0.5):
         name = m.some({k: v for k, v in m.protocol.items() if k}, model.PREPARED[1:])
         kinds = m.protocol.get(name, [])
-        given = f"({', '.join(m.pick(['1', 'null', chr(39) + 'x' + chr(39)]) for _ in kinds)})" if kinds else ""
+        values = ["1", "'x'", "null"] if kinds != ["tenant"] or may_be_null(m) else ["1", "'x'"]
+        given = f"({', '.join(m.pick(values) for _ in kinds)})" if kinds else ""
         return m.say("protocol by execute", f"execute {name}{given}")
     name = m.some(m.sql_prepared, m.sql_names).strip('"')
     arguments = m.sql_prepared.get(name) or m.sql_prepared.get(f'"{name}"') or []
-    value = "by bind" if arguments == ["'by execute'"] else None  # set_config(x, NULL): see normal.py
+    value = "by bind" if arguments == ["'by execute'"] and not may_be_null(m) else None
     values = [value] * (arguments[0].count(",") + 1) if arguments else []
     return Step("sql by bind", ("bind", "", name, tuple(values)), *executed(m), ("sync",))
 

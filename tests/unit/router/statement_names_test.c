@@ -22,6 +22,8 @@ static const struct {
     {"/* c */ deallocate prepare S ; ; -- c", "d0+ S"},
     {"deallocate all", "a0+ all"},
     {"deallocate prepare all", "a0+ all"},
+    {"discard all", "a0+ all"},
+    {"discard plans; DISCARD /* c */ ALL", "a1 ALL"},
     {"prepare s (int, numeric(10, 2)) as select $1", "p0+ s"},
     {"prepare transaction 'x'", ""},
     {"prepare transaction as select 1", "p0+ transaction"},

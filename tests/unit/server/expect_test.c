@@ -117,6 +117,25 @@ static void what_is_owed_is_found_by_kind_and_word(void **state)
     expect_fini(&queue);
 }
 
+static void what_comes_next_is_what_is_not_hidden(void **state)
+{
+    (void)state;
+    struct expect_queue queue;
+    expect_init(&queue);
+    assert_false(expect_next_is(&queue, EXPECT_BIND));
+    assert_true(expect_push(&queue, (struct expect){.kind = EXPECT_BIND, .hidden = true}));
+    assert_false(expect_next_is(&queue, EXPECT_BIND));
+    assert_true(expect_push(&queue, (struct expect){.kind = EXPECT_DESCRIBE}));
+    assert_true(expect_push(&queue, (struct expect){.kind = EXPECT_BIND}));
+    assert_true(expect_next_is(&queue, EXPECT_DESCRIBE));
+    assert_false(expect_next_is(&queue, EXPECT_BIND));
+    expect_mark_within(&queue, 1);
+    assert_false(expect_head(&queue)->within);
+    expect_pop(&queue);
+    assert_true(expect_head(&queue)->within);
+    expect_fini(&queue);
+}
+
 static void copy_in_swallows_syncs_up_to_the_end_of_the_data(void **state)
 {
     (void)state;
@@ -151,6 +170,7 @@ int main(void)
         cmocka_unit_test(entries_come_in_order_while_the_ring_grows_and_turns),
         cmocka_unit_test(an_error_skips_to_the_next_sync_or_query),
         cmocka_unit_test(what_is_owed_is_found_by_kind_and_word),
+        cmocka_unit_test(what_comes_next_is_what_is_not_hidden),
         cmocka_unit_test(copy_in_swallows_syncs_up_to_the_end_of_the_data),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
