@@ -2,7 +2,7 @@
  * Pointing replicas at a new primary; see repoint.h.
  *
  *     connect to the primary, read its own primary_conninfo (the pattern for a node that never had one)
- *     each replica: connect, read -> [slot on the primary] -> ALTER SYSTEM -> reload
+ *     each replica: connect, read -> [a lost slot dropped -> slot on the primary] -> ALTER SYSTEM -> reload
  *
  * Settings hold passwords: they are wiped when they have been used.
  */
@@ -16,7 +16,7 @@
 #include <assert.h>
 #include <stdio.h>
 
-enum step { STEP_PATTERN, STEP_READ, STEP_SLOT, STEP_SET, STEP_RELOAD };
+enum step { STEP_PATTERN, STEP_READ, STEP_LOST_SLOT, STEP_SLOT, STEP_SET, STEP_RELOAD };
 
 struct repoint {
     uv_loop_t *loop;
@@ -88,10 +88,25 @@ static void set_conninfo(struct repoint *repoint)
     explicit_bzero(sql, sizeof sql);
 }
 
-static void make_slot(struct repoint *repoint)
+/* Of the time when this node was a primary before: nobody can stream from it any more. */
+static void drop_lost_slot(struct repoint *repoint)
 {
     char literal[2 * CONNINFO_MAX + 3], sql[2 * CONNINFO_MAX + 256];
     if (!repoint->slot[0] || !conninfo_literal(repoint->slot, literal)) {
+        set_conninfo(repoint);
+        return;
+    }
+    snprintf(sql, sizeof sql,
+        "SELECT pg_catalog.pg_drop_replication_slot(slot_name) FROM pg_catalog.pg_replication_slots"
+        " WHERE slot_name = %s AND NOT active AND wal_status = 'lost'",
+        literal);
+    ask(repoint, repoint->primary, STEP_LOST_SLOT, sql);
+}
+
+static void make_slot(struct repoint *repoint)
+{
+    char literal[2 * CONNINFO_MAX + 3], sql[2 * CONNINFO_MAX + 256];
+    if (!conninfo_literal(repoint->slot, literal)) {
         set_conninfo(repoint);
         return;
     }
@@ -142,7 +157,7 @@ static void take_settings(struct repoint *repoint, const struct pgconn_answer *a
     else if (!fine)
         fail_node(repoint, "no primary_conninfo to change: set repoint_conninfo");
     else
-        make_slot(repoint);
+        drop_lost_slot(repoint);
 }
 
 /* --- steps --- */
@@ -157,6 +172,7 @@ static void go_on(struct repoint *repoint, const struct pgconn_answer *answer)
         next_node(repoint);
         return;
     case STEP_READ: take_settings(repoint, answer); return;
+    case STEP_LOST_SLOT: make_slot(repoint); return;
     case STEP_SLOT: set_conninfo(repoint); return;
     case STEP_SET: ask(repoint, repoint->replica, STEP_RELOAD, "SELECT pg_catalog.pg_reload_conf()"); return;
     case STEP_RELOAD:
@@ -171,8 +187,9 @@ static void go_on(struct repoint *repoint, const struct pgconn_answer *answer)
 static void on_answer(void *context, const struct pgconn_answer *answer)
 {
     struct repoint *repoint = context;
-    bool primary_is_lost = answer->outcome != PGCONN_OK && answer->outcome != PGCONN_QUERY &&
-                           (repoint->step == STEP_PATTERN || repoint->step == STEP_SLOT);
+    bool primary_is_lost =
+        answer->outcome != PGCONN_OK && answer->outcome != PGCONN_QUERY &&
+        (repoint->step == STEP_PATTERN || repoint->step == STEP_LOST_SLOT || repoint->step == STEP_SLOT);
     if (answer->outcome == PGCONN_OK) {
         go_on(repoint, answer);
     } else if (primary_is_lost) {

@@ -3,8 +3,8 @@
  * checks first what they would find out late, and does afterwards what they leave to be done.
  *
  *     clone     pg_basebackup -R into a directory that is empty or not there
- *     rejoin    keep the configuration -> CHECKPOINT of the source -> pg_rewind -> configuration back
- *               -> standby.signal
+ *     rejoin    keep the configuration -> slot and CHECKPOINT of the source -> pg_rewind
+ *               -> configuration back -> standby.signal
  *
  * pg_rewind copies every file that differs, the source's postgresql.conf as well: hence the keeping. As root
  * it becomes the owner of the data directory, or of the directory above it.
@@ -36,7 +36,7 @@ static const char usage[] =
     "                      rejoin a superuser, or a role that may do what pg_rewind's manual lists\n"
     "  --follow CONNINFO   primary_conninfo of the rejoined replica; --from when not given\n"
     "  --name NAME         its application_name, as in synchronous_standby_names\n"
-    "  --slot NAME         its replication slot; made if it is missing (by a clone)\n"
+    "  --slot NAME         its replication slot; made if it is missing\n"
     "  --bin DIR           PostgreSQL's programs; else PG_BINDIR, pg_config, or /usr/lib/postgresql\n\n"
     "Passwords: better in a .pgpass file than in CONNINFO. The server is neither stopped nor started.\n";
 
@@ -89,6 +89,13 @@ static int parse_arguments(struct clone *clone, int argc, char **argv)
                 argv[i], usage);
             return 2;
         }
+    }
+    if (clone->slot && (strlen(clone->slot) > 63 ||
+                           clone->slot[strspn(clone->slot, "abcdefghijklmnopqrstuvwxyz0123456789_")])) {
+        fprintf(stderr,
+            "rolecall clone: a slot's name has lower-case letters, digits and underscores, not \"%s\"\n",
+            clone->slot);
+        return 2;
     }
     if (clone->data && clone->from && (clone->rejoin || !clone->follow))
         return -1;
@@ -220,20 +227,43 @@ static pid_t running(const char *data)
     return pid > 0 && (kill((pid_t)pid, 0) == 0 || errno == EPERM) ? (pid_t)pid : 0;
 }
 
-/* pg_rewind believes the source's control file, which names the new timeline only after a checkpoint: without
-   one it would find nothing to rewind for minutes after a promotion. */
-static int checkpoint_source(const struct clone *clone)
+static int tell_source(const struct clone *clone, const char *sql)
 {
-    char *argv[] = {(char *)"psql", (char *)"-X", (char *)"-q", (char *)"-d", (char *)clone->from,
-        (char *)"-c", (char *)"CHECKPOINT", NULL};
+    char *argv[] = {(char *)"psql", (char *)"-X", (char *)"-q", (char *)"-t", (char *)"-v",
+        (char *)"ON_ERROR_STOP=1", (char *)"-o", (char *)"/dev/null", (char *)"-d", (char *)clone->from,
+        (char *)"-c", (char *)sql, NULL};
     return run(clone, "psql", argv);
 }
 
+/* Without it the node could not start while the source goes on writing: it gets the end of what it was
+   rewound to by the slot alone. One of the time when the source was a primary before may be of no use any
+   more. */
+static int make_source_slot(const struct clone *clone)
+{
+    static const char drop[] =
+        "SELECT pg_catalog.pg_drop_replication_slot(slot_name) FROM pg_catalog.pg_replication_slots"
+        " WHERE slot_name = '%s' AND NOT active AND wal_status = 'lost'";
+    static const char make[] =
+        "SELECT pg_catalog.pg_create_physical_replication_slot('%s', true) WHERE NOT EXISTS"
+        " (SELECT FROM pg_catalog.pg_replication_slots WHERE slot_name = '%s')";
+    char sql[512];
+    if (!clone->slot)
+        return 0;
+    snprintf(sql, sizeof sql, drop, clone->slot);
+    int status = tell_source(clone, sql);
+    snprintf(sql, sizeof sql, make, clone->slot, clone->slot);
+    return status == 0 ? tell_source(clone, sql) : status;
+}
+
+/* pg_rewind believes the source's control file, which names the new timeline only after a checkpoint: without
+   one it would find nothing to rewind for minutes after a promotion. */
 static int rewind_data(const struct clone *clone)
 {
     char *argv[] = {(char *)"pg_rewind", (char *)"-D", (char *)clone->data, (char *)"--source-server",
         (char *)clone->from, (char *)"--progress", NULL};
-    int status = checkpoint_source(clone);
+    int status = make_source_slot(clone);
+    if (status == 0)
+        status = tell_source(clone, "CHECKPOINT");
     return status == 0 ? run(clone, "pg_rewind", argv) : status;
 }
 

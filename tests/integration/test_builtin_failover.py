@@ -164,6 +164,37 @@ def test_a_fence_that_fails_stops_the_promotion_until_a_reload(make, synchronous
     assert insert(r, 1) in (second.port, third.port)
 
 
+def lose_slot(node, name, primary):
+    """A slot of an earlier reign of this node, whose log is gone."""
+    for setting, value in (("wal_keep_size", "0"), ("max_slot_wal_keep_size", "1MB"), ("min_wal_size", "32MB"), ("max_wal_size", "32MB")):
+        node.set(setting, value)
+    node.sql("select pg_create_physical_replication_slot(%s, true)", [name])
+
+    def lost():
+        for _ in range(3):
+            primary.sql("select pg_logical_emit_message(true, 'test', '')")
+            primary.sql("select pg_switch_wal()")
+        primary.sql("checkpoint")
+        node.sql("checkpoint")
+        return node.value("select wal_status from pg_replication_slots where slot_name = %s", [name]) == "lost"
+
+    wait_until(lost, 60, f"the slot {name} of {node.name} is lost", 0.2)
+
+
+def test_a_slot_of_an_earlier_reign_that_has_lost_its_log_is_made_anew(make, synchronous):
+    first, second, third = synchronous.nodes
+    lose_slot(second, "node3", first)
+    lose_slot(third, "node2", first)
+    synchronous.catch_up()
+    r = make(synchronous, cluster_settings=SETTINGS)
+    insert(r, 1)
+    first.kill()
+    new = synchronous.node_at(insert(r, 2))
+    other = third if new is second else second
+    wait_until(lambda: follows(other, new), 30, "the other replica follows the new primary")
+    assert new.value("select active from pg_replication_slots where slot_name = %s", [other.name])
+
+
 GRANTS = """
 create role rolecall login replication password 'rolecall-secret' in role pg_monitor;
 grant execute on function pg_promote(boolean, integer), pg_reload_conf() to rolecall;

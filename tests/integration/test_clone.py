@@ -51,6 +51,19 @@ def test_an_old_primary_that_went_its_own_way_is_rewound(own_cluster):
     assert first.value("select pg_is_in_recovery()") and first.value("show port") == str(first.port)
 
 
+def test_a_node_that_rejoins_by_a_slot_finds_it_there(own_cluster):
+    """Without it, it would wait for the end of the log that it was rewound to, and let nobody in meanwhile."""
+    first, second, _ = own_cluster.nodes
+    own_cluster.catch_up()
+    second.promote()
+    first.stop("immediate")
+    assert second.value("select count(*) from pg_replication_slots") == 0
+    clone("--rejoin", "--data", first.data, "--from", conninfo(second, "dbname=postgres"), "--name", "node1", "--slot", "node1")
+    assert second.value("select slot_name::text from pg_replication_slots where wal_status is not null") == "node1"
+    first.start()
+    wait_until(lambda: second.value("select active from pg_replication_slots where slot_name = 'node1'"), what="it follows")
+
+
 def test_what_cannot_be_done_is_refused_with_the_reason(own_cluster):
     first, second, _ = own_cluster.nodes
     empty = os.path.join(own_cluster.directory, "empty")
@@ -63,6 +76,7 @@ def test_what_cannot_be_done_is_refused_with_the_reason(own_cluster):
         (["--frobnicate"], 2, 'unknown argument "--frobnicate"'),
         (["--data", first.data, "--from", conninfo(second)], 1, "is not empty"),
         (["--rejoin", "--data", empty, "--from", conninfo(second)], 1, "is no data directory"),
+        (["--data", empty, "--from", conninfo(second), "--slot", "Node-1"], 2, "a slot's name has"),
         (["--data", empty, "--from", "host=127.0.0.1 port=1"], 1, "onnection refused"),
     ):
         done = clone(*words, check=False)
