@@ -177,6 +177,8 @@ static enum outcome outcome_of(const struct session *session, const struct serve
         return OUTCOME_ROLLED_BACK;
     if (request->in_transaction && session->tx_status == 'E')
         return OUTCOME_ROLLED_BACK; /* COMMIT of a failed transaction is a rollback */
+    if (request->in_transaction && begin_only_reads(session))
+        return OUTCOME_ROLLED_BACK; /* COMMIT of a READ ONLY one: there is nothing that may be there */
     if (!request->in_transaction && (request->class == STATEMENT_READ || runs_nothing(request)))
         return at_client ? OUTCOME_ROLLED_BACK : OUTCOME_RERUN;
     if (request->copying && !request->copy_done)

@@ -162,6 +162,23 @@ def test_a_write_in_flight_has_an_unknown_outcome(r, own_cluster):
         assert kinds(w.query("insert into w values (5)")) == "CZ"
 
 
+@pytest.mark.parametrize("begin, sqlstate", [("begin", "08007"), ("begin read only", "40001")])
+def test_a_commit_in_flight_is_unknown_unless_there_was_nothing_to_commit(r, own_cluster, begin, sqlstate):
+    with Wire(r.ports["split"]) as w:
+        w.login()
+        w.query("set rolecall.route = primary")
+        w.query(begin)
+        assert w.query("select whereami()")[1].row == [str(own_cluster.primary.port)]
+        own_cluster.primary.freeze()
+        w.send(query("commit"))
+        assert w.nothing_comes(0.3)
+        own_cluster.primary.kill()
+        got = w.until(timeout=20)
+        assert kinds(got) == "EZ" and got[0].sqlstate == sqlstate and got[-1].payload == b"I"
+        own_cluster.nodes[1].promote()
+        assert kinds(w.query("select 1")) == "TDCZ"
+
+
 def test_a_batch_without_sync_was_rolled_back(r, own_cluster):
     with Wire(r.ports["primary"]) as w:
         w.login()
