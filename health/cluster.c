@@ -394,6 +394,17 @@ static void take_census(void *context, size_t node, struct handover_census *cens
     census->relays = load(&topology->echo.relays);
 }
 
+static bool delegate(void *context, int from, int to, struct error *error)
+{
+    struct cluster *cluster = context;
+    const struct config_node *nodes = cluster->roster.nodes;
+    const struct manager_place old = {nodes[from].host, nodes[from].port};
+    struct manager_place target;
+    if (to >= 0)
+        target = (struct manager_place){nodes[to].host, nodes[to].port};
+    return manager_switchover(cluster->manager, &old, to >= 0 ? &target : NULL, error);
+}
+
 /* --- where secrets and catalogues are read --- */
 
 static struct endpoint *nth_fit(void *context, size_t nth, bool primary_only)
@@ -511,9 +522,15 @@ static void on_spoke(void *context)
     judge_now(cluster);
 }
 
+static void on_answered(void *context, bool accepted, const char *words)
+{
+    struct cluster *cluster = context;
+    handover_answered(cluster->handover, accepted, words);
+}
+
 static void open_manager(struct cluster *cluster)
 {
-    const struct manager_events events = {.context = cluster, .spoke = on_spoke};
+    const struct manager_events events = {.context = cluster, .spoke = on_spoke, .answered = on_answered};
     cluster->manager = manager_open(cluster->loop, &cluster->settings, &events);
     manager_seek(cluster->manager, cluster->seeking_since_us != 0);
 }
@@ -563,7 +580,8 @@ struct cluster *cluster_open(
     const struct handover_owner handover = {.context = cluster,
         .changed = on_handover_changed,
         .endpoint = handover_endpoint,
-        .census = take_census};
+        .census = take_census,
+        .delegate = delegate};
     cluster->handover =
         handover_open(loop, &cluster->settings, &cluster->roster, cluster->hooks, &cluster->news, &handover);
     uv_timer_init(loop, &cluster->expiry);

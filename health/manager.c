@@ -43,6 +43,14 @@ void manager_seek(struct manager *manager, bool seeking)
         manager->methods->seek(manager, seeking);
 }
 
+bool manager_switchover(struct manager *manager, const struct manager_place *from,
+    const struct manager_place *to, struct error *error)
+{
+    if (!manager)
+        return error_set(error, SQLSTATE_OBJECT_NOT_IN_STATE, "the cluster has no manager");
+    return manager->methods->switchover(manager, from, to, error);
+}
+
 void manager_reload(struct manager *manager)
 {
     if (manager)

@@ -9,6 +9,7 @@
 #ifndef ROLECALL_HEALTH_MANAGER_H
 #define ROLECALL_HEALTH_MANAGER_H
 
+#include "conf/base/error.h"
 #include "health/manager_word.h"
 #include "health/settings.h"
 #include "router/topology.h"
@@ -19,6 +20,7 @@
 #include <uv.h>
 
 #define MANAGER_HOST_MAX 256
+#define MANAGER_ANSWER_MAX 256
 
 /* A node that the manager knows. */
 struct manager_member {
@@ -37,6 +39,14 @@ struct manager_events {
     /* Words or members have changed. Comes from the loop, never from within a manager_* function and never
      * after manager_close. */
     void (*spoke)(void *context);
+    /* What it says to an order (manager_switchover): that it does it, or why not. By the same rules. */
+    void (*answered)(void *context, bool accepted, const char *words);
+};
+
+/* Where a node is. */
+struct manager_place {
+    const char *host;
+    uint16_t port;
 };
 
 struct manager;
@@ -47,6 +57,8 @@ struct manager_methods {
         struct manager_word *out);
     void (*ask)(struct manager *manager, const char *host, uint16_t port); /* NULL: it tells by itself */
     void (*seek)(struct manager *manager, bool seeking);
+    bool (*switchover)(struct manager *manager, const struct manager_place *from,
+        const struct manager_place *to, struct error *error);
     void (*reload)(struct manager *manager);
     void (*close)(struct manager *manager);
 };
@@ -73,6 +85,14 @@ void manager_ask(struct manager *manager, const char *host, uint16_t port);
 
 /* The cluster has no primary (or has one again): ask in short order (or at the usual pace). */
 void manager_seek(struct manager *manager, bool seeking);
+
+/*
+ * Orders that another node take the place of the primary at `from`: the one at `to`, or (NULL) whichever the
+ * manager finds best. False, with the reason, when it cannot even be asked. Else `answered` comes once,
+ * unless another order follows before; the new primary may be there earlier or later than that.
+ */
+bool manager_switchover(struct manager *manager, const struct manager_place *from,
+    const struct manager_place *to, struct error *error);
 
 /* The settings have changed, but not the kind of manager. What was heard stays. */
 void manager_reload(struct manager *manager);

@@ -78,6 +78,9 @@ static void send_loss(const struct news *news, const struct verdict *now, const 
         news_event(news, now->split ? EVENT_SPLIT : EVENT_PRIMARY_LOST, now->split ? "" : news->last_primary);
     if (now->split)
         event_say(event.text, sizeof event.text, "two nodes take writes: neither gets any");
+    else if (now->holding >= 0)
+        event_say(event.text, sizeof event.text, "%s is to be the primary no longer: new work is held",
+            news->last_primary);
     else
         event_say(event.text, sizeof event.text, "%s is the primary no longer, and there is no other",
             news->last_primary);

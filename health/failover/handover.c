@@ -4,6 +4,7 @@
  *     failover     IDLE -> CONFIRMING -> CHOOSING -> FENCING -> CHOOSING -> PROMOTING -> REPOINTING -> IDLE
  *     switchover   IDLE -> DRAINING -> DEMOTING -> CATCHING_UP -> PROMOTING -> REPOINTING -> IDLE
  *                          called off: -> IDLE         or, once the demote hook has begun: -> UNDOING -> IDLE
+ *       with a manager              -> DELEGATED -> IDLE
  *
  * Callbacks note what came of a hook or an errand and have the cluster judged anew; with each verdict `step`
  * looks what the state waits for. Whenever another node than the one to be replaced turns out to be primary,
@@ -32,6 +33,7 @@ static const char *const state_names[] = {[HANDOVER_IDLE] = "idle",
     [HANDOVER_DRAINING] = "draining",
     [HANDOVER_DEMOTING] = "demoting",
     [HANDOVER_CATCHING_UP] = "catching up",
+    [HANDOVER_DELEGATED] = "delegated to the manager",
     [HANDOVER_UNDOING] = "undoing",
     [HANDOVER_PROMOTING] = "promoting",
     [HANDOVER_REPOINTING] = "re-pointing",
@@ -42,9 +44,10 @@ static const uint64_t moves[] = {
     [HANDOVER_CHOOSING] = FSM_TO(HANDOVER_FENCING) | FSM_TO(HANDOVER_PROMOTING) |
                           FSM_TO(HANDOVER_CONFIRMING) | FSM_TO(HANDOVER_IDLE),
     [HANDOVER_FENCING] = FSM_TO(HANDOVER_CHOOSING) | FSM_TO(HANDOVER_STOPPED) | FSM_TO(HANDOVER_IDLE),
-    [HANDOVER_DRAINING] = FSM_TO(HANDOVER_DEMOTING) | FSM_TO(HANDOVER_IDLE),
+    [HANDOVER_DRAINING] = FSM_TO(HANDOVER_DEMOTING) | FSM_TO(HANDOVER_DELEGATED) | FSM_TO(HANDOVER_IDLE),
     [HANDOVER_DEMOTING] = FSM_TO(HANDOVER_CATCHING_UP) | FSM_TO(HANDOVER_UNDOING) | FSM_TO(HANDOVER_IDLE),
     [HANDOVER_CATCHING_UP] = FSM_TO(HANDOVER_PROMOTING) | FSM_TO(HANDOVER_UNDOING) | FSM_TO(HANDOVER_IDLE),
+    [HANDOVER_DELEGATED] = FSM_TO(HANDOVER_IDLE),
     [HANDOVER_UNDOING] = FSM_TO(HANDOVER_IDLE),
     [HANDOVER_PROMOTING] = FSM_TO(HANDOVER_REPOINTING) | FSM_TO(HANDOVER_CHOOSING) |
                            FSM_TO(HANDOVER_UNDOING) | FSM_TO(HANDOVER_IDLE),
@@ -65,6 +68,11 @@ const char *handover_node(const struct handover *handover, int node)
 bool handover_is_builtin(const struct handover *handover)
 {
     return handover->settings->cluster->failover == FAILOVER_BUILTIN;
+}
+
+bool handover_is_managed(const struct handover *handover)
+{
+    return handover->settings->cluster->manager != MANAGER_KIND_NONE;
 }
 
 static void on_timer(uv_timer_t *timer)
@@ -149,6 +157,21 @@ void handover_rest(struct handover *handover)
     handover->target = -1;
     handover->told[0] = '\0';
     handover_move(handover, HANDOVER_IDLE);
+}
+
+void handover_done(const struct view *view, int primary, const char *but)
+{
+    struct handover *handover = view->handover;
+    char text[ERROR_TEXT_MAX];
+    snprintf(text, sizeof text,
+        "%s is the primary on timeline %u instead of %s, after %llu ms%s; closed: %u pinned sessions, %u "
+        "relays",
+        handover_node(handover, primary), view->verdict->nodes[primary].timeline,
+        handover_node(handover, handover->old),
+        (unsigned long long)(view->now_us - handover->began_us) / 1000, but, handover->census.pinned,
+        handover->census.relays);
+    handover_event(handover, primary, text, "a switchover is done");
+    handover_answer(handover, true, text);
 }
 
 /* --- hooks and errands --- */
@@ -258,6 +281,7 @@ static bool is_over(const struct view *view)
     case HANDOVER_DRAINING:
     case HANDOVER_DEMOTING:
     case HANDOVER_CATCHING_UP:
+    case HANDOVER_DELEGATED:
     case HANDOVER_UNDOING:
     case HANDOVER_PROMOTING:
     case HANDOVER_REPOINTING: return false;
@@ -281,6 +305,7 @@ static void step(const struct view *view)
     case HANDOVER_DRAINING: switchover_drain(view); return;
     case HANDOVER_DEMOTING: switchover_demote(view); return;
     case HANDOVER_CATCHING_UP: switchover_catch_up(view); return;
+    case HANDOVER_DELEGATED: delegated_wait(view); return;
     case HANDOVER_UNDOING: switchover_end_undo(view); return;
     case HANDOVER_PROMOTING: promotion_step(view); return;
     case HANDOVER_REPOINTING: promotion_repoint(view); return;
@@ -301,6 +326,7 @@ bool handover_holds(const struct handover *handover, const char **reason)
         [HANDOVER_DRAINING] = "switchover: open transactions are waited for",
         [HANDOVER_DEMOTING] = "switchover: the primary becomes a standby",
         [HANDOVER_CATCHING_UP] = "switchover: the new primary gets the end of the log",
+        [HANDOVER_DELEGATED] = "switchover: the manager makes another node the primary",
         [HANDOVER_UNDOING] = "switchover: called off, the old primary comes back",
         [HANDOVER_PROMOTING] = "a replica is being promoted",
         [HANDOVER_STOPPED] = NULL};
@@ -325,6 +351,16 @@ void handover_order(struct handover *handover, struct message *order)
     error_set(&error, SQLSTATE_OBJECT_NOT_IN_STATE, "a failover or switchover is under way (%s)",
         state_names[handover->state]);
     message_reply(order, false, &error);
+}
+
+void handover_answered(struct handover *handover, bool accepted, const char *words)
+{
+    if (handover->state != HANDOVER_DELEGATED || handover->outcome != OUTCOME_PENDING)
+        return;
+    handover->outcome = accepted ? OUTCOME_DONE : OUTCOME_FAILED;
+    handover_say(handover, "%s", words);
+    handover_event(handover, -1, words, "the manager has %s", accepted ? "answered" : "not done it");
+    handover->owner.changed(handover->owner.context);
 }
 
 static bool awaits_hook(const struct handover *handover)

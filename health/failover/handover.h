@@ -28,6 +28,9 @@ struct handover_owner {
     void (*changed)(void *context); /* judge again; from the loop, never from within a call */
     struct endpoint *(*endpoint)(void *context, size_t node);
     void (*census)(void *context, size_t node, struct handover_census *census);
+    /* Has the manager make `to` (-1: whichever it finds best) the primary instead of `from`; what it says to
+     * that comes by handover_answered. False, with the reason, when it cannot even be asked. */
+    bool (*delegate)(void *context, int from, int to, struct error *error);
 };
 
 struct handover;
@@ -49,6 +52,9 @@ uint64_t handover_replaced(const struct handover *handover);
 
 /* Takes an ORDER_SWITCHOVER, and replies when it is over. */
 void handover_order(struct handover *handover, struct message *order);
+
+/* What the manager says to what was delegated to it. */
+void handover_answered(struct handover *handover, bool accepted, const char *words);
 
 /* The configuration is another one. With other members, what was under way is called off. */
 void handover_reload(struct handover *handover, bool members_changed);

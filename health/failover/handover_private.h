@@ -15,13 +15,14 @@ enum handover_state {
     HANDOVER_DRAINING,    /* new work is held, open transactions end */
     HANDOVER_DEMOTING,    /* the demote hook runs */
     HANDOVER_CATCHING_UP, /* the target gets the rest of the log */
+    HANDOVER_DELEGATED,   /* the manager makes another node the primary */
     HANDOVER_UNDOING,     /* the demote hook makes the old one primary again */
     HANDOVER_PROMOTING,   /* until the target takes writes */
     HANDOVER_REPOINTING,
     HANDOVER_STOPPED /* the fence failed */
 };
 
-/* What came of the hook or the errand that the state waits for. */
+/* What came of the hook, the errand or the order that the state waits for. */
 enum outcome { OUTCOME_PENDING, OUTCOME_DONE, OUTCOME_FAILED };
 
 struct handover {
@@ -67,6 +68,8 @@ struct view {
 const char *handover_cluster(const struct handover *handover);
 const char *handover_node(const struct handover *handover, int node);
 bool handover_is_builtin(const struct handover *handover);
+/* Somebody else decides who is primary, and can be asked to decide anew. */
+bool handover_is_managed(const struct handover *handover);
 void handover_move(struct handover *handover, enum handover_state to);
 /* Into `words`. */
 void handover_say(struct handover *handover, const char *format, ...) __attribute__((format(printf, 2, 3)));
@@ -80,6 +83,8 @@ bool handover_waited(const struct view *view, uint64_t ms);
 /* Of the order, if it is still waited for. */
 void handover_answer(struct handover *handover, bool ok, const char *text);
 void handover_rest(struct handover *handover);
+/* The switchover is done: another node is the primary. `but`: what is amiss, or "". */
+void handover_done(const struct view *view, int primary, const char *but);
 /* A hook about a node, whose end the state waits for. False when there is none. */
 bool handover_hook(const struct view *view, enum hook hook, int node, bool undo);
 /* A hook that only tells. */
@@ -110,5 +115,10 @@ void switchover_catch_up(const struct view *view);
 /* Back to the old primary. */
 void switchover_undo(const struct view *view, const char *why);
 void switchover_end_undo(const struct view *view);
+void switchover_call_off(struct handover *handover, const char *why);
+
+/* delegated.c */
+void delegated_begin(const struct view *view);
+void delegated_wait(const struct view *view);
 
 #endif

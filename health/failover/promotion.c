@@ -153,17 +153,8 @@ void promotion_repoint(const struct view *view)
         return;
     }
     handover_tell_hook(view, HOOK_AFTER_PROMOTE, handover->target);
-    if (handover->switchover) {
-        char text[ERROR_TEXT_MAX];
-        snprintf(text, sizeof text,
-            "%s is the primary on timeline %u instead of %s, after %llu ms%s; closed: %u pinned sessions, %u "
-            "relays",
-            handover_node(handover, handover->target), view->verdict->nodes[handover->target].timeline,
-            handover_node(handover, handover->old),
-            (unsigned long long)(view->now_us - handover->began_us) / 1000,
-            handover->outcome == OUTCOME_FAILED ? "; not every replica follows it yet" : "",
-            handover->census.pinned, handover->census.relays);
-        handover_answer(handover, true, text);
-    }
+    if (handover->switchover)
+        handover_done(view, handover->target,
+            handover->outcome == OUTCOME_FAILED ? "; not every replica follows it yet" : "");
     handover_rest(handover);
 }

@@ -1,7 +1,8 @@
 /*
- * SWITCHOVER: new work is held, open transactions end, the demote hook makes a standby of the primary, and
- * the target is promoted when it has the end of the old one's log. Until the hook has begun it is called off
- * without a trace; after that the hook is asked to undo what it did.
+ * SWITCHOVER: new work is held and open transactions end. Then, where there is a manager, it is told to move
+ * the primary (delegated.c); else the demote hook makes a standby of the primary, and the target is promoted
+ * when it has the end of the old one's log. Until then it is called off without a trace; afterwards the hook
+ * is asked to undo what it did.
  */
 #include "health/failover/handover_private.h"
 
@@ -10,7 +11,7 @@
 #include <stdio.h>
 #include <string.h>
 
-static void call_off(struct handover *handover, const char *why)
+void switchover_call_off(struct handover *handover, const char *why)
 {
     char text[ERROR_TEXT_MAX];
     snprintf(text, sizeof text, "called off: %s", why);
@@ -21,28 +22,51 @@ static void call_off(struct handover *handover, const char *why)
 void switchover_undo(const struct view *view, const char *why)
 {
     snprintf(view->handover->cause, sizeof view->handover->cause, "%s", why);
+    handover_event(view->handover, view->handover->old, why, "%s is to be the primary again",
+        handover_node(view->handover, view->handover->old));
     handover_move(view->handover, HANDOVER_UNDOING);
     handover_hook(view, HOOK_DEMOTE, view->handover->old, true);
+}
+
+/* Nothing runs at the old primary any more. */
+static void hand_over(const struct view *view)
+{
+    struct handover *handover = view->handover;
+    handover_event(handover, handover->old, "new work is held, and open transactions have ended",
+        "%s is idle, %llu ms later", handover_node(handover, handover->old),
+        (unsigned long long)(view->now_us - handover->began_us) / 1000);
+    if (handover_is_managed(handover)) {
+        delegated_begin(view);
+        return;
+    }
+    handover_move(handover, HANDOVER_DEMOTING);
+    handover_hook(view, HOOK_DEMOTE, handover->old, false);
+}
+
+/* What speaks against going on, while it is still the old primary's turn. */
+static bool is_spoiled(const struct view *view, char why[PLAN_REASON_MAX])
+{
+    struct handover *handover = view->handover;
+    struct plan_facts facts =
+        handover_facts(view, view->now_us - 1000 * handover->settings->cluster->observation_ttl_ms);
+    if (view->verdict->primary != handover->old)
+        return snprintf(why, PLAN_REASON_MAX, "the primary was lost meanwhile") > 0;
+    return !handover_is_managed(handover) && !plan_is_eligible(&facts, (size_t)handover->target, why);
 }
 
 void switchover_drain(const struct view *view)
 {
     struct handover *handover = view->handover;
-    struct plan_facts facts =
-        handover_facts(view, view->now_us - 1000 * handover->settings->cluster->observation_ttl_ms);
     char why[PLAN_REASON_MAX];
     handover->owner.census(handover->owner.context, (size_t)handover->old, &handover->census);
-    if (view->verdict->primary != handover->old) {
-        call_off(handover, "the primary was lost meanwhile");
-    } else if (!plan_is_eligible(&facts, (size_t)handover->target, why)) {
-        call_off(handover, why);
+    if (is_spoiled(view, why)) {
+        switchover_call_off(handover, why);
     } else if (handover->census.held && handover->census.open == 0) {
-        handover_move(handover, HANDOVER_DEMOTING);
-        handover_hook(view, HOOK_DEMOTE, handover->old, false);
+        hand_over(view);
     } else if (handover_waited(view, handover->settings->cluster->drain_timeout_ms)) {
         snprintf(why, sizeof why, "%u transactions were still open after drain_timeout (SHOW SESSIONS tells)",
             handover->census.open);
-        call_off(handover, why);
+        switchover_call_off(handover, why);
     }
 }
 
@@ -52,7 +76,11 @@ void switchover_demote(const struct view *view)
     char why[PLAN_REASON_MAX];
     switch (handover->outcome) {
     case OUTCOME_PENDING: return;
-    case OUTCOME_DONE: handover_move(handover, HANDOVER_CATCHING_UP); return;
+    case OUTCOME_DONE:
+        handover_event(handover, handover->old, "the demote hook ended well", "%s becomes a standby of %s",
+            handover_node(handover, handover->old), handover_node(handover, handover->target));
+        handover_move(handover, HANDOVER_CATCHING_UP);
+        return;
     case OUTCOME_FAILED:
         snprintf(why, sizeof why, "the demote hook failed: %.160s", handover->words);
         switchover_undo(view, why);
@@ -93,7 +121,23 @@ void switchover_end_undo(const struct view *view)
     snprintf(why, sizeof why, "%.200s; %s %s", handover->cause, handover_node(handover, handover->old),
         handover->outcome == OUTCOME_DONE ? "was made the primary again"
                                           : "could not be made the primary again: the demote hook failed");
-    call_off(handover, why);
+    switchover_call_off(handover, why);
+}
+
+/* The node that SWITCHOVER TO names: what it is fit for is the manager's to say. Without a name the manager
+ * chooses. */
+static bool find_named(struct handover *handover, const char *name, char why[PLAN_REASON_MAX])
+{
+    handover->target = -1;
+    for (size_t i = 0; i < handover->roster->n; i++) {
+        if (strcmp(name, handover_node(handover, (int)i)) == 0)
+            handover->target = (int)i;
+    }
+    if (handover->target == handover->old)
+        snprintf(why, PLAN_REASON_MAX, "%.64s is the one to be replaced", name);
+    else
+        snprintf(why, PLAN_REASON_MAX, "there is no node %.64s", name);
+    return !name[0] || (handover->target >= 0 && handover->target != handover->old);
 }
 
 /* The node that SWITCHOVER TO names, or the most advanced. False with the reason. */
@@ -125,12 +169,18 @@ static bool find_target(const struct view *view, const char *name, char why[PLAN
 static bool may_switch(const struct view *view, char why[PLAN_REASON_MAX])
 {
     struct handover *handover = view->handover;
-    if (!handover_is_builtin(handover))
-        snprintf(why, PLAN_REASON_MAX, "failover = external: ask whoever manages this cluster");
-    else if (!hook_queue_has(handover->hooks, HOOK_DEMOTE))
+    bool managed = handover_is_managed(handover);
+    if (!managed && !handover_is_builtin(handover))
+        snprintf(why, PLAN_REASON_MAX,
+            "failover = external, and no manager is known here: ask whoever manages this cluster");
+    else if (!managed && !hook_queue_has(handover->hooks, HOOK_DEMOTE))
         snprintf(why, PLAN_REASON_MAX, "a switchover needs the demote hook");
     else if (view->verdict->primary < 0)
         snprintf(why, PLAN_REASON_MAX, "there is no primary: %.200s", view->verdict->reason);
+    else if (view->verdict->primary != handover->old)
+        snprintf(why, PLAN_REASON_MAX, "the primary does not answer at the moment");
+    else if (managed)
+        return find_named(handover, handover->order->node_order.node, why);
     else
         return find_target(view, handover->order->node_order.node, why);
     return false;
@@ -146,10 +196,11 @@ void switchover_begin(const struct view *view)
         handover->switchover = false;
         return;
     }
+    const char *target = handover->target < 0 ? "another node" : handover_node(handover, handover->target);
     handover->began_us = view->now_us;
     log_event(LOG_WARNING, "switchover_begins", "cluster=%s node=%s to=%s", handover_cluster(handover),
-        handover_node(handover, handover->old), handover_node(handover, handover->target));
-    handover_event(handover, handover->old, "SWITCHOVER", "%s is to take the place of %s",
-        handover_node(handover, handover->target), handover_node(handover, handover->old));
+        handover_node(handover, handover->old), target);
+    handover_event(handover, handover->old, "SWITCHOVER", "%s is to take the place of %s", target,
+        handover_node(handover, handover->old));
     handover_move(handover, HANDOVER_DRAINING);
 }

@@ -13,6 +13,7 @@
 #include "conf/base/clock.h"
 #include "conf/base/fsm.h"
 #include "conf/base/log.h"
+#include "health/manager/monitor_order.h"
 #include "health/manager/monitor_table.h"
 #include "health/memory.h"
 
@@ -56,6 +57,7 @@ struct monitor {
     bool lost;            /* the log knows that it cannot be asked */
     bool silent;          /* the owner knows that it has not been heard for manager_grace */
     struct monitor_table table;
+    struct monitor_order *order; /* the switchover that was ordered; NULL: none under way */
 };
 
 static void ask(struct monitor *monitor);
@@ -257,14 +259,15 @@ static void on_lost(void *context, const struct pgconn_answer *answer)
     lose(context, &answer->error);
 }
 
-static void connect_to(struct monitor *monitor)
+#define OPTIONS_MAX 96
+
+/* Where the monitor is and how it is reached; `options` is room that must live as long. */
+static struct pgconn_params params_of(struct monitor *monitor, uint64_t timeout_ms, char options[OPTIONS_MAX])
 {
     const struct config *config = monitor->settings->config;
     const struct config_cluster *cluster = config_of(monitor);
-    char options[96];
-    snprintf(
-        options, sizeof options, "-c search_path= -c statement_timeout=%" PRIu64, cluster->probe_timeout_ms);
-    const struct pgconn_params params = {.endpoint = &monitor->endpoint,
+    snprintf(options, OPTIONS_MAX, "-c search_path= -c statement_timeout=%" PRIu64, timeout_ms);
+    return (struct pgconn_params){.endpoint = &monitor->endpoint,
         .user = cluster->monitor_user,
         .password = cluster->monitor_password,
         .database = cluster->monitor_database,
@@ -272,11 +275,17 @@ static void connect_to(struct monitor *monitor)
         .tls = &cluster->tls,
         .tcp_user_timeout_ms = config->tcp_user_timeout_ms,
         .tcp_keepalive_ms = config->tcp_keepalive_ms,
-        .connect_timeout_ms = cluster->probe_timeout_ms,
-        .context = monitor,
-        .opened = on_opened,
-        .lost = on_lost,
-        .notified = on_notified};
+        .connect_timeout_ms = cluster->probe_timeout_ms};
+}
+
+static void connect_to(struct monitor *monitor)
+{
+    char options[OPTIONS_MAX];
+    struct pgconn_params params = params_of(monitor, config_of(monitor)->probe_timeout_ms, options);
+    params.context = monitor;
+    params.opened = on_opened;
+    params.lost = on_lost;
+    params.notified = on_notified;
     set_step(monitor, STEP_CONNECT);
     monitor->conn = pgconn_open(monitor->loop, &params);
 }
@@ -327,6 +336,36 @@ static void seek(struct manager *manager, bool seeking)
         bring_forward(monitor, pause_ms(monitor));
 }
 
+static void on_ordered(void *context, bool accepted, const char *words)
+{
+    struct monitor *monitor = context;
+    monitor_order_close(monitor->order);
+    monitor->order = NULL;
+    monitor->events.answered(monitor->events.context, accepted, words);
+}
+
+static bool switchover(struct manager *manager, const struct manager_place *from,
+    const struct manager_place *to, struct error *error)
+{
+    struct monitor *monitor = (struct monitor *)manager;
+    const struct monitor_node *node = to ? monitor_table_find(&monitor->table, to->host, to->port) : NULL;
+    char options[OPTIONS_MAX];
+    (void)from; /* whom the monitor has as the primary is its own matter */
+    if (to && !node)
+        return error_set(error, SQLSTATE_OBJECT_NOT_IN_STATE, "the monitor lists no node at %s, port %u",
+            to->host, (unsigned)to->port);
+    const struct pgconn_params params = params_of(monitor, MONITOR_ORDER_TIMEOUT_MS, options);
+    const struct monitor_order_spec spec = {.params = &params,
+        .formation = config_of(monitor)->monitor_formation,
+        .group = config_of(monitor)->monitor_group,
+        .node = node ? node->member.name : "",
+        .context = monitor,
+        .done = on_ordered};
+    monitor_order_close(monitor->order);
+    monitor->order = monitor_order_open(monitor->loop, &spec);
+    return true;
+}
+
 static void set_address(struct monitor *monitor)
 {
     endpoint_init(&monitor->endpoint, config_of(monitor)->monitor_host, config_of(monitor)->monitor_port);
@@ -356,14 +395,20 @@ static void shut(struct manager *manager)
 {
     struct monitor *monitor = (struct monitor *)manager;
     pgconn_close(monitor->conn);
+    monitor_order_close(monitor->order);
     uv_close((uv_handle_t *)&monitor->timer, on_closed);
 }
 
 struct manager *monitor_open(
     uv_loop_t *loop, const struct settings *settings, const struct manager_events *events)
 {
-    static const struct manager_methods methods = {
-        .members = members, .word = word, .ask = ask_about, .seek = seek, .reload = reload, .close = shut};
+    static const struct manager_methods methods = {.members = members,
+        .word = word,
+        .ask = ask_about,
+        .seek = seek,
+        .switchover = switchover,
+        .reload = reload,
+        .close = shut};
     struct monitor *monitor = memory_new(1, sizeof *monitor);
     monitor->manager.methods = &methods;
     monitor->loop = loop;

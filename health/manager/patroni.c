@@ -13,6 +13,7 @@
 #include "conf/base/clock.h"
 #include "conf/base/log.h"
 #include "health/manager/patroni_node.h"
+#include "health/manager/patroni_order.h"
 #include "health/memory.h"
 
 #include <assert.h>
@@ -33,12 +34,13 @@ struct patroni {
     const struct settings *settings;
     struct manager_events events;
     struct rest *rest;
-    struct rest_call *call; /* of /cluster; NULL: none under way */
-    uv_timer_t timer;       /* the next question for /cluster */
-    size_t source;          /* whom to ask: the members in turn, then the configured URLs */
-    size_t failed;          /* in a row */
-    bool listed;            /* members are known */
-    bool silent;            /* the log knows that nobody tells the members */
+    struct rest_call *call;  /* of /cluster; NULL: none under way */
+    struct rest_call *order; /* of /switchover; likewise */
+    uv_timer_t timer;        /* the next question for /cluster */
+    size_t source;           /* whom to ask: the members in turn, then the configured URLs */
+    size_t failed;           /* in a row */
+    bool listed;             /* members are known */
+    bool silent;             /* the log knows that nobody tells the members */
     bool seeking;
     bool paused;
     char switchover[PATRONI_TIME_MAX]; /* the scheduled one that the log knows of */
@@ -271,6 +273,40 @@ static void seek(struct manager *manager, bool seeking)
         patroni_node_seek(patroni->followed[i].node, seeking);
 }
 
+/* --- the switchover that is ordered --- */
+
+static void on_ordered(void *context, const struct rest_answer *answer)
+{
+    struct patroni *patroni = context;
+    char words[MANAGER_ANSWER_MAX];
+    bool accepted = patroni_order_read(answer, words);
+    patroni->order = NULL;
+    patroni->events.answered(patroni->events.context, accepted, words);
+}
+
+/* Of the leader itself: that one acts at once, another would leave it to the leader's next look at the DCS.
+ */
+static bool switchover(struct manager *manager, const struct manager_place *from,
+    const struct manager_place *to, struct error *error)
+{
+    struct patroni *patroni = patroni_of(manager);
+    const struct patroni_node *leader = node_at(patroni, from->host, from->port);
+    const struct patroni_node *candidate = to ? node_at(patroni, to->host, to->port) : NULL;
+    const struct manager_place *unknown = !leader ? from : !candidate ? to : NULL;
+    struct rest_manners manners;
+    char url[REST_URL_MAX + 16], body[PATRONI_ORDER_MAX];
+    if (unknown)
+        return error_set(error, SQLSTATE_OBJECT_NOT_IN_STATE, "Patroni lists no member at %s, port %u",
+            unknown->host, (unsigned)unknown->port);
+    patroni_order_write(patroni_node_member(leader)->member.name,
+        candidate ? patroni_node_member(candidate)->member.name : NULL, body);
+    snprintf(url, sizeof url, "%s/switchover", patroni_node_member(leader)->url);
+    patroni_manners(patroni->settings, patroni->settings->cluster->promote_timeout_ms, &manners);
+    rest_drop(patroni->order);
+    patroni->order = rest_post(patroni->rest, url, body, &manners, patroni, on_ordered);
+    return true;
+}
+
 static void reload(struct manager *manager)
 {
     struct patroni *patroni = patroni_of(manager);
@@ -289,6 +325,7 @@ static void close_patroni(struct manager *manager)
 {
     struct patroni *patroni = patroni_of(manager);
     rest_drop(patroni->call);
+    rest_drop(patroni->order);
     for (size_t i = 0; i < patroni->n; i++)
         patroni_node_close(patroni->followed[i].node);
     rest_close(patroni->rest);
@@ -299,6 +336,7 @@ static const struct manager_methods methods = {.members = list_members,
     .word = tell_word,
     .ask = ask,
     .seek = seek,
+    .switchover = switchover,
     .reload = reload,
     .close = close_patroni};
 

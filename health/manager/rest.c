@@ -26,6 +26,7 @@ struct rest {
 struct rest_call {
     struct rest *rest;
     CURL *easy;
+    struct curl_slist *headers; /* of a POST */
     void *context;
     rest_done *done;
     char *body;
@@ -63,6 +64,7 @@ static void end_call(struct rest_call *call)
 {
     curl_multi_remove_handle(call->rest->multi, call->easy);
     curl_easy_cleanup(call->easy);
+    curl_slist_free_all(call->headers);
     assert(call->rest->calls > 0);
     call->rest->calls--;
     free(call->body);
@@ -243,7 +245,7 @@ static void set_manners(CURL *easy, const struct rest_manners *manners)
     }
 }
 
-struct rest_call *rest_get(
+static struct rest_call *new_call(
     struct rest *rest, const char *url, const struct rest_manners *manners, void *context, rest_done *done)
 {
     assert(!rest->closed && manners->deadline_ms > 0);
@@ -256,11 +258,32 @@ struct rest_call *rest_get(
     curl_easy_setopt(call->easy, CURLOPT_ERRORBUFFER, call->error);
     curl_easy_setopt(call->easy, CURLOPT_WRITEFUNCTION, on_body);
     curl_easy_setopt(call->easy, CURLOPT_WRITEDATA, call);
-    CURLMcode added = curl_multi_add_handle(rest->multi, call->easy);
+    return call;
+}
+
+static struct rest_call *begin(struct rest_call *call)
+{
+    CURLMcode added = curl_multi_add_handle(call->rest->multi, call->easy);
     assert(added == CURLM_OK);
     (void)added;
-    rest->calls++;
+    call->rest->calls++;
     return call;
+}
+
+struct rest_call *rest_get(
+    struct rest *rest, const char *url, const struct rest_manners *manners, void *context, rest_done *done)
+{
+    return begin(new_call(rest, url, manners, context, done));
+}
+
+struct rest_call *rest_post(struct rest *rest, const char *url, const char *json,
+    const struct rest_manners *manners, void *context, rest_done *done)
+{
+    struct rest_call *call = new_call(rest, url, manners, context, done);
+    call->headers = memory_must(curl_slist_append(NULL, "Content-Type: application/json"));
+    curl_easy_setopt(call->easy, CURLOPT_HTTPHEADER, call->headers);
+    curl_easy_setopt(call->easy, CURLOPT_COPYPOSTFIELDS, json);
+    return begin(call);
 }
 
 void rest_drop(struct rest_call *call)

@@ -1,6 +1,6 @@
 /*
- * HTTP questions on the control thread's loop: one GET at a time per call, each with its own connection and
- * deadline, so that an answer that hangs delays no other. The only place that knows libcurl.
+ * HTTP on the control thread's loop: one GET or POST per call, each with its own connection and deadline, so
+ * that an answer that hangs delays no other. The only place that knows libcurl.
  *
  * Control thread only. Answers are foreign bytes, bounded in size and handed over as they came.
  */
@@ -22,7 +22,7 @@ enum rest_verify {
     REST_VERIFY_FULL  /* ... and is the host's */
 };
 
-/* How to ask. Strings are only read during rest_get; NULL = not given. */
+/* How to ask. Strings are only read during rest_get and rest_post; NULL = not given. */
 struct rest_manners {
     enum rest_verify verify;
     const char *ca_file, *cert_file, *key_file;
@@ -49,6 +49,10 @@ struct rest *rest_open(uv_loop_t *loop);
 /* `done` is called once, from the loop, unless the call is dropped before. Never NULL. */
 struct rest_call *rest_get(
     struct rest *rest, const char *url, const struct rest_manners *manners, void *context, rest_done *done);
+
+/* The same with a POST of this JSON, which is copied. */
+struct rest_call *rest_post(struct rest *rest, const char *url, const char *json,
+    const struct rest_manners *manners, void *context, rest_done *done);
 
 /* No callback afterwards. NULL is allowed; not from within `done` of the same call. */
 void rest_drop(struct rest_call *call);

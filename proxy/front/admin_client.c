@@ -419,7 +419,7 @@ static void tick_running(struct client *client)
         survey_check(client->survey);
     } else if (client->call.next == COMMAND_AGAIN) {
         resume_command(client);
-    } else if (waited > REPLY_MS) {
+    } else if (waited > REPLY_MS && !client->call.command->lasts) {
         error_set(&error, SQLSTATE_INTERNAL_ERROR, "the control thread does not answer; the log will tell");
         end_order(client, &error);
     }

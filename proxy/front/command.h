@@ -57,6 +57,7 @@ struct command {
        run again at once (COMMAND_AGAIN, with call->errand), or by a reply (COMMAND_ORDERED). NULL = it takes
        no time. */
     bool (*cancel)(struct command_call *call, struct error *error);
+    bool lasts; /* the control thread replies when it is over, and sees to it that it is over some time */
 };
 
 const struct command *command_table(size_t *n);

@@ -1,6 +1,7 @@
 /* Patroni's answers: as they come, and put together from their own words, so that members are whole now and
  * then. */
 #include "health/manager/patroni_json.h"
+#include "health/manager/patroni_order.h"
 
 #include <assert.h>
 #include <stdlib.h>
@@ -13,8 +14,21 @@ static void check_text(const char *text, size_t size)
     assert(memchr(text, '\0', size) != NULL);
 }
 
+static void check_order(const char *body, size_t len)
+{
+    static const int statuses[] = {200, 202, 400, 401, 403, 404, 409, 412, 503};
+    struct rest_answer answer = {.came = true, .body = body, .len = len};
+    char words[MANAGER_ANSWER_MAX];
+    answer.status = statuses[len % (sizeof statuses / sizeof *statuses)];
+    assert(patroni_order_read(&answer, words) == (answer.status < 300));
+    check_text(words, sizeof words);
+    for (const char *byte = words; *byte; byte++)
+        assert(*byte >= ' ' && *byte <= '~');
+}
+
 static void check(const char *body, size_t len)
 {
+    check_order(body, len);
     static struct patroni_cluster cluster;
     struct patroni_status status;
     struct manager_word word;

@@ -38,11 +38,7 @@ class Managed:
             **self.hooks.settings("demote"), **more})
 
     def switch(self, words=""):
-        """SWITCHOVER on the admin socket: (worked, what it says)."""
-        answer = self.r.admin_table(f"switchover {words}")
-        if isinstance(answer, dict):
-            return False, answer["error"]["message"]
-        return True, answer[0]["switchover"]
+        return self.r.switchover(words)
 
     def primary(self):
         return self.cluster.node_at(self.r.value("primary", "select whereami()"))

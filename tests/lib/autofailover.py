@@ -282,11 +282,17 @@ class Formation:
         """What rolecall's [cluster] says of it."""
         return {"manager": "monitor", "monitor_host": "127.0.0.1", "monitor_port": self.monitor.port}
 
+    def _writable(self):
+        names = [name for name, states in self.monitor.rows().items() if set(states) <= WRITABLE]
+        return [node for node in self.nodes if node.name in names]
+
+    def has_primary(self):
+        return len(self._writable()) == 1
+
     @property
     def primary(self):
         """As the monitor has it, in goal and in report."""
-        names = [name for name, states in self.monitor.rows().items() if set(states) <= WRITABLE]
-        return next(node for node in self.nodes if node.name in names)
+        return next(iter(self._writable()))
 
     @property
     def replicas(self):

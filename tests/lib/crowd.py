@@ -39,11 +39,11 @@ class Worker(threading.Thread):
 
 
 class Crowd:
-    """Errors are kept as {kind: [(sqlstate, text), ...]}."""
+    """Errors are kept as {kind: [(sqlstate, text), ...]}. With several listeners each client takes the next one."""
 
-    def __init__(self, rolecall, primary, writers=4, readers=4, transactions=2, idle=4, listener="split", pause=0.005):
+    def __init__(self, rolecall, primary, writers=4, readers=4, transactions=2, idle=4, listeners=("split",), pause=0.005):
         self.rolecall = rolecall
-        self.listener = listener
+        self.listeners = itertools.cycle(listeners)
         self.pause = pause
         self.ids = itertools.count(1)
         self.acknowledged, self.undone, self.unknown = set(), set(), set()
@@ -52,16 +52,18 @@ class Crowd:
         self.longest = {"write": 0.0, "read": 0.0, "transaction": 0.0}
         self.lock = threading.Lock()
         self.stopping = threading.Event()
-        primary.sql(TABLE, dbname=DATABASE)
         self.idle = [self._idle() for _ in range(idle)]
+        primary.sql(TABLE, dbname=DATABASE)
         self.workers = (
             [Worker(self, "write", self._write) for _ in range(writers)]
             + [Worker(self, "read", self._read) for _ in range(readers)]
             + [Worker(self, "transaction", self._transact) for _ in range(transactions)]
         )
 
-    def _connect(self):
-        return self.rolecall.connect(self.listener)
+    def _connect(self, **options):
+        with self.lock:
+            listener = next(self.listeners)
+        return self.rolecall.connect(listener, **options)
 
     def _idle(self):
         connection = self._connect()
@@ -134,7 +136,7 @@ class Crowd:
                 time.sleep(self.pause)
 
     def _transact(self):
-        with self.rolecall.connect(self.listener, autocommit=False) as connection:
+        with self._connect(autocommit=False) as connection:
             while not self.stopping.is_set():
                 number, began = next(self.ids), time.monotonic()
                 try:
@@ -149,6 +151,10 @@ class Crowd:
                     self._tell("transaction", began, error)
                     connection.rollback()
                 time.sleep(self.pause)
+
+    def forget_longest(self):
+        with self.lock:
+            self.longest = dict.fromkeys(self.longest, 0.0)
 
     def states(self, kind):
         return [sqlstate for sqlstate, _ in self.errors[kind]]

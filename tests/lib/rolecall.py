@@ -233,17 +233,29 @@ class Rolecall:
     def rss_kib(self):
         return processes.rss_kib(self.pid)
 
-    def admin_table(self, command):
+    def admin_table(self, command, timeout=20):
         """Rows of a command of the admin socket, as dictionaries."""
         with socket.socket(socket.AF_UNIX) as s:
             s.connect(self.admin)
-            s.settimeout(20)
+            s.settimeout(timeout)
             s.sendall(f"{command}; json\n".encode())
             s.shutdown(socket.SHUT_WR)
             heard = b""
             while got := s.recv(65536):
                 heard += got
         return json.loads(heard)
+
+    def switchover(self, words="", timeout=90):
+        """SWITCHOVER on the admin socket: (worked, what it says)."""
+        answer = self.admin_table(f"switchover {words}", timeout)
+        if isinstance(answer, dict):
+            return False, answer["error"]["message"]
+        return True, answer[0]["switchover"]
+
+    def events(self, kind):
+        """What SHOW EVENTS tells of this kind, the oldest first."""
+        rows = [row for row in self.admin_table("show events") if row["kind"] == kind]
+        return sorted(rows, key=lambda row: int(row["id"]))
 
 
 class Direct(Rolecall):

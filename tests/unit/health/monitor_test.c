@@ -27,7 +27,9 @@ struct stage {
     uv_loop_t loop;
     struct settings settings;
     struct manager *manager;
-    int spoken;
+    int spoken, answered;
+    bool accepted;
+    char words[MANAGER_ANSWER_MAX];
     struct manager_members members;
 };
 
@@ -35,6 +37,14 @@ static void on_spoke(void *context)
 {
     struct stage *stage = context;
     stage->spoken++;
+}
+
+static void on_answered(void *context, bool accepted, const char *words)
+{
+    struct stage *stage = context;
+    stage->answered++;
+    stage->accepted = accepted;
+    snprintf(stage->words, sizeof stage->words, "%s", words);
 }
 
 static struct config *make_config(const char *user, const char *extra)
@@ -88,7 +98,7 @@ static void begin(struct stage *stage, const char *user, const char *extra)
 {
     if (!postgres_available())
         skip();
-    const struct manager_events events = {.context = stage, .spoke = on_spoke};
+    const struct manager_events events = {.context = stage, .spoke = on_spoke, .answered = on_answered};
     memset(stage, 0, sizeof *stage);
     if (postgres.n == 0)
         postgres_start(&postgres, 1);
@@ -339,6 +349,80 @@ static int end_server(void **state)
     return 0;
 }
 
+/* What the monitor's functions are told, in a table. */
+#define FUNCTIONS                                                                                            \
+    "CREATE TABLE pgautofailover.told (formation text, what text);"                                          \
+    "CREATE FUNCTION pgautofailover.perform_promotion(text, text) RETURNS bool LANGUAGE sql AS 'INSERT "     \
+    "INTO "                                                                                                  \
+    "pgautofailover.told VALUES ($1, $2); SELECT $2 <> ''a''';"                                              \
+    "CREATE FUNCTION pgautofailover.perform_failover(text, int) RETURNS void LANGUAGE plpgsql AS "           \
+    "'BEGIN INSERT INTO pgautofailover.told VALUES ($1, $2); END';"
+
+static bool order(struct stage *stage, const char *host, uint16_t port)
+{
+    const struct manager_place from = {"h1", 1}, to = {host, port};
+    struct error error;
+    int before = stage->answered;
+    if (!manager_switchover(stage->manager, &from, host ? &to : NULL, &error))
+        fail_msg("%s", error.text);
+    assert_int_equal(stage->answered, before);
+    for (int i = 0; i < 200 && stage->answered == before; i++)
+        run_for(stage, 50);
+    assert_int_equal(stage->answered, before + 1);
+    return stage->accepted;
+}
+
+static void a_switchover_is_ordered_of_it_and_its_answer_is_told(void **state)
+{
+    (void)state;
+    struct stage stage;
+    begin(&stage, "postgres", "");
+    postgres_sql(&postgres, 0, "postgres", FUNCTIONS);
+    until_role(&stage, "h1", 1, MANAGER_PRIMARY);
+    assert_true(order(&stage, "h2", 2));
+    assert_string_equal(stage.words, "the monitor has ordered it");
+    assert_true(order(&stage, NULL, 0));
+    assert_false(order(&stage, "h1", 1));
+    assert_string_equal(stage.words, "the monitor has a as the primary already");
+    assert_string_equal(postgres_sql(&postgres, 0, "postgres",
+                            "SELECT string_agg(formation || ' ' || what, ',') FROM pgautofailover.told"),
+        "default b,default 0,default a");
+    postgres_sql(&postgres, 0, "postgres", "DROP FUNCTION pgautofailover.perform_failover(text, int)");
+    assert_false(order(&stage, NULL, 0));
+    assert_non_null(strstr(stage.words, "the monitor refuses: function pgautofailover.perform_failover"));
+    end(&stage);
+}
+
+static void a_node_that_it_does_not_list_cannot_be_ordered(void **state)
+{
+    (void)state;
+    struct stage stage;
+    const struct manager_place from = {"h1", 1}, to = {"h9", 9};
+    struct error error;
+    begin(&stage, "postgres", "");
+    until_role(&stage, "h1", 1, MANAGER_PRIMARY);
+    assert_false(manager_switchover(stage.manager, &from, &to, &error));
+    assert_string_equal(error.text, "the monitor lists no node at h9, port 9");
+    end(&stage);
+}
+
+static void with_an_order_under_way_it_may_be_reloaded_ordered_again_and_closed(void **state)
+{
+    (void)state;
+    struct stage stage;
+    const struct manager_place from = {"h1", 1};
+    struct error error;
+    begin(&stage, "postgres", "");
+    postgres_sql(&postgres, 0, "postgres", FUNCTIONS);
+    until_role(&stage, "h1", 1, MANAGER_PRIMARY);
+    assert_true(manager_switchover(stage.manager, &from, NULL, &error));
+    manager_reload(stage.manager);
+    assert_true(order(&stage, NULL, 0)); /* of the first nothing more is heard */
+    assert_true(manager_switchover(stage.manager, &from, NULL, &error));
+    end(&stage);
+    assert_int_equal(stage.answered, 1);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -352,6 +436,9 @@ int main(void)
         cmocka_unit_test(a_user_with_a_view_alone_is_enough),
         cmocka_unit_test(what_it_may_not_read_is_silence),
         cmocka_unit_test(a_reload_follows_to_another_formation_and_keeps_what_was_heard),
+        cmocka_unit_test(a_switchover_is_ordered_of_it_and_its_answer_is_told),
+        cmocka_unit_test(a_node_that_it_does_not_list_cannot_be_ordered),
+        cmocka_unit_test(with_an_order_under_way_it_may_be_reloaded_ordered_again_and_closed),
         cmocka_unit_test(it_may_be_closed_and_reloaded_at_any_moment),
     };
     return cmocka_run_group_tests(tests, NULL, end_server);

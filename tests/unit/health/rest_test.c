@@ -167,6 +167,23 @@ static void a_login_is_sent_when_there_is_one(void **state)
     end(&stage);
 }
 
+static void a_post_carries_its_json(void **state)
+{
+    (void)state;
+    struct stage stage;
+    const struct rest_manners manners = {.deadline_ms = 10000};
+    begin(&stage, "HTTP/1.0 412 Precondition Failed\r\n\r\nno good candidates", 0);
+    rest_post(stage.rest, stage.url, "{\"leader\":\"db1\"}", &manners, &stage, on_done);
+    wait_for(&stage, 1);
+    assert_int_equal(stage.answer.status, 412);
+    assert_string_equal(stage.body, "no good candidates");
+    assert_non_null(strstr(stage.heard, "POST /primary HTTP/"));
+    assert_non_null(strstr(stage.heard, "Content-Type: application/json"));
+    assert_non_null(strstr(stage.heard, "Content-Length: 16"));
+    assert_null(strstr(stage.heard, "Expect"));
+    end(&stage);
+}
+
 static void nobody_there_is_an_error_in_words(void **state)
 {
     (void)state;
@@ -257,6 +274,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(an_answer_comes_with_status_and_body),
         cmocka_unit_test(a_login_is_sent_when_there_is_one),
+        cmocka_unit_test(a_post_carries_its_json),
         cmocka_unit_test(nobody_there_is_an_error_in_words),
         cmocka_unit_test(silence_ends_at_the_deadline),
         cmocka_unit_test(what_is_no_http_is_an_error),
