@@ -123,14 +123,13 @@ static void on_survey(void *user, struct survey *survey)
 /* Runs it as soon as the workers have told what it wants to know. */
 static void begin_command(struct client *client)
 {
-    const struct command *command = client->call.command;
+    enum survey_kind asks = client->call.asks;
     struct error error;
-    if (command->survey == SURVEY_NONE) {
+    if (asks == SURVEY_NONE) {
         run_command(client);
         return;
     }
-    client->survey =
-        survey_start(client->owner->surveys, command->survey, &client->call.errand, on_survey, client);
+    client->survey = survey_start(client->owner->surveys, asks, &client->call.errand, on_survey, client);
     if (client->survey) {
         client->state = CLIENT_RUNNING;
         return;
@@ -145,6 +144,7 @@ static void start_command(struct client *client, const struct command *command, 
     client->call = (struct command_call){.command = command,
         .arguments = client->words.list + used,
         .n_arguments = client->words.n - used,
+        .asks = command->survey,
         .view = client->owner->view};
     result_init(&client->call.result, command->shape);
     if (command->permission == PERMISSION_ADMIN)

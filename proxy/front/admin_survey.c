@@ -25,7 +25,7 @@ struct survey_part {
     struct survey *survey; /* main's; NULL when it is not wanted any more */
     uint32_t worker;
     enum survey_kind kind;
-    struct errand errand;
+    struct errand errand; /* its text is the part's own */
     /* the worker's while it is on its way */
     uint32_t cursor;
     char *reports;
@@ -42,6 +42,7 @@ static size_t report_size(enum survey_kind kind)
     case SURVEY_POOLS: return sizeof(struct pool_report);
     case SURVEY_PREPARED: return sizeof(struct prepared_report);
     case SURVEY_ERRAND: return sizeof(struct errand_report);
+    case SURVEY_ROUTE: return sizeof(struct explanation);
     case SURVEY_NONE: break;
     }
     assert(false);
@@ -60,6 +61,7 @@ static void part_free(struct survey_part *part)
     while (*at != part)
         at = &(*at)->next;
     *at = part->next;
+    free((char *)part->errand.text.data);
     free(part->reports);
     free(part);
 }
@@ -90,6 +92,14 @@ static void take_all(struct survey_part *part, void *reports, size_t n)
         memcpy(part->reports + part->n * size, reports, n * size);
     part->n += n;
     free(reports);
+}
+
+static void explain(struct sessions *sessions, const struct errand *errand, struct explanation *out)
+{
+    if (errand->worker == sessions->pools.worker)
+        explain_session(sessions, errand->serial, errand->text, out);
+    else
+        *out = (struct explanation){.found = false};
 }
 
 static void answer(void *request, void *context, uint32_t worker)
@@ -125,6 +135,11 @@ static void answer(void *request, void *context, uint32_t worker)
     }
     case SURVEY_ERRAND:
         errand_run(sessions, &part->errand, end);
+        part->n++;
+        part->cursor = UINT32_MAX;
+        break;
+    case SURVEY_ROUTE:
+        explain(sessions, &part->errand, end);
         part->n++;
         part->cursor = UINT32_MAX;
         break;
@@ -179,6 +194,22 @@ static struct survey_part *part_new(struct survey *survey, uint32_t worker)
     return part;
 }
 
+static bool give_errand(struct survey_part *part, const struct errand *errand)
+{
+    if (!errand)
+        return true;
+    part->errand = *errand;
+    part->errand.text = slice_of(NULL, 0);
+    if (!errand->text.data)
+        return true;
+    char *text = malloc(errand->text.len + 1);
+    if (!text)
+        return false;
+    memcpy(text, errand->text.data, errand->text.len);
+    part->errand.text = slice_of(text, errand->text.len);
+    return true;
+}
+
 struct survey *survey_start(struct surveys *surveys, enum survey_kind kind, const struct errand *errand,
     void (*done)(void *, struct survey *), void *user)
 {
@@ -189,9 +220,7 @@ struct survey *survey_start(struct surveys *surveys, enum survey_kind kind, cons
         .kind = kind, .all = surveys, .progress_us = clock_now_us(), .done = done, .user = user};
     for (uint32_t i = 0; i < surveys->n_workers; i++) {
         struct survey_part *part = part_new(survey, i);
-        if (part && errand)
-            part->errand = *errand;
-        if (!part || !dispatch(part)) {
+        if (!part || !give_errand(part, errand) || !dispatch(part)) {
             survey_free(survey);
             return NULL;
         }

@@ -7,6 +7,7 @@
 #define ROLECALL_FRONT_ADMIN_SURVEY_H
 
 #include "proxy/session/errand.h"
+#include "proxy/session/explain.h"
 #include "proxy/session/report.h"
 #include "proxy/worker/worker.h"
 
@@ -20,7 +21,8 @@ enum survey_kind {
     SURVEY_SERVERS,
     SURVEY_POOLS,
     SURVEY_PREPARED,
-    SURVEY_ERRAND
+    SURVEY_ERRAND,
+    SURVEY_ROUTE /* of one session: errand.worker and errand.serial, and what errand.text would do there */
 };
 
 struct survey_part;
@@ -41,6 +43,7 @@ struct survey {
         struct pool_report *pools;
         struct prepared_report *prepared;
         struct errand_report *errands; /* one for each worker that answered */
+        struct explanation *routes;    /* the same */
     };
     size_t n;
     uint32_t silent; /* workers that did not answer in time */
@@ -59,8 +62,8 @@ void surveys_init(
 /* When the workers' threads have ended. */
 void surveys_fini(struct surveys *surveys);
 
-/* `done` is called later, never from here, unless survey_free came first. `errand`: of SURVEY_ERRAND, copied;
-   else NULL. NULL: out of memory. */
+/* `done` is called later, never from here, unless survey_free came first. `errand`: of SURVEY_ERRAND and
+   SURVEY_ROUTE, copied with its text; else NULL. NULL: out of memory. */
 struct survey *survey_start(struct surveys *surveys, enum survey_kind kind, const struct errand *errand,
     void (*done)(void *, struct survey *), void *user);
 /* Ends the wait when no worker has answered for two seconds; call it now and then. */

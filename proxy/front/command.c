@@ -114,7 +114,7 @@ const struct command *command_find(
 
 bool command_run(struct command_call *call, struct error *error)
 {
-    assert((call->command->survey == SURVEY_NONE) == (call->survey == NULL));
+    assert((call->asks == SURVEY_NONE) == (call->survey == NULL));
     return call->command->run(call, error);
 }
 

@@ -34,8 +34,9 @@ struct command_call {
     const struct word *arguments; /* the words behind the command's own */
     size_t n_arguments;
     struct admin_view *view;
-    const struct survey *survey; /* finished; NULL unless the command wants one */
-    struct errand errand;        /* of SURVEY_ERRAND */
+    enum survey_kind asks;       /* the command's, unless `prepare` has chosen another */
+    const struct survey *survey; /* finished; NULL unless one is wanted */
+    struct errand errand;        /* of SURVEY_ERRAND and SURVEY_ROUTE */
     struct result result;        /* to be filled; has the command's columns */
     enum command_next next;
     uint64_t ticket;

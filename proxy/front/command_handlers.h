@@ -67,6 +67,7 @@ bool show_config(struct command_call *call, struct error *error);
 
 /* command_explain.c */
 extern const struct result_shape explain_shape;
+bool prepare_explain(struct command_call *call, struct error *error);
 bool explain_route(struct command_call *call, struct error *error);
 
 /* command_nodes.c */

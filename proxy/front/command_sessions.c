@@ -148,14 +148,12 @@ bool show_pins(struct command_call *call, struct error *error)
 /* ---- who waits ---- */
 
 static const struct result_column waiting_columns[] = {
-    {"id", COLUMN_TEXT},
-    {"user", COLUMN_TEXT},
-    {"database", COLUMN_TEXT},
-    {"listener", COLUMN_TEXT},
+    {"id", COLUMN_TEXT}, {"user", COLUMN_TEXT}, {"database", COLUMN_TEXT}, {"listener", COLUMN_TEXT},
     {"application_name", COLUMN_TEXT},
     {"waits_for", COLUMN_TEXT}, /* connection; node: none is fit; resume: the database is paused */
     {"node", COLUMN_TEXT},      /* whose connection */
-    {"wait_us", COLUMN_NUMBER},
+    {"wait_us", COLUMN_NUMBER}, {"verdict", COLUMN_TEXT}, /* why it goes there, or would */
+    {"why", COLUMN_TEXT},                                 /* there is no node that takes it */
 };
 const struct result_shape waiting_shape = RESULT_SHAPE(waiting_columns);
 
@@ -176,6 +174,8 @@ static void add_waiting(struct result *result, const struct session_report *sess
     result_text(result, session->waits_for);
     result_text(result, or_null(session->node));
     result_number(result, session->wait_us);
+    result_text(result, session->has_verdict ? reason_name(session->verdict) : NULL);
+    result_text(result, or_null(session->why));
 }
 
 bool show_waiting(struct command_call *call, struct error *error)

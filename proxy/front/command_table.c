@@ -63,9 +63,10 @@ static const struct command table[] = {
         .help = "The version of rolecall"},
     {.words = "SHOW STATE", .shape = &state_shape, .run = show_state,
         .help = "The process: active, paused or stopping, and since when it runs"},
-    {.words = "EXPLAIN ROUTE", .arguments = "'SQL' [DATABASE name] [LISTENER name]",
-        .shape = &explain_shape, .run = explain_route,
-        .help = "Where a new session's statement would go, and why"},
+    {.words = "EXPLAIN ROUTE", .arguments = "'SQL' [DATABASE name] [LISTENER name] [FOR session]",
+        .shape = &explain_shape, .run = explain_route, .prepare = prepare_explain,
+        .help = "Where a new session's statement would go, and why; FOR: that of a session as it is now (its id "
+                "as in SHOW SESSIONS)"},
     {.words = "DRAIN", .arguments = "node", .permission = PERMISSION_ADMIN, .shape = &no_shape,
         .run = run_drain,
         .help = "Give a node no new work; what it has begun ends in peace. Until ENABLE or a restart"},

@@ -60,36 +60,30 @@ static void answer(struct session *session, const char *tag, char status)
     local_finish(session, &result, status);
 }
 
-static bool begins(struct session *session, const struct transaction_statement *statement)
+/* What is said to the request; NULL: it is for a server. */
+static const char *tag_of_begin(const struct session *session, const struct transaction_statement *statement)
 {
-    const struct request *request = session->request;
     bool starts = statement->verb == TRANSACTION_START;
     if ((!starts && statement->verb != TRANSACTION_BEGIN) || session->tx_status != 'I' || session->pins ||
-        request->reason != REASON_TRANSACTION || !fits_route(session, &statement->modes))
-        return false;
-    session->begin = (struct begin){.state = BEGIN_OWED, .modes = statement->modes};
-    answer(session, starts ? "START TRANSACTION" : "BEGIN", 'T');
-    return true;
+        session->request->reason != REASON_TRANSACTION || !fits_route(session, &statement->modes))
+        return NULL;
+    return starts ? "START TRANSACTION" : "BEGIN";
 }
 
-/* What may be said behind a BEGIN that nobody has heard of. */
-static bool follows(struct session *session, const struct transaction_statement *statement)
+/* The same behind a BEGIN that nobody has heard of; *modes are the transaction's then. */
+static const char *tag_behind_begin(const struct session *session,
+    const struct transaction_statement *statement, struct transaction_modes *modes)
 {
-    struct transaction_modes modes = session->begin.modes;
     switch (statement->verb) {
     case TRANSACTION_SET:
-        transaction_modes_add(&modes, &statement->modes);
-        if (!fits_route(session, &modes))
-            return false;
-        session->begin.modes = modes;
-        answer(session, "SET", 'T');
-        return true;
-    case TRANSACTION_COMMIT: answer(session, "COMMIT", 'I'); return true;
-    case TRANSACTION_ROLLBACK: answer(session, "ROLLBACK", 'I'); return true;
+        transaction_modes_add(modes, &statement->modes);
+        return fits_route(session, modes) ? "SET" : NULL;
+    case TRANSACTION_COMMIT: return "COMMIT";
+    case TRANSACTION_ROLLBACK: return "ROLLBACK";
     case TRANSACTION_BEGIN:
-    case TRANSACTION_START: return false; /* PostgreSQL warns */
+    case TRANSACTION_START: return NULL; /* PostgreSQL warns */
     }
-    return false;
+    return NULL;
 }
 
 /* A Sync and nothing else. */
@@ -99,21 +93,52 @@ static bool is_lone_sync(const struct request *request)
            request->bytes.len == FRAME_HEADER_LEN;
 }
 
-bool begin_answer(struct session *session)
+/* What the request is answered with here; NULL: nothing. *next is the session's state behind it, *status that
+   of its transaction. */
+static const char *tag_of(const struct session *session, struct begin *next, char *status)
 {
     const struct request *request = session->request;
     struct transaction_statement statement;
     struct slice text;
     bool runs, owed = session->begin.state == BEGIN_OWED;
-    if (owed && is_lone_sync(request)) {
-        local_finish(session, &(struct local_result){.tag = ""}, 'T');
-        return true;
-    }
+    *next = session->begin;
+    *status = 'T';
+    if (owed && is_lone_sync(request))
+        return "";
     if ((!owed && !(request->flags & STATEMENT_BEGIN)) || request->class != STATEMENT_TRANSACTION ||
         !is_shared(session) || !lone_statement(session, &text, &runs) || !runs ||
         !transaction_statement(text, !session->escape_strings, &statement))
+        return NULL;
+    if (!owed) {
+        *next = (struct begin){.state = BEGIN_OWED, .modes = statement.modes};
+        return tag_of_begin(session, &statement);
+    }
+    if (statement.verb == TRANSACTION_COMMIT || statement.verb == TRANSACTION_ROLLBACK)
+        *status = 'I';
+    return tag_behind_begin(session, &statement, &next->modes);
+}
+
+bool begin_answers(const struct session *session)
+{
+    struct begin next;
+    char status;
+    return tag_of(session, &next, &status) != NULL;
+}
+
+bool begin_answer(struct session *session)
+{
+    struct begin next;
+    char status;
+    const char *tag = tag_of(session, &next, &status);
+    if (!tag)
         return false;
-    return owed ? follows(session, &statement) : begins(session, &statement);
+    if (!tag[0]) {
+        local_finish(session, &(struct local_result){.tag = ""}, 'T');
+        return true;
+    }
+    session->begin = next;
+    answer(session, tag, status);
+    return true;
 }
 
 /* ---- where it goes ---- */

@@ -39,6 +39,8 @@ bool begin_is_of_transaction(const struct request *request);
 
 /* Answers the request when it begins a transaction, or shapes or ends one of which no server has heard. */
 bool begin_answer(struct session *session);
+/* ... would do so. */
+bool begin_answers(const struct session *session);
 
 /* The transaction may be put on a replica by its first statement, which is this request. */
 bool begin_leaves_primary(const struct session *session);

@@ -89,5 +89,6 @@ void errand_run(struct sessions *sessions, const struct errand *errand, struct e
         if (errand->worker == sessions->pools.worker)
             kill_session(sessions, errand->serial, out);
         break;
+    case ERRAND_EXPLAIN: break;
     }
 }

@@ -5,6 +5,7 @@
 #ifndef ROLECALL_SESSION_ERRAND_H
 #define ROLECALL_SESSION_ERRAND_H
 
+#include "conf/base/slice.h"
 #include "router/message.h"
 
 #include <stdint.h>
@@ -17,14 +18,16 @@ enum errand_kind {
     ERRAND_LOOK,      /* what a pause has left to be closed */
     ERRAND_RESUME,    /* what waited goes on */
     ERRAND_RECONNECT, /* no connection that is open now is used for new work */
-    ERRAND_KILL       /* one session */
+    ERRAND_KILL,      /* one session */
+    ERRAND_EXPLAIN    /* one session; explain.c does that */
 };
 
 struct errand {
     enum errand_kind kind;
     char database[MESSAGE_NAME_MAX];
-    uint32_t worker; /* KILL */
+    uint32_t worker; /* KILL, EXPLAIN */
     uint64_t serial;
+    struct slice text; /* EXPLAIN; borrowed */
 };
 
 struct errand_report {

@@ -28,7 +28,7 @@ static bool violation(struct session *session, const char *what)
 
 /* ---- classing ---- */
 
-static void merge(struct request *request, const struct classification *class, uint64_t shape)
+void note_merge(struct request *request, const struct classification *class, uint64_t shape)
 {
     bool first = request->statements == 0 && request->reason == REASON_READ;
     if (first || (request->class == STATEMENT_READ && class->class != STATEMENT_READ)) {
@@ -42,7 +42,7 @@ static void merge(struct request *request, const struct classification *class, u
     request->shape = (request->shape ^ shape) * 0x9E3779B97F4A7C15u;
 }
 
-static uint64_t hash_text(struct slice text)
+uint64_t note_hash(struct slice text)
 {
     uint64_t hash = 0xcbf29ce484222325u;
     for (size_t i = 0; i < text.len; i++)
@@ -228,7 +228,7 @@ static bool class_text(struct session *session, struct slice text)
     struct classification class = class_of(session, text);
     note_class(session, &class, text, &names);
     doubt(session, &class);
-    merge(session->request, &class, class.class == STATEMENT_READ ? hash_text(text) : 0);
+    note_merge(session->request, &class, class.class == STATEMENT_READ ? note_hash(text) : 0);
     return names;
 }
 
@@ -239,7 +239,7 @@ static void class_prepared(struct session *session, struct prepared *prepared)
     note_class(session, &class, prepared->statement, &names);
     prepared->names = names;
     doubt(session, &class);
-    merge(session->request, &class, prepared->id);
+    note_merge(session->request, &class, prepared->id);
 }
 
 /* ---- the session's names ---- */

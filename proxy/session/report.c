@@ -6,6 +6,7 @@
  */
 #include "proxy/session/report.h"
 
+#include "proxy/session/decide.h"
 #include "proxy/session/session.h"
 
 #include <stdio.h>
@@ -50,7 +51,21 @@ static const char *what_for(const struct session *session)
     return NULL;
 }
 
-static void tell_session(const struct session *session, struct session_report *out)
+/* Why its request goes where it goes; of one that has no node yet, as it would be decided now. */
+static void tell_verdict(struct session *session, struct session_report *out)
+{
+    struct decision decision;
+    out->has_verdict = session->request->sent || out->waits_for;
+    out->verdict = session->request->verdict;
+    if (session->state != SESSION_HELD)
+        return;
+    decide(session, &decision);
+    out->verdict = decision.verdict;
+    if (decision.why)
+        snprintf(out->why, sizeof out->why, "%s", decision.why);
+}
+
+static void tell_session(struct session *session, struct session_report *out)
 {
     const struct sessions *all = session->all;
     const struct server *server = server_of(session);
@@ -67,8 +82,6 @@ static void tell_session(const struct session *session, struct session_report *o
         .tx_status = session->tx_status,
         .tls = session->stream.tls != NULL,
         .relay = session->relay != NULL,
-        .has_verdict = session->request->sent,
-        .verdict = session->request->verdict,
         .age_ms = now - session->began_ms,
         .state_age_ms = state_age,
         .wait_us = waits ? state_age * 1000 : 0,
@@ -84,13 +97,14 @@ static void tell_session(const struct session *session, struct session_report *o
                          : session->claim.queued ? session->claim.asked->name
                                                  : NULL);
     copy_address(&out->peer, &session->peer);
+    tell_verdict(session, out);
 }
 
 /* The next session at or behind *cursor, looking at no more than *left slots. */
-static const struct session *next_session(const struct sessions *sessions, uint32_t *cursor, uint32_t *left)
+static struct session *next_session(const struct sessions *sessions, uint32_t *cursor, uint32_t *left)
 {
     while (*cursor<sessions->n_slots && * left> 0) {
-        const struct session *session = sessions->slots[(*cursor)++];
+        struct session *session = sessions->slots[(*cursor)++];
         --*left;
         if (session)
             return session;
@@ -102,7 +116,7 @@ size_t report_sessions(struct sessions *sessions, uint32_t *cursor, struct sessi
 {
     uint32_t left = SLOTS_A_CALL;
     size_t n = 0;
-    const struct session *session;
+    struct session *session;
     while (n < max && (session = next_session(sessions, cursor, &left)))
         tell_session(session, &out[n++]);
     if (*cursor >= sessions->n_slots)

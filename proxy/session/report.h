@@ -15,6 +15,7 @@
 
 #define REPORT_NAME_MAX 64  /* with the final NUL; longer names are cut */
 #define REPORT_TEXT_MAX 256 /* without a NUL */
+#define REPORT_WHY_MAX 128  /* with the final NUL; longer ones are cut */
 #define REPORT_NO_SESSION UINT64_MAX
 
 /* The end of a connection, as small as it can be. */
@@ -37,9 +38,10 @@ struct session_report {
     uint32_t prepared;   /* statements */
     char tx_status;
     bool tls, relay, has_verdict;
-    enum reason verdict; /* of the request on its way */
+    enum reason verdict; /* of the request on its way; of one that waits, if it went now */
     uint64_t age_ms, state_age_ms, wait_us;
-    const char *waits_for; /* static; NULL = for nothing */
+    const char *waits_for;    /* static; NULL = for nothing */
+    char why[REPORT_WHY_MAX]; /* there is no node to go to; "" = it is not that */
 };
 
 struct server_report {

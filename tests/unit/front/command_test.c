@@ -85,7 +85,9 @@ static void what_cannot_be_run_is_refused_clearly(void **state)
         {"explain route select 1", true, "42601", "wants the statement in quotes"},
         {"explain route", true, "42601", "wants the statement in quotes"},
         {"explain route 'select 1' database", true, "42601", "[DATABASE name] [LISTENER name]"},
-        {"explain route 'select 1' for x", true, "42601", "[DATABASE name] [LISTENER name]"},
+        {"explain route 'select 1' with x", true, "42601", "[DATABASE name] [LISTENER name] [FOR session]"},
+        {"explain route 'select 1' for x", true, "42601", "FOR wants the id of a session"},
+        {"explain route 'select 1' for 0.1 listener x", true, "42601", "a session has its database"},
         {"explain route 'select 1' listener x", true, "22023", "there is no listener \"x\""},
     };
     struct front *front = front_new();

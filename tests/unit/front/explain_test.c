@@ -130,6 +130,63 @@ static void what_a_statement_leaves_is_named(void **state)
     front_free(front);
 }
 
+/* What a worker has told, as a row. */
+static void of_a_session_everything_is_told_that_its_worker_said(void **state)
+{
+    struct front *front = front_with_catalogue();
+    struct result result;
+    const struct word words[] = {{(char *)"select now()", 12, true}};
+    struct explanation told[2] = {
+        {.found = false}, {.found = true,
+                              .has_verdict = true,
+                              .verdict = REASON_CONSISTENCY,
+                              .has_node = true,
+                              .role = ROLE_PRIMARY,
+                              .node = "a",
+                              .class = {.class = STATEMENT_READ, .statements = 1, .culprit = {NULL, 3}},
+                              .culprit_at = 7,
+                              .state = "idle",
+                              .tx_status = 'T',
+                              .owes_begin = true,
+                              .pins = PIN_LISTEN,
+                              .listener = "rw",
+                              .route = "any",
+                              .write_epoch = 5,
+                              .replayed_epoch = 4,
+                              .search_path = "x"}};
+    struct survey survey = {.kind = SURVEY_ROUTE, .routes = told, .n = 2};
+    struct command_call call = {.view = &front->view,
+        .asks = SURVEY_ROUTE,
+        .arguments = words,
+        .n_arguments = 1,
+        .survey = &survey,
+        .errand = {.worker = 1, .serial = 9}};
+    struct error error = {0};
+    size_t n;
+    static const char *const cells[][2] = {{"verdict", "consistency"}, {"role", "primary"}, {"node", "a"},
+        {"wait", "NULL"}, {"class", "read"}, {"culprit", "now"}, {"listener", "rw"}, {"answered_by", "node"},
+        {"session", "1.9"}, {"state", "idle"}, {"transaction", "begun"}, {"session_pins", "listen"},
+        {"route", "any"}, {"consistency", "NULL"}, {"write_epoch", "5"}, {"seen_epoch", "0"},
+        {"replayed_epoch", "4"}, {"search_path", "x"}};
+    (void)state;
+    for (call.command = command_table(&n); strcmp(call.command->words, "EXPLAIN ROUTE") != 0;)
+        call.command++;
+    result_init(&call.result, call.command->shape);
+    assert_true(command_run(&call, &error));
+    result = call.result;
+    assert_int_equal(result_rows(&result), 1);
+    for (size_t i = 0; i < sizeof cells / sizeof *cells; i++)
+        assert_string_equal(front_cell(&result, 0, cells[i][0]), cells[i][1]);
+    result_fini(&result);
+    survey.n = 1;
+    assert_false(command_run(&call, &error));
+    assert_string_equal(error.text, "there is no session 1.9");
+    survey.silent = 1;
+    assert_false(command_run(&call, &error));
+    assert_string_equal(error.text, "the session's worker did not answer in time");
+    front_free(front);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -138,6 +195,7 @@ int main(void)
         cmocka_unit_test(with_several_databases_known_one_must_be_named),
         cmocka_unit_test(without_a_node_it_says_what_would_be_waited_for),
         cmocka_unit_test(what_a_statement_leaves_is_named),
+        cmocka_unit_test(of_a_session_everything_is_told_that_its_worker_said),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

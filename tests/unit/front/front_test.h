@@ -96,7 +96,8 @@ static inline void front_set_topology(struct front *front, int primary)
     admin_view_set_topology(&front->view, topology);
 }
 
-/* Runs a command that needs no survey; NULL: it failed, see front->error. The caller ends the result. */
+/* Reads a command's arguments, and runs it when it needs no survey; NULL: it failed, see front->error. The
+ * caller ends the result. */
 static inline struct result *front_run(
     struct front *front, const char *text, bool is_admin, struct result *out)
 {
@@ -108,8 +109,10 @@ static inline struct result *front_run(
     if (ok && (ok = (call.command = command_find(&words, is_admin, &used, &error)) != NULL)) {
         call.arguments = words.list + used;
         call.n_arguments = words.n - used;
+        call.asks = call.command->survey;
         result_init(&call.result, call.command->shape);
-        ok = command_run(&call, &error);
+        ok = (!call.command->prepare || call.command->prepare(&call, &error)) &&
+             (call.asks != SURVEY_NONE || command_run(&call, &error));
         *out = call.result;
         if (!ok)
             result_fini(out);
