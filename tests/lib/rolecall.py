@@ -132,9 +132,18 @@ class Rolecall:
                     socket.create_connection(("127.0.0.1", port), timeout=1).close()
                 except OSError:
                     return False
-            return True
+            return self._admin_listens()
 
-        wait_until(listening, 20, "every listener accepts")
+        wait_until(listening, 20, "every listener accepts, and the admin socket")
+
+    def _admin_listens(self):
+        """Listeners accept before it does."""
+        with socket.socket(socket.AF_UNIX) as s:
+            try:
+                s.connect(os.path.join(self.directory, self.sections["rolecall"]["admin_socket"]))
+            except OSError:
+                return False
+        return True
 
     def wait_ready(self):
         """Until a query is answered wherever the application user may log in, by a node of the listener's kind."""
