@@ -27,6 +27,9 @@
 #include <assert.h>
 #include <stdio.h>
 
+/* A primary that has not answered a look for so long is in doubt, long before the look times out. */
+#define DOUBT_MS 100
+
 struct cluster {
     uv_loop_t *loop;
     struct settings settings;
@@ -74,7 +77,15 @@ static void sooner(uint64_t *next_ms, uint64_t age_ms, uint64_t ttl_ms)
         *next_ms = ttl_ms - age_ms;
 }
 
-/* Judges again when the next answer or word that counts stops counting. */
+/* For how long the primary's look has been under way, at least 1; 0: none is. */
+static uint64_t looking_ms(const struct cluster *cluster)
+{
+    int primary = cluster->verdict.primary;
+    uint64_t asked_us = primary < 0 ? 0 : cluster->marks[primary].asked_at_us;
+    return asked_us == 0 ? 0 : (clock_now_us() - asked_us) / 1000 + 1;
+}
+
+/* Judges again when the next answer or word that counts stops counting, or the primary comes into doubt. */
 static void plan_expiry(struct cluster *cluster, const struct evidence *evidence)
 {
     const struct config_cluster *config = cluster->settings.cluster;
@@ -85,6 +96,8 @@ static void plan_expiry(struct cluster *cluster, const struct evidence *evidence
         if (evidence[i].word.heard)
             sooner(&next_ms, evidence[i].word.age_ms, config->manager_grace_ms);
     }
+    if (looking_ms(cluster) > 0)
+        sooner(&next_ms, looking_ms(cluster), DOUBT_MS);
     if (next_ms == UINT64_MAX)
         uv_timer_stop(&cluster->expiry);
     else
@@ -100,7 +113,8 @@ static bool primary_is_doubtful(const struct verdict *verdict)
 static struct pace pace_of(const struct cluster *cluster, bool answering)
 {
     struct pace pace = {.interval_ms = cluster->settings.cluster->probe_interval_ms, .answering = answering};
-    pace.seeking = cluster->seeking_since_us != 0 || primary_is_doubtful(&cluster->verdict);
+    pace.seeking = cluster->seeking_since_us != 0 || primary_is_doubtful(&cluster->verdict) ||
+                   looking_ms(cluster) >= DOUBT_MS;
     if (cluster->seeking_since_us != 0)
         pace.seeking_ms = (clock_now_us() - cluster->seeking_since_us) / 1000;
     return pace;
@@ -206,7 +220,8 @@ static void judge_now(struct cluster *cluster)
         end_seeking(cluster);
     else if (cluster->seeking_since_us == 0)
         begin_seeking(cluster, evidence);
-    if (primary_is_doubtful(&cluster->verdict) && !primary_is_doubtful(&before))
+    bool newly = primary_is_doubtful(&cluster->verdict) && !primary_is_doubtful(&before);
+    if (newly || looking_ms(cluster) >= DOUBT_MS)
         hurry(cluster, evidence);
     if (roles_differ(&before, &cluster->verdict)) {
         secrets_nodes_changed(cluster->secrets);
@@ -222,18 +237,23 @@ static void on_asking(void *context, struct node *node)
     struct cluster *cluster = context;
     size_t i = index_of(cluster, node);
     cluster->marks[i] = (struct sample_mark){.asked_at_us = clock_now_us()};
-    if ((int)i == cluster->verdict.primary)
-        cluster->marks[i] = sampler_begin(cluster->sampler);
+    if ((int)i != cluster->verdict.primary)
+        return;
+    cluster->marks[i] = sampler_begin(cluster->sampler);
+    if (!uv_is_active((uv_handle_t *)&cluster->expiry) || uv_timer_get_due_in(&cluster->expiry) > DOUBT_MS)
+        uv_timer_start(&cluster->expiry, on_expiry, DOUBT_MS + 1, 0);
 }
 
 static void on_looked(void *context, struct node *node, const struct observation *seen)
 {
     struct cluster *cluster = context;
     size_t i = index_of(cluster, node);
+    struct sample_mark mark = cluster->marks[i];
     struct pace pace;
+    cluster->marks[i] = (struct sample_mark){0}; /* it is under way no more */
     judge_now(cluster);
-    if (seen && (seen->in_recovery || cluster->marks[i].number != 0))
-        sampler_observed(cluster->sampler, i, &cluster->marks[i], seen);
+    if (seen && (seen->in_recovery || mark.number != 0))
+        sampler_observed(cluster->sampler, i, &mark, seen);
     pace = pace_of(cluster, seen != NULL);
     node_schedule(node, &pace);
 }

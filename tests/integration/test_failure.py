@@ -413,6 +413,16 @@ def test_the_successor_of_a_silent_primary_is_looked_for_at_once(make, own_clust
     wait_until(lambda: r.admin_table("show nodes")[1]["role"] == "primary", 2, "its successor is found")
 
 
+def test_its_successor_is_looked_for_before_the_look_times_out(make, own_cluster):
+    r = make(own_cluster, cluster_settings={"probe_interval": "10s", "probe_timeout": "20s", "observation_ttl": "60s"})
+    first, second, _ = own_cluster.nodes
+    first.freeze()
+    r.admin_table("probe node1")
+    time.sleep(0.5)
+    second.promote()
+    wait_until(lambda: r.admin_table("show nodes")[1]["role"] == "primary", 2, "its successor is found")
+
+
 def test_the_primary_restarts(r, own_cluster):
     """A crash and recovery of the same node: sessions wait and go on."""
     with r.connect("primary") as c, r.connect("split") as s:
