@@ -18,13 +18,16 @@ from lib import processes
 from lib.processes import wait_until
 from lib.rolecall import Rolecall
 
-from . import check, client, faults, history, managed, managed_faults, store
+from . import builtin_faults, check, client, faults, history, managed, managed_faults, store
+from .builtin import Builtin
 from .crowd import Crowd
 from .pauses import Pauses
 from .streaming import Streaming
+from .succession import Watch
 
 KINDS = {
     "streaming": (Streaming, faults.STREAMING),
+    "builtin": (Builtin, builtin_faults.BUILTIN),
     "patroni": (managed.Patroni, managed_faults.PATRONI),
     "autofailover": (managed.AutoFailover, managed_faults.AUTOFAILOVER),
 }
@@ -35,12 +38,13 @@ CONVERGES_S = 20.0
 class Proxy(Rolecall):
     """It keeps its port, its log and its state through restarts."""
 
-    def __init__(self, cluster, binary=None):
+    def __init__(self, cluster, index, binary=None):
         self.state = processes.own(tempfile.mkdtemp(prefix="rolecall-state."))
         super().__init__(
-            cluster, {"split": dict(route="split", pool="transaction")},
+            cluster.cluster, {"split": dict(route="split", pool="transaction")},
             settings={"state_dir": self.state, "workers": 2},
-            cluster_settings={"probe_user": store.PROBE_USER, "probe_password": store.PROBE_PASSWORD, "probe_interval": None},
+            cluster_settings={"probe_user": store.PROBE_USER, "probe_password": store.PROBE_PASSWORD, "probe_interval": None,
+                              **cluster.settings(index)},
             users={"app": dict(pool_size=POOL_SIZE)}, binary=binary)
 
     def end(self, number):
@@ -56,15 +60,35 @@ class Proxy(Rolecall):
 
 
 class World:
-    """What faults may touch, and what they tell."""
+    """What faults may touch, and what they tell. Where somebody else than they decides who is primary, a watch tells of that."""
 
     def __init__(self, network, cluster, rolecalls):
         self.network, self.cluster, self.rolecalls = network, cluster, rolecalls
+        self.watch = None if cluster.decides else Watch(cluster.nodes, cluster.primary)
+        self.told = 1  # reigns of the watch
+        self.logs = {rolecall: 0 for rolecall in rolecalls}
         self.events = []
-        self.struck_at = None
+        self.struck()
+
+    def begin(self):
+        """A fault is about to begin."""
+        self.struck()
+        self.logs = {rolecall: len(rolecall.log()) for rolecall in self.rolecalls}
+        if self.watch:
+            self.watch.hasten(True)
+
+    def end(self):
+        """All is well again: whatever was decided meanwhile is told."""
+        if self.watch:
+            self.watch.hasten(False)
+            self._tell_reigns()
+
+    def said(self, rolecall):
+        """What it has logged since the fault began."""
+        return rolecall.log()[self.logs[rolecall]:]
 
     def struck(self):
-        """The primary is about to be taken away."""
+        """The primary is about to be taken away: later than the fault began."""
         self.struck_at = time.monotonic()
 
     def promote(self, node):
@@ -73,16 +97,13 @@ class World:
         self._tell(old, node, at)
 
     def succeeded(self, old):
-        """The manager makes another node primary: waits for it."""
-        new, at = self.cluster.successor(old)
-        self.cluster.primary = new
-        self._tell(old, new, at)
+        """Somebody makes another node primary: waits for it."""
+        self.cluster.primary = self.watch.successor(old).node
+        self._tell_reigns()
 
-    def decided(self, old):
-        """The manager has made a node primary, perhaps the same one."""
-        new = self.cluster.look()
-        if new is not old:
-            self._tell(old, new, self.struck_at)
+    def nobody_succeeds(self, seconds):
+        time.sleep(seconds)
+        assert len(self.watch.reigns) == self.told, f"{self.watch.reigns[-1].node.name} was promoted"
 
     def replaced(self, node, at):
         """Both standbys had been promoted, and one has gone."""
@@ -91,10 +112,25 @@ class World:
         for old in olds:
             self._tell(old, node, at)
 
-    def _tell(self, old, new, at):
-        for rolecall in self.rolecalls:
+    def _tell_reigns(self):
+        """A node that only crashed may be on a newer timeline afterwards."""
+        reigns = self.watch.reigns
+        while self.told < len(reigns):
+            old, new = reigns[self.told - 1], reigns[self.told]
+            self.told += 1
+            if old.node is not new.node:
+                self._tell(old.node, new.node, new.at, wait=self.told == len(reigns))
+
+    def _tell(self, old, new, at, wait=True):
+        for rolecall in self.rolecalls if wait else ():
             wait_until(lambda: self.row(rolecall, new)["role"] == "primary", CONVERGES_S, f"{new.name} is primary to rolecall")
         self.events.append(check.Promotion(old.port, new.port, self.struck_at, at, time.monotonic() + check.SLACK_S))
+
+    @contextlib.contextmanager
+    def quiet(self, proxy):
+        began = time.monotonic()
+        yield
+        self.events.append(check.Quiet(began, time.monotonic(), proxy))
 
     @contextlib.contextmanager
     def proxy_away(self, index):
@@ -126,19 +162,19 @@ class World:
 
 
 class Campaign:
-    def __init__(self, options, network):
+    def __init__(self, options, network, disks=False):
         self.options = options
         self.random = random.Random(f"{options.seed}.faults")
         self.directory = tempfile.mkdtemp(prefix="rolecall-ledger.")
-        self.rolecalls, self.cluster, self.crowd = [], None, None
+        self.rolecalls, self.cluster, self.crowd, self.world = [], None, None, None
         try:
             make, self.kinds = KINDS[options.cluster]
-            self.cluster = make(network, options.synchronous)
-            for _ in range(options.proxies):
-                self.rolecalls.append(Proxy(self.cluster.cluster))
-            self.world = World(network, self.cluster, self.rolecalls)
+            self.cluster = make(network, options.synchronous, disks)
+            for index in range(options.proxies):
+                self.rolecalls.append(Proxy(self.cluster, index))
             self.pauses = Pauses(self.rolecalls)
             self.crowd = Crowd(self.directory, self.rolecalls, options.seed, options.clients, pause_s=options.pause)
+            self.world = World(network, self.cluster, self.rolecalls)
         except BaseException:
             self.close()
             raise
@@ -168,11 +204,13 @@ class Campaign:
         began = time.monotonic()
         print(f"    {number:3d} {began:10.3f} {time.strftime('%T')} {fault}", end="", flush=True)
         promoted = len(self.world.events)
+        self.world.begin()
         fault.begin(self.world)
         fault.end(self.world)
         ended = time.monotonic()
         self.cluster.wait_settled()
         wait_until(self.world.converged, CONVERGES_S, "every proxy knows every node by its role", 0.05)
+        self.world.end()
         new = [event for event in self.world.events[promoted:] if isinstance(event, check.Promotion)]
         self.pauses.add(str(fault).split(" ")[0], began, ended, new[-1] if new else None)
         print(f"; {self.cluster.primary.name} is primary, whole after {time.monotonic() - began:.1f} s", flush=True)
@@ -188,6 +226,8 @@ class Campaign:
         digests = store.digests(self.cluster.nodes)
         for rolecall in self.rolecalls:
             report.must(rolecall.alive(), "crash", f"rolecall has ended: {rolecall.log()[-2000:]}")
+        for hook, node, error in self.cluster.failed:
+            report.must(False, "hook", f"{hook} of {node}: {error}")
         report.must(len(set(digests.values())) == 1, "replicas", f"the nodes differ: {digests}")
         return report
 
@@ -202,6 +242,8 @@ class Campaign:
         return self.directory
 
     def close(self, keep=False):
+        if self.world and self.world.watch:
+            self.world.watch.close()
         if self.crowd:
             for process in self.crowd.processes:
                 process.kill()

@@ -33,6 +33,7 @@ ALLOWED = {
 HELD = "57P03"
 PINNED = "and with it this session's state"
 LISTS = 64  # that a session is known to have read
+WAITED_S = 0.5  # an answer that took longer was held up
 SLACK_S = 0.25  # between two workers of a proxy that learn of the same promotion
 
 Promotion = collections.namedtuple("Promotion", "old new began at until")
@@ -43,8 +44,8 @@ Outage = collections.namedtuple("Outage", "proxy began until")
 """A proxy was ended and started again, on purpose."""
 
 
-Quiet = collections.namedtuple("Quiet", "began until")
-"""Something planned went on of which no client may notice more than that it waited."""
+Quiet = collections.namedtuple("Quiet", "began until proxy", defaults=[None])
+"""Something planned went on of which no client, of this proxy or of any, may notice more than that it waited."""
 
 
 class Final:
@@ -208,8 +209,10 @@ class Reader:
 # How the sessions fared.
 
 def check_errors(report, session, hold_timeout_s):
+    report.counts["sessions", session.kind] += 1
     for op in session.ops:
         for step in op.steps:
+            report.counts["waited"] += step.outcome == "got" and step.ended - step.asked > WAITED_S
             if step.outcome == "error":
                 check_error(report, session, op, step, hold_timeout_s)
             elif step.outcome is None:
@@ -240,7 +243,8 @@ def check_quiet(report, session, quiet):
     """But for pinned sessions, which such an occasion may close."""
     for op in session.ops if session.kind != "pinned" else []:
         for step in op.steps:
-            if step.outcome in ("error", "closed") and any(q.began < step.ended < q.until for q in quiet):
+            if step.outcome in ("error", "closed") and any(
+                    q.began < step.ended < q.until and q.proxy in (None, session.proxy) for q in quiet):
                 report.must(False, "quiet", f"{step.outcome} {step.sqlstate or ''} {step.text}: {tell(op)}")
 
 

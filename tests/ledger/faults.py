@@ -15,6 +15,7 @@ import time
 
 import psycopg
 
+from lib import processes
 from lib.processes import wait_until
 
 from .store import PROBE_PASSWORD, PROBE_USER
@@ -32,6 +33,9 @@ def fault(weight, *lists):
     return register
 
 
+UNTOLD = ("random", "victim", "away", "given_up", "taken", "frozen")  # of a fault's attributes
+
+
 class Fault:
     def __init__(self, random):
         self.random = random
@@ -41,7 +45,7 @@ class Fault:
         """Takes all its chance at once, so that the seed gives the same fault whatever the machine does."""
 
     def __str__(self):
-        details = ", ".join(f"{key} {value}" for key, value in vars(self).items() if key not in ("random", "victim"))
+        details = ", ".join(f"{key} {value}" for key, value in vars(self).items() if key not in UNTOLD)
         return type(self).__name__ + (f" ({details})" if details else "")
 
     @classmethod
@@ -239,9 +243,6 @@ class BothPromoted(Fault):
         world.replaced(kept, time.monotonic())
         pause(0.5)
 
-    def __str__(self):
-        return f"BothPromoted (keep {self.keep}, stays {self.stays})"
-
     def end(self, world):
         world.cluster.copy(self.given_up)
         world.cluster.rebuild(self.victim)
@@ -350,21 +351,59 @@ class Terminated(Away):
         pass
 
 
-@fault(1)
-class SlowDisk(Away):
-    """Every flush of the log takes a tenth of a second more."""
+class OfDisk(Away):
+    """Flushes are real meanwhile."""
 
-    lasts = (3.0,)
+    @classmethod
+    def possible(cls, world):
+        return world.cluster.primary.disk
+
+    def begin(self, world):
+        tell(world.cluster.primary, "alter system set fsync = 'on'")
+        tell(world.cluster.primary, "select pg_reload_conf()")
+        super().begin(world)
+
+    def end(self, world):
+        super().end(world)
+        tell(self.victim, "alter system reset fsync")
+        tell(self.victim, "select pg_reload_conf()")
+
+
+@fault(2)
+class SlowDisk(OfDisk):
+    """What the primary writes reaches its disk at a walking pace, so every commit waits for its flush."""
+
+    lasts = (2.0, 5.0)
+
+    def draw(self):
+        super().draw()
+        self.writes_per_s = self.random.choice((5, 20))
 
     def strike(self, world):
-        for name, value in (("fsync", "on"), ("commit_siblings", "0"), ("commit_delay", "100000")):
-            tell(self.victim, f"alter system set {name} = '{value}'")
-        tell(self.victim, "select pg_reload_conf()")
+        pid = self.victim.process.pid
+        self.victim.disk.slow([pid, *processes.children(pid)], self.writes_per_s)
 
     def restore(self, world):
-        for name in ("fsync", "commit_siblings", "commit_delay"):
-            tell(self.victim, f"alter system reset {name}")
-        tell(self.victim, "select pg_reload_conf()")
+        began = time.monotonic()
+        with self.victim.connect(dbname="postgres") as connection:
+            connection.execute("set synchronous_commit = local")
+            connection.execute("select pg_logical_emit_message(true, 'slow', '')")
+        self.flushed_after = round(time.monotonic() - began, 2)
+        self.victim.disk.fast()
+        assert self.flushed_after > 0.5 / self.writes_per_s, f"the disk was not slow: a commit took {self.flushed_after} s"
+
+
+@fault(2)
+class DiskHangs(OfDisk):
+    """Whoever writes or flushes hangs in the kernel; reads go on, and so do the probes: it stays primary."""
+
+    lasts = (0.5, 2.0, 4.0)
+
+    def strike(self, world):
+        self.victim.disk.hang()
+
+    def restore(self, world):
+        self.victim.disk.go_on()
 
 
 @fault(1)
@@ -394,9 +433,6 @@ class TooManyConnections(Away):
         with contextlib.suppress(psycopg.OperationalError):
             while True:
                 self.taken.append(psycopg.connect(self.victim.dsn(user="app", password="app-secret", connect_timeout=5)))
-
-    def __str__(self):
-        return f"TooManyConnections (seconds {self.seconds})"
 
     def restore(self, world):
         for connection in self.taken:

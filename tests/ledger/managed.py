@@ -6,28 +6,28 @@ Clusters whose manager decides who is primary: what the campaign needs of them, 
 `primary` is who was primary when the campaign last looked; look() looks again.
 """
 
-import time
-
 import psycopg
 
 from lib.processes import wait_until
 
 from . import store
 
-SUCCESSION_S, SETTLES_S = 90.0, 180.0  # a manager is slow when the machine is
-
-
-def is_primary(connection):
-    return not connection.execute("select pg_is_in_recovery()").fetchone()[0]
+SETTLES_S = 180.0  # a manager is slow when the machine is
 
 
 class Managed:
+    decides = False
+    failed = ()
     network, synchronous = None, True
 
     def __init__(self, cluster):
         self.cluster = cluster  # lib's own
         self.look()
         store.set_up(self.primary)
+
+    def settings(self, _):
+        """Of [cluster], beside what says where the manager is."""
+        return {}
 
     @property
     def nodes(self):
@@ -40,26 +40,6 @@ class Managed:
     def look(self):
         self.primary = self.cluster.primary
         return self.primary
-
-    def successor(self, victim):
-        """Waits until another node takes writes: (it, the moment)."""
-        others = {node: None for node in self.nodes if node is not victim}
-
-        def found():
-            for node in others:
-                try:
-                    others[node] = others[node] or node.connect(dbname="postgres", connect_timeout=2)
-                    if is_primary(others[node]):
-                        return node, time.monotonic()
-                except psycopg.OperationalError:
-                    others[node] = None
-            return None
-
-        try:
-            return wait_until(found, SUCCESSION_S, f"{victim.name} has a successor", 0.005)
-        finally:
-            for connection in filter(None, others.values()):
-                connection.close()
 
     def restore(self):
         """Whatever has stopped runs again, and follows."""
@@ -89,10 +69,10 @@ class Managed:
 class Patroni(Managed):
     """With synchronous_mode: what was acknowledged survives a failover."""
 
-    def __init__(self, _network, _synchronous):
+    def __init__(self, network, _synchronous, _disks):
         from lib.patroni import PatroniCluster
 
-        cluster = PatroniCluster()
+        cluster = PatroniCluster(network=network, etcds=3)
         try:
             cluster.edit(synchronous_mode=True)
             leader = cluster.leader
@@ -107,6 +87,9 @@ class Patroni(Managed):
         self.primary = self.cluster.leader
         return self.primary
 
+    def rest_ports(self, node):
+        return [node.rest_port]
+
     def hand_over(self):
         """As an operator does it: to the standby that commits wait for, the only one that may take over."""
         name = wait_until(lambda: self.primary.sql("select application_name from pg_stat_replication where sync_state = 'sync'",
@@ -117,7 +100,7 @@ class Patroni(Managed):
 class AutoFailover(Managed):
     """Three nodes, of which one standby is waited for."""
 
-    def __init__(self, _network, _synchronous):
+    def __init__(self, _network, _synchronous, _disks):
         from lib.autofailover import Formation
 
         cluster = Formation()

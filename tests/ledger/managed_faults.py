@@ -1,31 +1,62 @@
 """
 What goes wrong where a manager decides. Its decisions are waited for, never made here; see faults.py for the shape of a fault.
+What a manager does about each is as it was found with the real ones: who is replaced, who is not, and who comes back.
 """
 
 import signal
 
 from lib import processes
 
-from .faults import Fault, OfStandby, ProxyRestart, fault, pause
+from .faults import Fault, OfStandby, ProxyRestart, fault, pause, tell
 
 PATRONI, AUTOFAILOVER = [], []
 
 
-class Replaced(Fault):
-    """strike() takes the primary away; the manager makes another one; the cluster is made whole."""
+class OfPrimary(Fault):
+    """strike() does it, restore() undoes what the manager cannot, and then the cluster is made whole."""
 
     def strike(self, world):
         raise NotImplementedError
+
+    def restore(self, world):
+        pass
 
     def begin(self, world):
         self.victim = world.cluster.look()
         world.struck()
         self.strike(world)
+        self.wait(world)
+
+    def end(self, world):
+        self.restore(world)
+        world.cluster.restore()
+
+
+class Replaced(OfPrimary):
+    """The manager makes another node primary."""
+
+    def wait(self, world):
         world.succeeded(self.victim)
         pause(0.5)
 
-    def end(self, world):
-        world.cluster.restore()
+
+class Decided(OfPrimary):
+    """The manager may make another node primary, or bring the same one back."""
+
+    lasts = (1.0,)
+
+    def draw(self):
+        self.seconds = self.random.choice(self.lasts)
+
+    def wait(self, world):
+        pause(self.seconds)
+
+
+class Kept(Decided):
+    """The manager has no reason to replace anybody: writes wait, or go on."""
+
+    def wait(self, world):
+        world.nobody_succeeds(self.seconds)
 
 
 @fault(3, PATRONI, AUTOFAILOVER)
@@ -44,25 +75,47 @@ class MachineLost(Replaced):
         self.victim.kill()
 
 
-@fault(1, PATRONI, AUTOFAILOVER)
-class MachineFrozen(Replaced):
-    """The same, stopped; once thawed it believes that it is primary still."""
+def agent_and_all(node):
+    agent = node.process.pid
+    return [agent, *processes.children(agent), node.postmaster, *processes.children(node.postmaster)]
 
-    def pids(self):
-        agent = self.victim.process.pid
-        return [agent, *processes.children(agent), self.victim.postmaster, *processes.children(self.victim.postmaster)]
+
+class Frozen:
+    """SIGSTOP; once thawed it believes what it believed."""
 
     def strike(self, world):
         self.frozen = self.pids()
         processes.signal_all(self.frozen, signal.SIGSTOP)
 
-    def __str__(self):
-        return "MachineFrozen"
-
-    def end(self, world):
+    def restore(self, world):
         processes.signal_all(self.frozen, signal.SIGCONT)
         pause(2.0)
-        super().end(world)
+
+
+@fault(1, PATRONI, AUTOFAILOVER)
+class MachineFrozen(Frozen, Replaced):
+    """The agent and everything of PostgreSQL."""
+
+    def pids(self):
+        return agent_and_all(self.victim)
+
+
+@fault(1, PATRONI)
+class AgentFrozen(Frozen, Replaced):
+    """Patroni alone: its REST says nothing, its lock expires, and its PostgreSQL goes on as primary beside the next one."""
+
+    def pids(self):
+        return [self.victim.process.pid]
+
+
+@fault(1, PATRONI, AUTOFAILOVER)
+class PostgresFrozen(Frozen, Decided):
+    """PostgreSQL alone: the agent lives, and finds out or not."""
+
+    lasts = (1.5, 8.0)
+
+    def pids(self):
+        return [self.victim.postmaster, *processes.children(self.victim.postmaster)]
 
 
 @fault(1, PATRONI)
@@ -72,23 +125,9 @@ class AgentKilled(Replaced):
     def strike(self, world):
         self.victim.kill_patroni()
 
-    def begin(self, world):
-        super().begin(world)
+    def wait(self, world):
+        super().wait(world)
         pause(2.0)
-
-
-class Decided(Fault):
-    """The manager may make another node primary, or bring the same one back."""
-
-    def begin(self, world):
-        self.victim = world.cluster.look()
-        world.struck()
-        self.strike(world)
-        pause(1.0)
-
-    def end(self, world):
-        world.cluster.restore()
-        world.decided(self.victim)
 
 
 @fault(2, PATRONI, AUTOFAILOVER)
@@ -100,29 +139,112 @@ class PostmasterLost(Decided):
         processes.signal_all(pids, signal.SIGKILL)
 
 
+# The store and the monitor.
+
+
 @fault(1, PATRONI)
-class StoreLost(Decided):
-    """etcd is away for a while: the primary may demote itself."""
+class StoreMemberLost(Kept):
+    """One etcd of three: the two others go on, perhaps after an election."""
+
+    lasts = (1.0, 4.0)
 
     def draw(self):
-        self.seconds = self.random.choice((1.0, 5.0))
+        super().draw()
+        self.member = self.random.randrange(3)
+
+    def strike(self, world):
+        world.cluster.cluster.etcd.members[self.member].kill()
+
+
+@fault(1, PATRONI)
+class StoreLost(Decided):
+    """No etcd at all: the primary demotes itself after a while, and is primary again when etcd is back."""
+
+    lasts = (1.0, 5.0, 10.0)
 
     def strike(self, world):
         world.cluster.cluster.etcd.kill()
-        pause(self.seconds)
 
 
 @fault(1, AUTOFAILOVER)
-class MonitorLost(Decided):
-    """The monitor is away for a while: nobody decides anything, and the primary goes on."""
+class MonitorLost(Kept):
+    """Nobody decides anything, and the primary goes on."""
 
-    def draw(self):
-        self.seconds = self.random.choice((1.0, 4.0))
+    lasts = (1.0, 8.0)
 
     def strike(self, world):
         world.cluster.cluster.monitor.stop()
-        pause(self.seconds)
+
+    def restore(self, world):
         world.cluster.cluster.monitor.start()
+
+
+@fault(1, AUTOFAILOVER)
+class MonitorAndPostmasterLost(Kept):
+    """Nobody can decide anything: pg_autoctl starts the primary's PostgreSQL again."""
+
+    lasts = (4.0, 8.0)
+
+    def strike(self, world):
+        world.cluster.cluster.monitor.stop()
+        self.victim.kill_postmaster()
+
+    def restore(self, world):
+        world.cluster.cluster.monitor.start()
+
+
+# Networks.
+
+
+class Severed:
+    @classmethod
+    def possible(cls, world):
+        return world.network
+
+    def restore(self, world):
+        world.network.heal(self.victim.name)
+        pause(1.0)
+
+
+@fault(1, PATRONI)
+class Cut(Severed, Replaced):
+    """From everything: it cannot renew its lock, demotes itself, and the lock expires."""
+
+    def strike(self, world):
+        world.network.cut(self.victim.name)
+
+
+@fault(1, PATRONI)
+class CutFromStandbys(Severed, Kept):
+    """Patroni and rolecall see it: it stays, and the synchronous commits hang until it has another standby or they are back."""
+
+    lasts = (2.0,)
+
+    def strike(self, world):
+        world.network.cut(self.victim.name, *(node.name for node in world.cluster.standbys))
+
+
+@fault(2, PATRONI)
+class RestUnreachable(Severed, Kept):
+    """Of the leader, for rolecall: a successor might exist, so it gets no writes after manager_grace, and is primary again when it speaks."""
+
+    lasts = (1.0, 4.0)
+
+    def strike(self, world):
+        world.network.shut(self.victim.name, *world.cluster.rest_ports(self.victim))
+
+
+@fault(1, PATRONI)
+class PostgresUnreachable(Severed, Kept):
+    """The leader's PostgreSQL, for rolecall and the standbys; its Patroni speaks, and has no reason to give up."""
+
+    lasts = (1.0, 3.0)
+
+    def strike(self, world):
+        world.network.shut(self.victim.name, self.victim.port)
+
+
+# Standbys, and what is planned.
 
 
 @fault(2, PATRONI, AUTOFAILOVER)
@@ -134,12 +256,49 @@ class StandbyMachineLost(OfStandby):
         world.cluster.restore()
 
 
+@fault(1, AUTOFAILOVER)
+class StandbyMaintenance(OfStandby):
+    """It is not read, and stopped; then it is back."""
+
+    lasts = (1.0, 3.0)
+
+    def strike(self, world):
+        self.victim.autoctl("enable", "maintenance")
+
+    def restore(self, world):
+        self.victim.autoctl("disable", "maintenance")
+
+
+@fault(1, AUTOFAILOVER)
+class PrimaryMaintenance(Replaced):
+    """Which is a switchover first."""
+
+    def strike(self, world):
+        self.victim.autoctl("enable", "maintenance", "--allow-failover")
+
+    def restore(self, world):
+        self.victim.autoctl("disable", "maintenance")
+
+
+@fault(1, PATRONI)
+class Paused(Kept):
+    """Patroni is told to decide nothing, and the leader's Patroni is restarted meanwhile: PostgreSQL goes on."""
+
+    def strike(self, world):
+        world.cluster.cluster.pause()
+        self.victim.kill_patroni()
+
+    def restore(self, world):
+        self.victim.start()
+        world.cluster.cluster.resume()
+
+
 @fault(1, PATRONI, AUTOFAILOVER)
 class Terminated(Decided):
     """Everything that clients run on the primary is terminated."""
 
     def strike(self, world):
-        self.victim.sql("select pg_terminate_backend(pid) from pg_stat_activity where usename = 'app'", dbname="postgres")
+        tell(self.victim, "select pg_terminate_backend(pid) from pg_stat_activity where usename = 'app'")
 
 
 fault(1, PATRONI, AUTOFAILOVER)(ProxyRestart)

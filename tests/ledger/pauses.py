@@ -58,6 +58,9 @@ class Pauses:
             return f"{statistics.median(values):7.3f} {max(values):7.3f}" if values else f"{'':15}"
 
         lines = [f"    {'seconds, median and worst':26}{'lost':>15}  {'found':>15}  {'longest':>15}"]
+        found = [value for values in self.found.values() for value in values]
+        if found:
+            lines.append(f"    {'every promotion':26}{show([])}  {show(found)}")
         for name in sorted(self.longest):
             lines.append(f"    {name:26}{show(self.lost[name])}  {show(self.found[name])}  {show(self.longest[name])}")
         return "\n".join(lines)

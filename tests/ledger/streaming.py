@@ -45,26 +45,35 @@ restart_after_crash = on
 """
 
 class Streaming:
-    def __init__(self, network, synchronous, replicas=2):
+    decides = True  # the operator; else somebody does whom succession.Watch watches
+    slots = False
+    failed = ()  # hooks
+
+    def __init__(self, network, synchronous, disks=False, replicas=2):
         self.network = network
         self.synchronous = synchronous
-        self.cluster = pg.Cluster(replicas=replicas, settings=SETTINGS, network=network)
+        self.cluster = pg.Cluster(replicas=replicas, settings=SETTINGS, network=network, disks=disks)
         self.nodes = self.cluster.nodes
         self.primary = self.cluster.primary
         self.orphans = []
+        store.set_up(self.primary)
+        if not self.slots:
+            self._drop_slots()
+        if self.synchronous:
+            self._wait_for_any()
+
+    def settings(self, _):
+        """Of [cluster], for the proxy of this number."""
+        return {}
+
+    def _drop_slots(self):
         for node in self.nodes[1:]:
             node.sql("alter system set primary_slot_name = ''")
             node.sql("select pg_reload_conf()")
-        self._set_up()
-
-    def _set_up(self):
-        store.set_up(self.primary)
         for node in self.nodes[1:]:
             wait_until(lambda: node.value("select not exists (select from pg_stat_wal_receiver where slot_name <> '')"), 10,
                        "slots are not used")
         self.primary.sql("select pg_drop_replication_slot(slot_name) from pg_replication_slots where not active")
-        if self.synchronous:
-            self._wait_for_any()
 
     def _wait_for_any(self):
         names = ", ".join(node.name for node in self.nodes)
@@ -138,11 +147,13 @@ class Streaming:
         node.process.wait()
         node.process = None
 
-    def end(self, node):
+    def end(self, node, thaw=True):
         """Whatever is left of it: processes that outlive their postmaster too."""
-        node.thaw()
+        if thaw:
+            node.thaw()
         if node.alive:
             node.kill()
+        node.frozen = []
         processes.signal_all(self.orphans, signal.SIGKILL)
         wait_until(lambda: not any(os.path.exists(f"/proc/{pid}") for pid in self.orphans), 10, "the orphans have ended")
         self.orphans = []
@@ -188,11 +199,11 @@ class Streaming:
                 return False
         return True
 
-    def wait_settled(self):
+    def wait_settled(self, timeout=40):
         def settled():
             try:
                 return self.settled()
             except psycopg.OperationalError:
                 return False
 
-        wait_until(settled, 40, "every standby streams and has caught up", 0.05)
+        wait_until(settled, timeout, "every standby streams and has caught up", 0.05)

@@ -203,6 +203,8 @@ def test_nobody_hears_of_what_was_planned():
     quiet = [check.Quiet(0.0, 1.0)]
     assert rules(Story().append("error", "08007", "unknown"), events=quiet) == ["quiet"]
     assert rules(Story(at=2.0).append("error", "08007", "unknown"), events=quiet) == []
+    assert rules(Story().append("error", "08007", "unknown"), events=[check.Quiet(0.0, 1.0, proxy=1)]) == []
+    assert rules(Story(proxy=1).append("error", "08007", "unknown"), events=[check.Quiet(0.0, 1.0, proxy=1)]) == ["quiet"]
 
 
 # Promotions.

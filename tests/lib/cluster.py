@@ -13,7 +13,7 @@ import tempfile
 
 import psycopg
 
-from . import processes
+from . import disk, processes
 from .processes import wait_until
 
 SUPERUSER = "postgres"
@@ -119,12 +119,13 @@ class Node(Server):
         self.prefix = cluster.network.prefix(name)
         self.port = processes.free_port()
         self.directory = os.path.join(cluster.directory, name)
-        self.data = os.path.join(self.directory, "data")
         self.log_path = os.path.join(self.directory, "log")
         self.process = None
         self.frozen = []
         os.mkdir(self.directory, 0o700)
         processes.own(self.directory)
+        self.disk = disk.Disk(self.directory) if cluster.disks else None
+        self.data = os.path.join(processes.own(self.disk.path) if self.disk else self.directory, "data")
 
     def configure(self, text):
         with open(os.path.join(self.data, "postgresql.conf"), "a") as file:
@@ -167,8 +168,8 @@ class Node(Server):
             return
         self.thaw()
         number = {"smart": signal.SIGTERM, "fast": signal.SIGINT, "immediate": signal.SIGQUIT}[mode]
-        processes.end(self.process, number, timeout=30)
-        self.process = None
+        process, self.process = self.process, None
+        processes.end(process, number, timeout=30)
 
     def kill(self):
         """As a machine that loses power: the postmaster and every backend at once."""
@@ -229,15 +230,19 @@ class Node(Server):
 class Cluster:
     """Nodes node1 (the first primary), node2 ...; removed with close()."""
 
-    def __init__(self, replicas=2, settings="", authority=None, network=None):
+    def __init__(self, replicas=2, settings="", authority=None, network=None, disks=False):
+        """`disks`: each node's data is on a disk of its own (lib/disk.py)."""
         self.network = network or Loopback()
+        self.disks = disks
+        self.nodes = []
         self.directory = processes.own(tempfile.mkdtemp(prefix="rolecall-cluster."))
         self.sockets = os.path.join(self.directory, "s")
         os.mkdir(self.sockets, 0o700)
         processes.own(self.sockets)
         self.authority = authority
-        self.nodes = [Node(self, f"node{i + 1}") for i in range(replicas + 1)]
         try:
+            for number in range(replicas + 1):
+                self.nodes.append(Node(self, f"node{number + 1}"))
             self._make_primary(settings)
             for node in self.replicas:
                 self._make_replica(node)
@@ -319,6 +324,10 @@ class Cluster:
 
     def close(self):
         for node in reversed(self.nodes):
+            if node.disk:
+                node.disk.go_on()
             if node.alive:
                 node.stop("immediate")
+            if node.disk:
+                node.disk.close()
         shutil.rmtree(self.directory, ignore_errors=True)

@@ -112,6 +112,12 @@ class Network:
             self._iptables(name, "-A", "INPUT", "-i", "eth0", "-s", address, "-j", "DROP")
             self._iptables(name, "-A", "OUTPUT", "-o", "eth0", "-d", address, "-j", "DROP")
 
+    def shut(self, name, *ports):
+        """Packets to these ports of the node are dropped, and those that answer too."""
+        for port in ports:
+            self._iptables(name, "-A", "INPUT", "-i", "eth0", "-p", "tcp", "--dport", str(port), "-j", "DROP")
+            self._iptables(name, "-A", "OUTPUT", "-o", "eth0", "-p", "tcp", "--sport", str(port), "-j", "DROP")
+
     def heal(self, name):
         self._iptables(name, "-F")
 

@@ -32,32 +32,64 @@ def available():
 
 
 class Etcd:
-    """One etcd; a cluster of one has no fault tolerance and needs none here."""
+    """A member of the store."""
 
-    def __init__(self, directory):
-        self.directory = os.path.join(directory, "etcd")
-        self.log_path = os.path.join(directory, "etcd.log")
+    def __init__(self, directory, number, host):
+        self.name = f"etcd{number}"
+        self.host = host
+        self.directory = os.path.join(directory, self.name)
+        self.log_path = os.path.join(directory, self.name + ".log")
         self.port, self.peer_port = processes.free_port(), processes.free_port()
         self.process = None
-        self.start()
 
-    def start(self):
-        url, peer = f"http://127.0.0.1:{self.port}", f"http://127.0.0.1:{self.peer_port}"
+    @property
+    def peer(self):
+        return f"http://{self.host}:{self.peer_port}"
+
+    def start(self, members):
+        url = f"http://{self.host}:{self.port}"
         self.process = processes.start(
-            ["etcd", "--name", "one", "--data-dir", self.directory, "--listen-client-urls", url,
-             "--advertise-client-urls", url, "--listen-peer-urls", peer, "--initial-advertise-peer-urls", peer,
-             "--initial-cluster", f"one={peer}", "--unsafe-no-fsync"], self.log_path)
-        wait_until(self.is_healthy, 30, "etcd is healthy")
+            ["etcd", "--name", self.name, "--data-dir", self.directory, "--listen-client-urls", url,
+             "--advertise-client-urls", url, "--listen-peer-urls", self.peer, "--initial-advertise-peer-urls", self.peer,
+             "--initial-cluster", ",".join(f"{member.name}={member.peer}" for member in members), "--unsafe-no-fsync"], self.log_path)
 
     def is_healthy(self):
         try:
-            with urllib.request.urlopen(f"http://127.0.0.1:{self.port}/health", timeout=2) as answer:
+            with urllib.request.urlopen(f"http://{self.host}:{self.port}/health", timeout=2) as answer:
                 return json.load(answer)["health"] == "true"
         except (OSError, ValueError):
             return False
 
+    @property
+    def alive(self):
+        return self.process is not None and self.process.poll() is None
+
     def kill(self):
-        processes.end(self.process, signal.SIGKILL)
+        if self.alive:
+            processes.end(self.process, signal.SIGKILL)
+
+
+class Store:
+    """etcd: one member, which has no fault tolerance and seldom needs it here, or three."""
+
+    def __init__(self, directory, members, host):
+        self.members = [Etcd(directory, number, host) for number in range(1, members + 1)]
+        self.start()
+
+    @property
+    def hosts(self):
+        return [f"{member.host}:{member.port}" for member in self.members]
+
+    def start(self):
+        """Whatever does not run."""
+        for member in self.members:
+            if not member.alive:
+                member.start(self.members)
+        wait_until(lambda: all(member.is_healthy() for member in self.members), 30, "etcd is healthy")
+
+    def kill(self):
+        for member in self.members:
+            member.kill()
 
 
 class Node(pg.Node):
@@ -73,10 +105,11 @@ class Node(pg.Node):
 
     @property
     def url(self):
-        return f"{self.cluster.scheme}://127.0.0.1:{self.rest_port}"
+        return f"{self.cluster.scheme}://{self.host}:{self.rest_port}"
 
     def write_config(self):
-        rest = {"listen": f"127.0.0.1:{self.rest_port}", "connect_address": f"127.0.0.1:{self.rest_port}"}
+        listen = self.cluster.network.listen
+        rest = {"listen": f"{listen.replace('*', '0.0.0.0')}:{self.rest_port}", "connect_address": f"{self.host}:{self.rest_port}"}
         if self.cluster.authority:
             cert, key = self.cluster.authority.issue(self.name)
             rest.update(certfile=cert, keyfile=key, cafile=self.cluster.authority.ca, verify_client="required",
@@ -86,7 +119,7 @@ class Node(pg.Node):
             "name": self.name,
             "log": {"level": "INFO"},
             "restapi": rest,
-            "etcd3": {"hosts": [f"127.0.0.1:{self.cluster.etcd.port}"]},
+            "etcd3": {"hosts": self.cluster.etcd.hosts},
             "bootstrap": {
                 "dcs": {
                     "ttl": TTL_S, "loop_wait": LOOP_S, "retry_timeout": RETRY_S,
@@ -99,8 +132,9 @@ class Node(pg.Node):
                 "pg_hba": [line for line in pg.HBA.format(host="host", range=self.cluster.network.range).splitlines() if line],
             },
             "postgresql": {
-                "listen": f"127.0.0.1:{self.port}",
-                "connect_address": f"127.0.0.1:{self.port}",
+                "listen": f"{listen}:{self.port}",
+                "connect_address": f"{self.host}:{self.port}",
+                "use_unix_socket": listen == "*",
                 "data_dir": self.data,
                 "bin_dir": pg.bindir(),
                 "basebackup": [{"checkpoint": "fast"}],
@@ -120,7 +154,7 @@ class Node(pg.Node):
     # Patroni.
 
     def start(self, wait=True):
-        self.process = processes.start(["patroni", self.config_path], self.patroni_log, death_signal="TERM")
+        self.process = processes.start(["patroni", self.config_path], self.patroni_log, death_signal="TERM", prefix=self.prefix)
         if wait:
             wait_until(self.is_running, 60, f"{self.name} runs")
         return self
@@ -206,21 +240,24 @@ class Node(pg.Node):
 
 
 class PatroniCluster:
-    """db1, db2 ... behind one etcd; removed with close(). `authority`: REST with TLS, client certificates and a login."""
+    """db1, db2 ... behind etcd; removed with close(). `authority`: REST with TLS, client certificates and a login.
+    `network`: of lib/network.py; etcd, rolecall and the test are outside of it."""
 
-    def __init__(self, nodes=3, authority=None):
+    disks = False
+
+    def __init__(self, nodes=3, authority=None, network=None, etcds=1):
         self.directory = processes.own(tempfile.mkdtemp(prefix="rolecall-patroni."))
         self.sockets = os.path.join(self.directory, "s")
         os.mkdir(self.sockets, 0o700)
         processes.own(self.sockets)
-        self.network = pg.Loopback()
+        self.network = network or pg.Loopback()
         self.authority = authority
         self.client = authority.issue("client") if authority else None  # certificate and key
         self.scheme = "https" if authority else "http"
         self.nodes = []
         self.etcd = None
         try:
-            self.etcd = Etcd(self.directory)
+            self.etcd = Store(self.directory, etcds, network.outside if network else "127.0.0.1")
             self.nodes = [Node(self, f"db{i + 1}") for i in range(nodes)]
             self._bootstrap()
         except BaseException:
@@ -281,8 +318,7 @@ class PatroniCluster:
 
     def settle(self, timeout=90):
         """Starts and thaws what a test has left behind, and waits until one leader has all others as its replicas."""
-        if self.etcd.process.poll() is not None:
-            self.etcd.start()
+        self.etcd.start()
         for node in self.nodes:
             node.thaw()
             if node.process is None or node.process.poll() is not None:
@@ -304,7 +340,7 @@ class PatroniCluster:
 
     def ctl(self, *args, check=True):
         path = os.path.join(self.directory, "ctl.yml")
-        config = {"scope": SCOPE, "etcd3": {"hosts": [f"127.0.0.1:{self.etcd.port}"]}}
+        config = {"scope": SCOPE, "etcd3": {"hosts": self.etcd.hosts}}
         if self.authority:
             cert, key = self.client
             config["ctl"] = {"cacert": self.authority.ca, "certfile": cert, "keyfile": key,
@@ -339,6 +375,6 @@ class PatroniCluster:
             if node.process:
                 processes.end(node.process, signal.SIGKILL)
             processes.signal_all(pids, signal.SIGKILL)
-        if self.etcd and self.etcd.process.poll() is None:
+        if self.etcd:
             self.etcd.kill()
         shutil.rmtree(self.directory, ignore_errors=True)

@@ -143,10 +143,20 @@ def end(process, number=signal.SIGTERM, timeout=20.0):
         try:
             process.wait(timeout)
         except subprocess.TimeoutExpired:
+            left = [describe(pid) for pid in [process.pid, *children(process.pid)]]
             process.kill()
             process.wait()
-            raise AssertionError(f"pid {process.pid} had not ended {timeout} s after signal {number}")
+            raise AssertionError(f"pid {process.pid} had not ended {timeout} s after signal {number}: {left}")
     return process.returncode
+
+
+def describe(pid):
+    """What it calls itself, its state and where in the kernel it is."""
+    try:
+        with open(f"/proc/{pid}/cmdline") as words, open(f"/proc/{pid}/stat") as stat, open(f"/proc/{pid}/wchan") as wchan:
+            return f"{pid} {words.read().strip(chr(0)).strip()} ({stat.read().rpartition(')')[2].split()[0]}, {wchan.read()})"
+    except OSError:
+        return f"{pid} is gone"
 
 
 def rss_kib(pid):

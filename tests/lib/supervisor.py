@@ -47,11 +47,11 @@ class Supervisor:
         from .rolecall import BINARY
 
         node = self.node(facts["NODE"])
-        node.stop("fast")
+        node.stop("immediate")  # what it has alone is to go anyway
         conninfo = (f"host={facts['PRIMARY_HOST']} port={facts['PRIMARY_PORT']} user=postgres "
                     f"password={SUPERUSER_PASSWORD}")
         done = processes.run([BINARY, "clone", "--rejoin", "--data", node.data, "--from", f"{conninfo} dbname=postgres",
-                              "--follow", conninfo, "--name", node.name, "--slot", node.name])
+                              "--follow", conninfo, "--name", node.name, "--slot", node.name], prefix=node.prefix)
         node.start()
         return done.stdout
 
