@@ -4,10 +4,11 @@
  * All well: one query, whose rows become the session's set of settings and its pins. What was reset to the
  * server's defaults, but was asked for by the client when it began, is put in place again. Failure: a query
  * that fails (a timeout of the session's own, a cancel) leaves the session pinned to its server, and the next
- * transaction's end asks again; a server that is lost meanwhile is lost.c's.
+ * transaction's end asks again, but behind a read on a replica; a server that is lost meanwhile is lost.c's.
  */
 #include "proxy/session/inquiry.h"
 
+#include "conf/base/log.h"
 #include "proxy/session/prefix.h"
 #include "proxy/session/resets.h"
 #include "proxy/session/session.h"
@@ -519,6 +520,36 @@ bool inquiry_begin(struct session *session, struct server *server, char status)
     return false;
 }
 
+/* A read alone leaves nothing: a replica that cannot say so keeps no session, whose writes belong elsewhere.
+   Whatever is there goes with a reset. */
+static bool leave_replica(struct session *session, struct server *server)
+{
+    const struct request *request = session->request;
+    if (!session_is_split(session) || server->role != ROLE_REPLICA || request->in_transaction ||
+        request->class != STATEMENT_READ)
+        return false;
+    log_event(LOG_WARNING, "replica_not_asked", "node=%s sqlstate=%s error=%s", server->node->name,
+        server->prefix_failed ? server->prefix_error.sqlstate : "",
+        server->prefix_failed ? server->prefix_error.text : "");
+    server->dirty = true;
+    inquiry_free(session);
+    session_unpin(session, PIN_UNKNOWN);
+    return true;
+}
+
+/* The server itself knows: the session stays there. What was not answered is asked again after the next
+   transaction. */
+static void stay(struct session *session, bool known)
+{
+    struct inquiry *inquiry = session->inquiry;
+    session_pin(session, PIN_UNKNOWN);
+    inquiry->unanswered = !known;
+    if (!known) {
+        inquiry->failures = 0;
+        inquiry->flags |= STATEMENT_SURVEY;
+    }
+}
+
 bool inquiry_on_done(struct session *session, struct server *server, char *status)
 {
     struct inquiry *inquiry = session->inquiry;
@@ -538,17 +569,11 @@ bool inquiry_on_done(struct session *session, struct server *server, char *statu
     buffer_release(&inquiry->rows, &session->all->spares);
     if (!known && ++inquiry->failures < ATTEMPTS && ask(session, server))
         return false;
-    if (!known) { /* the server itself knows: stay there, and ask again after the next transaction */
-        inquiry->failures = 0;
-        session_pin(session, PIN_UNKNOWN);
-        inquiry->flags |= STATEMENT_SURVEY;
-    }
-    inquiry->unanswered = !known;
     inquiry->stage = STAGE_COLLECTING;
-    if (known && inquiry->doubts.len > 0)
-        session_pin(session, PIN_UNKNOWN);
-    else if (known && inquiry->status == 'I')
+    if (known && inquiry->doubts.len == 0)
         inquiry_free(session);
+    else if (!leave_replica(session, server))
+        stay(session, known);
     return true;
 }
 

@@ -138,6 +138,10 @@ static bool answer_inquiry(struct fake_node *node, int peer, const char *text, s
     static const char *const pins[] = {"listen", "temporary", "cursor", "advisory_lock", "prepare"};
     if (!begins(text, len, "select 's',") && !begins(text, len, "select 'p',"))
         return false;
+    if (node->tells_nothing) {
+        fake_node_say(node, peer, "E:57014 Z:I");
+        return true;
+    }
     bool of_all = memmem(text, len, "'listen' WHERE", 14) && memmem(text, len, "'cursor' WHERE", 14);
     for (size_t i = 0; !of_all && i < sizeof pins / sizeof *pins; i++) {
         char wanted[32], row[64] = {'D', 0, 0, 0, 0, 0, 3, 0, 0, 0, 1, 'p', 0, 0, 0, 0, 0, 0, 0, 0};
