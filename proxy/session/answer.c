@@ -8,7 +8,6 @@
  */
 #include "proxy/session/changes.h"
 #include "proxy/session/inquiry.h"
-#include "proxy/session/sequence.h"
 #include "proxy/session/stale.h"
 #include "proxy/session/wording.h"
 
@@ -103,190 +102,6 @@ static void retry_now(struct session *session)
     route_request(session);
 }
 
-/* ---- the end of a request ---- */
-
-/* DISCARD ALL was done. What stands beside it in its batch may pin all the same. */
-static void discard_state(struct session *session, struct server *server)
-{
-    uint32_t others = session->request->statements > 1 ? session->request->pins : 0;
-    session->id = session->all->stamp++;
-    server->dirty = false;
-    server->writer = 0;
-    server->spent |= (session->pins & (PIN_LOAD | PIN_FUNCTION)) != 0;
-    session_unpin(session, session->pins & ~others);
-}
-
-/* PREPARE, DEALLOCATE or DISCARD ALL, and no EXECUTE, whose effect is not that of its text. */
-static bool changes_names(const struct request *request)
-{
-    uint32_t by_sql = request->drops_statements;
-    for (uint32_t i = 0; i < request->n_changes; i++)
-        by_sql += request->changes[i].cause == CAUSE_EXECUTE;
-    return by_sql > 0;
-}
-
-/* A single statement that reads, or is about the session alone. */
-static bool is_no_write(const struct request *request)
-{
-    bool session_only = request->reason == REASON_SESSION && !(request->flags & STATEMENT_SURVEY) &&
-                        !request->pins && (!request->names_statements || changes_names(request));
-    return request->class == STATEMENT_READ ||
-           (request->statements == 1 && (request->reason == REASON_SHOW || session_only));
-}
-
-static void settle_epochs(struct session *session, const struct server *server)
-{
-    const struct topology *topology = pool_topology(session->pool);
-    if (!topology)
-        return;
-    uint64_t next = atomic_load_explicit(&topology->live->started, memory_order_relaxed) + 1;
-    session->seen_epoch = next;
-    const struct request *request = session->request;
-    bool read = begin_only_reads(session) || (!request->in_transaction && is_no_write(request));
-    if (server->role != ROLE_REPLICA && !read)
-        session->write_epoch = next;
-}
-
-static void count_transaction(struct session *session)
-{
-    uint64_t now_us = reactor_now_us(session->all->reactor);
-    count(&session->all->counters.transactions);
-    pool_add(&session->claim, METER_TRANSACTIONS, 1);
-    if (session->transaction_us && now_us > session->transaction_us)
-        pool_add(&session->claim, METER_TRANSACTION_US, now_us - session->transaction_us);
-}
-
-/* The transaction has certainly ended without effect. */
-static bool is_undone(const struct request *request)
-{
-    const uint32_t ends = STATEMENT_BEGIN | STATEMENT_COMMIT | STATEMENT_ROLLBACK | STATEMENT_CALL;
-    if (request->in_transaction)
-        return request->statements == 1 && request->flags & STATEMENT_ROLLBACK;
-    return request->error_seen && !(request->flags & ends);
-}
-
-static void settle_transaction(struct session *session, char status)
-{
-    struct sessions *all = session->all;
-    session->tx_status = status;
-    session->tx_flags |= session->request->flags;
-    if (status != 'I')
-        return;
-    if (session->tx_flags & STATEMENT_DDL && !is_undone(session->request)) {
-        sessions_catalogue_changed(all, pool_cluster(session->pool), pool_database(session->pool));
-        session->defined = sessions_schema(session->known);
-    }
-    session->tx_flags = 0;
-    if (session->names.unsettled)
-        names_settle(&session->names, session->settings);
-    count_transaction(session);
-}
-
-void answer_came_from(struct session *session, struct node_live *node)
-{
-    session->last_incarnation = session->incarnation;
-    if (session->last_node == node)
-        return;
-    node_live_unref(session->last_node);
-    session->last_node = node_live_ref(node);
-}
-
-static bool must_keep(const struct session *session)
-{
-    bool open = session->tx_status != 'I' && session->lost == LOST_NONE && session->begin.state == BEGIN_NONE;
-    return open || session->pins || session->limits->pool == POOL_SESSION;
-}
-
-void answer_give_back(struct session *session, bool torn)
-{
-    if (session->claim.server && (torn || !must_keep(session)))
-        pool_release(&session->claim, torn);
-}
-
-void answer_unblocked(struct session *session)
-{
-    struct request *request = session->request;
-    if (request->blocked_since_us == 0)
-        return;
-    request->blocked_us += reactor_now_us(session->all->reactor) - request->blocked_since_us;
-    request->blocked_since_us = 0;
-}
-
-static void measure_bytes(struct session *session)
-{
-    pool_add(&session->claim, METER_RECEIVED_BYTES, session->received_bytes);
-    pool_add(&session->claim, METER_SENT_BYTES, session->sent_bytes);
-    session->received_bytes = session->sent_bytes = 0;
-}
-
-static void measure(struct session *session)
-{
-    const struct request *request = session->request;
-    uint64_t now_us = reactor_now_us(session->all->reactor), at_node_us = now_us - request->sent_us;
-    if (!request->in_transaction)
-        session->transaction_us = request->began_us;
-    if (request->sent_us == 0 || request->began_us == 0)
-        return;
-    answer_unblocked(session);
-    uint64_t blocked_us = request->blocked_us < at_node_us ? request->blocked_us : at_node_us;
-    pool_measure(&session->claim, METER_NODE, at_node_us - blocked_us);
-    pool_measure(&session->claim, METER_CLIENT, request->blocked_us);
-    pool_measure(&session->claim, METER_REQUEST, now_us - request->began_us);
-}
-
-/* What the server holds is known again after a DEALLOCATE ALL alone, and not known after one, or a DISCARD
-   ALL, in company or in vain. After DISCARD PLANS it would parse all of it anew, under the settings of
-   whoever comes next: none of it is used again. */
-static void settle_statements(struct session *session, struct server *server)
-{
-    const struct request *request = session->request;
-    bool alone = request->statements <= 1 && !request->error_seen;
-    if (request->drops_statements && alone) {
-        server->statements.unsure = false;
-    } else if (request->drops_statements || request->drops_plans) {
-        statements_clear(&server->statements);
-        server->statements.unsure = true;
-    }
-}
-
-void answer_finish(struct session *session, char status)
-{
-    struct request *request = session->request;
-    struct server *server = session->claim.server;
-    bool torn = session->passing > 0; /* the rest of a message that the server waits for is still to come */
-    request_leaves(session, session->claim.server);
-    measure(session);
-    measure_bytes(session);
-    count(&session->all->counters.exchanges);
-    atomic_fetch_add_explicit(&server->node->exchanges, 1, memory_order_relaxed);
-    if (request->error_seen)
-        changes_undo(session, server);
-    if (request->unnamed_closed && request->unnamed_ordinal < request->done_of[CAUSE_CLOSE])
-        session_forget_unnamed(session);
-    settle_statements(session, server);
-    answer_came_from(session, server->node);
-    if (request->reason ==
-        REASON_FUNCTION_UNKNOWN) /* it may have changed the session: nobody else meets that */
-        server->dirty = true;
-    settle_epochs(session, server);
-    sequence_settle(session, server);
-    own_settle(session, status);
-    transfer_settle(session, status);
-    begin_settle(session, status);
-    settle_transaction(session, status);
-    if (request->statements == 1 && request->error_seen) /* nothing was loaded, and no setting will stay */
-        session_unpin(session, request->pinned & (PIN_LOAD | PIN_SETTING));
-    if (request->error_seen && request->flush_as_sync)
-        session->skip_to_sync = true;
-    answer_give_back(session, torn);
-    if (status != 'I' && session->limits->pool == POOL_STATEMENT) {
-        session_fatal(
-            session, SQLSTATE_PROTOCOL_VIOLATION, "transaction blocks are not allowed with pool = statement");
-        return;
-    }
-    session_next(session);
-}
-
 /* ---- messages ---- */
 
 /* An error in place of which the client hears the one before it that nobody was to see. */
@@ -366,7 +181,7 @@ static void give_ready(struct session *session, struct server *server, char stat
         write_changes(session, server);
     status = begin_status(session, status);
     session_ready_for_query(session, status);
-    answer_finish(session, status);
+    settle_request(session, status);
 }
 
 /* Run again on the same server, with statements that are parsed anew. */
@@ -453,7 +268,15 @@ static void count_done(struct session *session, struct server *server, const str
         stale_on_description(session, server, answer, false);
 }
 
-static void end_probe(struct session *session);
+/* A Bind in a stream has waited for it (pass.c). */
+static void end_probe(struct session *session)
+{
+    if (session->state != SESSION_STREAMING || !session->request->probing)
+        return;
+    session->request->probing = false;
+    session->request->probes++;
+    stream_release(&session->stream);
+}
 
 static void on_answer(void *user, struct server *server, const struct answer *answer)
 {
@@ -475,7 +298,7 @@ static void on_answer(void *user, struct server *server, const struct answer *an
         request->completed = true;
         request->drops_plans |= slice_is(tag, "DISCARD PLANS");
         if (slice_is(tag, "DISCARD ALL"))
-            discard_state(session, server);
+            settle_discarded(session, server);
         if (session->inquiry)
             inquiry_saw_tag(session, tag);
     }
@@ -563,7 +386,7 @@ static void on_prefix_done(void *user, struct server *server)
         return;
     if (session->request->flush_as_sync && server->expect.count == 0) {
         commit_to_client(session);
-        answer_finish(session, begin_status(session, server->tx_status));
+        settle_request(session, begin_status(session, server->tx_status));
     }
 }
 
@@ -577,16 +400,6 @@ static void on_inquiry(void *user, struct server *server, const struct answer *a
         own_on_row(session, answer);
     else
         inquiry_on_row(session, answer);
-}
-
-/* A Bind in a stream has waited for it (pass.c). */
-static void end_probe(struct session *session)
-{
-    if (session->state != SESSION_STREAMING || !session->request->probing)
-        return;
-    session->request->probing = false;
-    session->request->probes++;
-    stream_release(&session->stream);
 }
 
 static void on_described(void *user, struct server *server, const struct answer *answer)

@@ -119,31 +119,43 @@ static void forget_prepare(struct server *server, const struct prepared *prepare
     server->statements.unsure = true;
 }
 
+/* The last unnamed Parse among the first `end`. */
+struct parses {
+    uint32_t n, end, last_ordinal;
+    struct frame last;
+};
+
+static void look_for_parses(struct parses *parses, const struct buffer *bytes)
+{
+    struct frame frame;
+    struct frontend_parse parse;
+    for (size_t at = 0; at < bytes->len && parses->n < parses->end; at += frame.total) {
+        if (frame_parse(bytes->data + at, bytes->len - at, &frame) != FRAME_OK || !frame.whole)
+            return;
+        if (frame.type != FRONTEND_PARSE)
+            continue;
+        parses->n++;
+        if (frontend_parse_parse(frame_body(&frame), &parse) && parse.name.len == 0)
+            parses->last_ordinal = parses->n, parses->last = frame;
+    }
+}
+
 /* The unnamed statement is the last one that was parsed before the error; one that fails takes it away. */
 static void restore_unnamed(struct session *session)
 {
     const struct request *request = session->request;
+    struct parses parses = {.end = request->done_of[CAUSE_PARSE] + request->parse_failed};
     struct statement_name uses[STATEMENT_NAMES_MAX];
     struct frontend_parse parse;
-    struct frame frame, last = {0};
-    uint32_t n = 0, last_ordinal = 0;
     uint64_t told = session->unnamed_told;
     session_forget_unnamed(session);
-    uint32_t end = request->done_of[CAUSE_PARSE] + request->parse_failed;
-    for (size_t at = 0; at < request->bytes.len && n < end; at += frame.total) {
-        if (frame_parse(request->bytes.data + at, request->bytes.len - at, &frame) != FRAME_OK ||
-            !frame.whole)
-            break;
-        if (frame.type != FRONTEND_PARSE)
-            continue;
-        n++;
-        if (frontend_parse_parse(frame_body(&frame), &parse) && parse.name.len == 0)
-            last_ordinal = n, last = frame;
-    }
-    bool failed = request->parse_failed && last_ordinal == end;
-    bool all = n == end && !failed; /* not those that were passed on as they came */
-    if (!all || !last.body || !frontend_parse_parse(frame_body(&last), &parse) ||
-        !buffer_append(&session->unnamed, &session->all->spares, last.body - FRAME_HEADER_LEN, last.total))
+    look_for_parses(&parses, &request->bytes);
+    look_for_parses(&parses, &request->parsed);
+    bool failed = request->parse_failed && parses.last_ordinal == parses.end;
+    bool all = parses.n == parses.end && !failed; /* they may have been too many to keep */
+    if (!all || !parses.last.body || !frontend_parse_parse(frame_body(&parses.last), &parse) ||
+        !buffer_append(
+            &session->unnamed, &session->all->spares, parses.last.body - FRAME_HEADER_LEN, parses.last.total))
         return;
     session->unnamed_stamp = session->all->stamp++;
     session->unnamed_told = told;

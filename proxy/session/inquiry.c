@@ -156,7 +156,7 @@ void inquiry_on_catalogue(struct session *session)
         return;
     inquiry_free(session);
     session_unpin(session, PIN_UNKNOWN);
-    answer_give_back(session, false);
+    settle_give_back(session, false);
 }
 
 bool inquiry_unsure(const struct session *session)
@@ -415,9 +415,7 @@ static bool is_undone(const struct session *session)
         return false;
     if (request->in_transaction)
         return inquiry->rolled_back && request->statements == 1;
-    bool discarded =
-        request->flags & STATEMENT_RESET_ALL && request->statements > 1; /* it commits by itself */
-    return request->error_seen && !discarded &&
+    return request->error_seen && !request->discarded && /* which commits by itself */
            !(request->flags & (STATEMENT_COMMIT | STATEMENT_ROLLBACK | STATEMENT_CALL));
 }
 

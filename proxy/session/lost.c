@@ -312,7 +312,7 @@ void lost_server(
     if (sent) {
         raise_seen_epoch(session);
         if (session->request->committed)
-            answer_came_from(session, server->node);
+            settle_came_from(session, server->node);
         if (session->request->class != STATEMENT_READ)
             raise_write_epoch(session);
     }

@@ -156,6 +156,14 @@ static bool asks_first(struct session *session, struct server *server, const str
     return true;
 }
 
+/* After an error it tells which unnamed statement is left; where there are too many it is not known then. */
+static void keep_parse(struct session *session, const struct frame *frame)
+{
+    struct buffer *parsed = &session->request->parsed;
+    if (parsed->len + frame->total <= session->runtime->config->request_buffer_bytes)
+        buffer_append(parsed, &session->all->spares, frame->body - FRAME_HEADER_LEN, frame->total);
+}
+
 size_t streaming_on_data(struct session *session, const char *bytes, size_t len)
 {
     struct server *server = session->claim.server;
@@ -175,6 +183,8 @@ size_t streaming_on_data(struct session *session, const char *bytes, size_t len)
         return session->state == SESSION_CLOSED ? len : 0;
     if (!frame.whole)
         return frame.total < REACTOR_READ_BUFFER / 2 ? 0 : pass_large(session, server, &frame, len);
+    if (frame.type == FRONTEND_PARSE)
+        keep_parse(session, &frame);
     if (!note_message(session, &frame))
         return len;
     request_pin(session);

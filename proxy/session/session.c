@@ -205,7 +205,7 @@ static bool on_first_byte(void *owner, unsigned char byte)
 static void on_drained(void *owner)
 {
     struct session *session = owner;
-    answer_unblocked(session);
+    settle_unblocked(session);
     if (session->claim.server)
         stream_release(&session->claim.server->stream);
     if (session->relay)

@@ -94,8 +94,9 @@ struct shift {
 struct request {
     struct request *next_spare;
     enum request_kind kind;
-    struct buffer bytes; /* whole messages as the client sent them */
-    bool complete;       /* ends with Sync (or is a Query) */
+    struct buffer bytes;  /* whole messages as the client sent them */
+    struct buffer parsed; /* of a stream: each Parse that was passed on, whole */
+    bool complete;        /* ends with Sync (or is a Query) */
     bool stream; /* too large to collect, or flushed: goes to the primary and is passed on as it comes */
     bool flush_as_sync; /* ends with a Flush after Parse/Describe/Close only */
     bool has_bind, has_unnamed_parse;
@@ -123,6 +124,7 @@ struct request {
     struct slice unnamed_parse; /* the last one, a whole message, when its text names prepared statements */
     bool drops_statements;      /* DEALLOCATE or DISCARD ALL: what the server holds changes under us */
     bool drops_plans;           /* DISCARD PLANS was done */
+    bool discarded;             /* DISCARD ALL was done */
     uint64_t bound_portal;      /* hash of the name of the portal bound last */
     uint64_t bound_key;         /* the shared statement that it is of; 0: none */
     uint64_t executes_key;      /* the one that the next Execute runs by EXECUTE; 0: none */
@@ -343,14 +345,18 @@ size_t copy_on_data(struct session *session, const char *bytes, size_t len);
 
 /* answer.c */
 extern const struct server_user_events answer_events;
+
+/* settle.c */
+/* DISCARD ALL was done. */
+void settle_discarded(struct session *session, struct server *server);
 /* The client takes its answer again. */
-void answer_unblocked(struct session *session);
+void settle_unblocked(struct session *session);
 /* Gives its server back unless the session must keep it; `torn`: closes the server. */
-void answer_give_back(struct session *session, bool torn);
+void settle_give_back(struct session *session, bool torn);
 /* The request is over: settles state, gives the server back. */
-void answer_finish(struct session *session, char status);
+void settle_request(struct session *session, char status);
 /* The client has seen something of this node's answer. */
-void answer_came_from(struct session *session, struct node_live *node);
+void settle_came_from(struct session *session, struct node_live *node);
 
 /* lost.c */
 void lost_server(

@@ -161,6 +161,29 @@ def test_discard_all_beside_an_error(wire, first):
         assert other.value("show work_mem") == "4MB"
 
 
+def test_discard_all_and_an_error_of_the_same_portal(wire):
+    w = wire(DateStyle="SQL, DMY")
+    w.query("set work_mem = '7MB'")
+    got = ask(w, parse("", "discard all"), bind(), execute(), execute())
+    assert kinds(got) == "12CEZ" and error(got)["C"] == "34000"
+    assert w.parameters["DateStyle"] == "SQL, DMY"
+    assert [w.value(f"show {name}") for name in ("datestyle", "work_mem")] == ["SQL, DMY", "4MB"]
+
+
+@pytest.mark.parametrize("sql, code, left", [("select 1/0", "22012", "08P01"), ("selec", "42601", "26000")])
+def test_the_unnamed_statement_after_an_error_in_a_stream(wire, sql, code, left):
+    """The last one that was parsed before the error, whatever of it was passed on as it came."""
+    w = wire()
+    w.send(*say("select 1"), flush())
+    w.until("C")
+    w.send(*say("select 2"), *say(sql), *say("select 3"), sync())
+    assert error(w.until())["C"] == code
+    for _ in range(2):
+        assert error(run(w, "", ["x"]))["C"] == left
+    wire().query("select 1")
+    assert error(run(w, ""))["C"] == ("22012" if left == "08P01" else left)
+
+
 @pytest.mark.proxy
 def test_what_follows_discard_all_in_its_batch_pins(small, wire):
     w = wire()

@@ -148,6 +148,12 @@ def flush_after_execute(m):
     return Step("flush after execute", *messages)
 
 
+def bind_after_flush(m):
+    name = m.some(m.protocol, model.PREPARED)
+    messages = [*m.extended(m.filler()), ("flush",), ("wait", "CI"), bound(m, "", name, m.protocol.get(name, [])), *executed(m)]
+    return Step("bind after flush", *messages, ("sync",))
+
+
 def portal(m):
     """A named portal, read in parts; it lives as long as its transaction."""
     name = m.pick(model.PORTALS)
@@ -203,7 +209,7 @@ def sql_execute(m):
 
 def sql_prepare_replaced(m):
     """Given back and prepared anew, in one string or one after the other."""
-    name = m.some(m.sql_prepared, m.sql_names)
+    name = m.some(m.sql_prepared.keys() - {"inside"}, m.sql_names)  # that one is a function's: see normal.py
     sql, arguments = m.pick(SQL_TEXTS)
     m.sql_prepared[name] = arguments
     first, then = f"deallocate {name}", f"prepare {name} {sql.format(a=m.a, b=m.b)}"
@@ -279,7 +285,7 @@ def folded(m):
 
 MIX = [
     (5, "IT", parse), (1, "E", parse), (9, "IT", bind), (1.2, "IT", bind_often), (1, "IT", describe), (1.5, "ITE", close), (3.5, "IT", one_shot),
-    (0.5, "E", one_shot), (1.2, "IT", as_asyncpg), (0.2, "E", as_asyncpg), (0.4, "IT", flush_after_execute), (0.5, "I", portal), (2.5, "T", portal), (2, "T", portal_of_rows), (0.3, "I", portal_more),
+    (0.5, "E", one_shot), (1.2, "IT", as_asyncpg), (0.2, "E", as_asyncpg), (0.4, "IT", flush_after_execute), (0.4, "IT", bind_after_flush), (0.5, "I", portal), (2.5, "T", portal), (2, "T", portal_of_rows), (0.3, "I", portal_more),
     (4, "T", portal_more), (0.4, "E", portal_more), (1.2, "IT", sql_prepare), (3, "IT", sql_execute), (0.3, "E", sql_execute), (0.5, "IT", sql_prepare_replaced), (0.1, "IT", sql_explained), (0.8, "ITE", deallocate),
     (0.8, "IT", crossed), (0.5, "I", folded),
 ]  # fmt: skip
