@@ -239,6 +239,16 @@ void pool_node_open(struct pool_node *at, uint32_t up_to)
 
 /* ---- giving ---- */
 
+void server_follow(struct server *server)
+{
+    const struct topology_node *node = pool_node_entry(server->pool);
+    if (!node || node->role != ROLE_PRIMARY || server->role != ROLE_REPLICA ||
+        node->generation != server->generation + 1)
+        return;
+    server->role = ROLE_PRIMARY;
+    server->generation = node->generation;
+}
+
 bool server_is_current(const struct server *server)
 {
     const struct pool_node *at = server->pool;
@@ -327,6 +337,7 @@ void pool_offer(struct server *server)
     struct pool_node *at = server->pool;
     if (server->cancels > 0)
         return; /* pool_cancel_done comes back */
+    server_follow(server);
     if (!server_is_current(server)) {
         pool_drop_server(server, STREAM_END_OTHER, NULL, "lifetime or generation over");
         pool_node_serve(at);

@@ -77,6 +77,9 @@ void pool_refuse_all(struct pool_node *at, enum refusal why, const struct error 
 
 /* May this server be used for new work at all? */
 bool server_is_current(const struct server *server);
+/* A connection that nobody uses goes with its node when that is promoted, and nothing else happened to it
+   since: PostgreSQL lets it write from then on, and those who all want to write then need no login. */
+void server_follow(struct server *server);
 
 /* Asks the other workers for a connection of this pool, or for room on its node (since_us 0). */
 void pool_ask_others(struct pool_node *at, uint64_t since_us);

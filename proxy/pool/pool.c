@@ -164,6 +164,8 @@ static void review_node(struct pool_node *at)
     for (int place = 0; place < PLACES; place++)
         for (struct server *server = at->places[place].first, *next; server; server = next) {
             next = server->next;
+            if (place == PLACE_IDLE)
+                server_follow(server);
             if (must_cut(server, node) || (place == PLACE_IDLE && !server_is_current(server)))
                 pool_drop_server(server, STREAM_END_RESET, &error, "node changed");
         }

@@ -84,6 +84,22 @@ def test_the_primary_dies_and_a_replica_is_promoted_by_hand(r, own_cluster):
         c.close()
 
 
+def test_the_connections_of_a_replica_serve_on_when_it_is_promoted(r, own_cluster):
+    """Its idle ones: they save the first writers a login each."""
+    first, second, third = own_cluster.nodes
+    third.stop("fast")
+    with r.connect("split") as client:
+        wait_until(lambda: where(client) == second.port, what="reads go to the replica")
+        reader = "select pid from pg_stat_activity where usename = 'app' and query like '%whereami%'"
+        readers = {pid for pid, in second.sql(reader, dbname="postgres")}
+        first.kill()
+        second.promote()
+        client.execute("insert into w values (7)")
+        writers = {pid for pid, in second.sql("select pid from pg_stat_activity where query like 'insert into w values (7)'", dbname="postgres")}
+        assert writers and writers <= readers, (writers, readers)
+        assert where(client) == second.port
+
+
 def test_an_old_primary_that_returns_never_gets_a_write(r, own_cluster):
     first, second, _ = own_cluster.nodes
     first.kill()

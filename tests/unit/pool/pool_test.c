@@ -467,9 +467,39 @@ static void a_replica_that_changes_ends_its_connections_as_they_become_free(void
     struct pool *pool = rig_join(0, "shop");
     rig_claim(pool, &one, 1);
     rig_turns(8);
-    rig_publish(2, ROLE_PRIMARY, CONDITION_UP);
+    rig_publish(3, ROLE_PRIMARY, CONDITION_UP); /* it was something else in between */
     assert_string_equal(rig.order, "g1");
     pool_release(&one.claim, false);
+    rig_turns(4);
+    assert_int_equal(fake_node_open_peers(&rig.node), 0);
+    pool_leave(pool);
+    rig_close();
+}
+
+static void a_replica_that_is_promoted_keeps_its_connections_once_they_are_free(void **state)
+{
+    (void)state;
+    struct waiter one, two, three;
+    rig_open("pool_size = 5", 0);
+    rig_publish(1, ROLE_REPLICA, CONDITION_UP);
+    struct pool *pool = rig_join(0, "shop");
+    rig_claim(pool, &one, 1);
+    rig_claim(pool, &two, 2);
+    rig_turns(8);
+    struct server *used = one.claim.server, *idle = two.claim.server;
+    pool_release(&two.claim, false);
+    rig_publish(2, ROLE_PRIMARY, CONDITION_UP);
+    assert_int_equal(used->role, ROLE_REPLICA); /* what runs there has begun on a replica */
+    rig_claim(pool, &two, 3);
+    assert_ptr_equal(two.claim.server, idle);
+    assert_int_equal(idle->role, ROLE_PRIMARY);
+    pool_release(&one.claim, false);
+    rig_claim(pool, &three, 4);
+    assert_ptr_equal(three.claim.server, used);
+    assert_int_equal(used->role, ROLE_PRIMARY);
+    pool_release(&two.claim, false);
+    pool_release(&three.claim, false);
+    rig_publish(3, ROLE_REPLICA, CONDITION_UP); /* and end as a primary's */
     rig_turns(4);
     assert_int_equal(fake_node_open_peers(&rig.node), 0);
     pool_leave(pool);
@@ -595,6 +625,7 @@ int main(void)
         cmocka_unit_test(a_login_that_takes_too_long_is_given_up),
         cmocka_unit_test(a_primary_that_changes_cuts_its_connections),
         cmocka_unit_test(a_replica_that_changes_ends_its_connections_as_they_become_free),
+        cmocka_unit_test(a_replica_that_is_promoted_keeps_its_connections_once_they_are_free),
         cmocka_unit_test(a_node_that_is_down_refuses_who_waits),
         cmocka_unit_test(a_primary_that_is_leaving_refuses_who_waits_and_keeps_who_runs),
         cmocka_unit_test(a_cluster_that_moves_in_the_file_keeps_its_pool_and_shares_it_with_no_other),
