@@ -105,12 +105,12 @@ class World:
         time.sleep(seconds)
         assert len(self.watch.reigns) == self.told, f"{self.watch.reigns[-1].node.name} was promoted"
 
-    def replaced(self, node, at):
-        """Both standbys had been promoted, and one has gone."""
-        olds = [other for other in self.cluster.nodes if other is not node]
-        self.cluster.primary = node
-        for old in olds:
-            self._tell(old, node, at)
+    def replaced(self, node, other, reigned, at):
+        """Both standbys had been promoted, the other one was primary to whoever had not seen this one yet, and has gone."""
+        old, self.cluster.primary = self.cluster.primary, node
+        self.events.append(check.Promotion(old.port, other.port, self.struck_at, reigned, at))
+        for each in (old, other):
+            self._tell(each, node, at)
 
     def _tell_reigns(self):
         """A node that only crashed may be on a newer timeline afterwards."""
@@ -232,7 +232,9 @@ class Campaign:
         return report
 
     def keep(self):
-        """After a failure: histories and logs, for whoever looks for the cause."""
+        """After a failure: histories, events and logs, for whoever looks for the cause."""
+        with open(os.path.join(self.directory, "events"), "w") as file:
+            file.write("".join(f"{event}\n" for event in (self.world.events if self.world else [])))
         for index, rolecall in enumerate(self.rolecalls):
             with contextlib.suppress(OSError):
                 shutil.copy(rolecall.log_path, os.path.join(self.directory, f"rolecall{index}.log"))

@@ -266,12 +266,15 @@ class Idle(Session):
 
 
 class Pinned(Session):
-    """Has a temporary table, which no other connection can have."""
+    """Has a temporary table, which no other connection can have. Its commits wait for no standby: PostgreSQL drops the table in a
+    transaction when the session ends, and where that waits for standbys that are gone a fast shutdown hangs for ever."""
 
     has_table = False
 
     def after_login(self):
         self.has_table = False
+        self.begin("set")
+        self.ask("auto_read", "set synchronous_commit = local")
 
     def act(self):
         if not self.has_table:

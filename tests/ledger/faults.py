@@ -232,15 +232,17 @@ class BothPromoted(Fault):
         one, other = cluster.standbys
         for node in (one, other):
             node.sql("select pg_promote(false)", dbname="postgres")
+        reigned = {}
         for node in (one, other):
             wait_until(lambda: not node.value("select pg_is_in_recovery()", dbname="postgres"), 30, "it is promoted", 0.005)
+            reigned[node] = time.monotonic()
         for rolecall in world.rolecalls:
             wait_until(lambda: world.is_split(rolecall), 10, "rolecall tells of the split")
         pause(self.stays)
         kept, given_up = (one, other) if self.keep == 0 else (other, one)
         given_up.kill()
         self.given_up = given_up
-        world.replaced(kept, time.monotonic())
+        world.replaced(kept, given_up, reigned[given_up], time.monotonic())
         pause(0.5)
 
     def end(self, world):

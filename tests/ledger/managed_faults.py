@@ -215,6 +215,14 @@ class Cut(Severed, Replaced):
 
 
 @fault(1, PATRONI)
+class CutFromStore(Severed, Replaced):
+    """From etcd alone: it demotes itself, or finds its lock taken."""
+
+    def strike(self, world):
+        world.network.bar(self.victim.name, *(member.port for member in world.cluster.cluster.etcd.members))
+
+
+@fault(1, PATRONI)
 class CutFromStandbys(Severed, Kept):
     """Patroni and rolecall see it: it stays, and the synchronous commits hang until it has another standby or they are back."""
 

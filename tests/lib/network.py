@@ -118,6 +118,12 @@ class Network:
             self._iptables(name, "-A", "INPUT", "-i", "eth0", "-p", "tcp", "--dport", str(port), "-j", "DROP")
             self._iptables(name, "-A", "OUTPUT", "-o", "eth0", "-p", "tcp", "--sport", str(port), "-j", "DROP")
 
+    def bar(self, name, *ports):
+        """The node reaches these ports of others no more."""
+        for port in ports:
+            self._iptables(name, "-A", "OUTPUT", "-o", "eth0", "-p", "tcp", "--dport", str(port), "-j", "DROP")
+            self._iptables(name, "-A", "INPUT", "-i", "eth0", "-p", "tcp", "--sport", str(port), "-j", "DROP")
+
     def heal(self, name):
         self._iptables(name, "-F")
 
