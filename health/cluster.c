@@ -244,6 +244,21 @@ static void on_asking(void *context, struct node *node)
         uv_timer_start(&cluster->expiry, on_expiry, DOUBT_MS + 1, 0);
 }
 
+/* What is seen of its replication, for who looks on. */
+static void tell_replication(struct node_live *live, const struct observation *seen)
+{
+    enum node_following following = !seen             ? FOLLOWING_UNKNOWN
+                                    : !seen->receiver ? FOLLOWING_NONE
+                                    : !seen->hears    ? FOLLOWING_SILENT
+                                                      : FOLLOWING_STREAM;
+    atomic_store_explicit(&live->following, (uint32_t)following, memory_order_relaxed);
+    if (!seen)
+        return;
+    atomic_store_explicit(&live->timeline, seen->timeline, memory_order_relaxed);
+    atomic_store_explicit(&live->lsn, seen->lsn, memory_order_relaxed);
+    atomic_store_explicit(&live->received_lsn, seen->in_recovery ? seen->flush_lsn : 0, memory_order_relaxed);
+}
+
 static void on_looked(void *context, struct node *node, const struct observation *seen)
 {
     struct cluster *cluster = context;
@@ -252,6 +267,7 @@ static void on_looked(void *context, struct node *node, const struct observation
     struct pace pace;
     cluster->marks[i] = (struct sample_mark){0}; /* it is under way no more */
     judge_now(cluster);
+    tell_replication(node_live(node), seen);
     if (seen && (seen->in_recovery || mark.number != 0))
         sampler_observed(cluster->sampler, i, &mark, seen);
     pace = pace_of(cluster, seen != NULL);

@@ -156,6 +156,7 @@ void news_of_hook(const struct news *news, const char *hook, bool ok, const char
     event_say(event.text, sizeof event.text, "%s %s after %.1f s", hook, ok ? "ended well" : "failed",
         (double)took_ms / 1000);
     event_say(event.reason, sizeof event.reason, "%s", how);
+    event_say(event.hook, sizeof event.hook, "%s", hook);
     news_send(news, &event);
 }
 

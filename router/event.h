@@ -54,6 +54,7 @@ struct event {
     enum event_kind kind;
     uint32_t count; /* how many things it stands for; 0: it is one thing */
     char cluster[EVENT_NAME_MAX], node[EVENT_NAME_MAX]; /* "" = of none */
+    char hook[EVENT_NAME_MAX];                          /* EVENT_HOOK, EVENT_HOOK_FAILED: which */
     char text[EVENT_TEXT_MAX];                          /* what has happened */
     char reason[EVENT_TEXT_MAX];                        /* why it is judged so */
     char evidence[EVENT_EVIDENCE_MAX];                  /* what was seen that led to it */

@@ -158,3 +158,14 @@ const char *node_duty_name(enum node_duty duty)
     }
     return "unknown";
 }
+
+const char *node_following_name(enum node_following following)
+{
+    switch (following) {
+    case FOLLOWING_UNKNOWN: return NULL;
+    case FOLLOWING_NONE: return "none";
+    case FOLLOWING_SILENT: return "silent";
+    case FOLLOWING_STREAM: return "streaming";
+    }
+    return NULL;
+}

@@ -26,6 +26,14 @@ enum node_duty {
     DUTY_DISABLED /* as if it were down: its condition says so, too */
 };
 
+/* What a node's WAL receiver does. */
+enum node_following {
+    FOLLOWING_UNKNOWN,
+    FOLLOWING_NONE,
+    FOLLOWING_SILENT, /* it runs, and has heard nothing for too long */
+    FOLLOWING_STREAM
+};
+
 /* One per configured node; lives as long as anybody refers to it. */
 struct node_live {
     _Atomic uint32_t refs;
@@ -35,10 +43,14 @@ struct node_live {
     _Atomic uint64_t replayed_epoch; /* highest sample replayed in this incarnation; 0 = none */
     _Atomic uint64_t lag_bytes;      /* replay behind the primary's insert position */
     _Atomic uint64_t lag_ms;         /* UINT64_MAX = not known */
-    _Atomic uint32_t transactions;   /* server connections with an open transaction */
-    _Atomic uint32_t outstanding;    /* exchanges in flight from all workers */
-    _Atomic uint32_t connections;    /* server connections of the process, being opened included */
-    _Atomic uint64_t exchanges;      /* finished, since start */
+    /* As last seen, to be shown; 0 = not known. */
+    _Atomic uint64_t lsn, received_lsn; /* inserted or replayed; received by a replica */
+    _Atomic uint32_t timeline;
+    _Atomic uint32_t following;    /* enum node_following */
+    _Atomic uint32_t transactions; /* server connections with an open transaction */
+    _Atomic uint32_t outstanding;  /* exchanges in flight from all workers */
+    _Atomic uint32_t connections;  /* server connections of the process, being opened included */
+    _Atomic uint64_t exchanges;    /* finished, since start */
 };
 
 /*
@@ -116,5 +128,6 @@ void cluster_live_unref(struct cluster_live *live); /* NULL is allowed */
 const char *node_role_name(enum node_role role);
 const char *node_condition_name(enum node_condition condition);
 const char *node_duty_name(enum node_duty duty);
+const char *node_following_name(enum node_following following); /* NULL: not known */
 
 #endif

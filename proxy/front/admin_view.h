@@ -33,6 +33,7 @@ struct admin_actions {
 struct latency;
 struct events;
 struct history;
+struct hook_log;
 
 struct admin_view {
     struct config *config;        /* one reference */
@@ -47,6 +48,7 @@ struct admin_view {
     struct pauses pauses;          /* as the workers were told */
     const struct latency *latency; /* borrowed; NULL: nothing is known */
     struct events *events;         /* borrowed; NULL: none are kept */
+    const struct hook_log *hooks;  /* borrowed; NULL: none is kept */
     const struct history *history; /* borrowed; NULL: none is kept */
     const struct admin_actions *actions;
     void *context;

@@ -3,6 +3,7 @@
 
 #include "conf/base/clock.h"
 #include "proxy/front/crowds.h"
+#include "proxy/front/hook_log.h"
 
 #include <stdlib.h>
 
@@ -13,6 +14,7 @@ struct chronicle {
     struct events *events;
     struct crowds *crowds;
     uv_timer_t timer;
+    struct hook_log *hooks;
 };
 
 static void on_timer(uv_timer_t *timer)
@@ -29,7 +31,7 @@ static void on_timer(uv_timer_t *timer)
 struct chronicle *chronicle_open(uv_loop_t *loop, struct admin_view *view)
 {
     struct chronicle *chronicle = calloc(1, sizeof *chronicle);
-    if (chronicle && (chronicle->events = events_new()))
+    if (chronicle && (chronicle->events = events_new()) && (chronicle->hooks = hook_log_new()))
         chronicle->crowds = crowds_new(chronicle->events);
     if (!chronicle || !chronicle->crowds) {
         chronicle_free(chronicle);
@@ -37,6 +39,7 @@ struct chronicle *chronicle_open(uv_loop_t *loop, struct admin_view *view)
     }
     chronicle->view = view;
     view->events = chronicle->events;
+    view->hooks = chronicle->hooks;
     uv_timer_init(loop, &chronicle->timer);
     chronicle->timer.data = chronicle;
     uv_timer_start(&chronicle->timer, on_timer, LOOK_MS, LOOK_MS);
@@ -55,6 +58,7 @@ void chronicle_free(struct chronicle *chronicle)
         return;
     crowds_free(chronicle->crowds);
     events_free(chronicle->events);
+    hook_log_free(chronicle->hooks);
     free(chronicle);
 }
 
@@ -62,6 +66,7 @@ void chronicle_on_message(struct chronicle *chronicle, const struct message *mes
 {
     if (message->kind != MESSAGE_EVENT || !message->event)
         return;
+    hook_log_add(chronicle->hooks, message->event);
     if (message->event->kind == EVENT_LOGIN_FAILURES)
         crowds_logins(chronicle->crowds, message->event, clock_now_us());
     else

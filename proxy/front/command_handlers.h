@@ -31,8 +31,10 @@ bool show_pins(struct command_call *call, struct error *error);
 bool show_servers(struct command_call *call, struct error *error);
 
 /* command_stats.c */
-extern const struct result_shape stats_shape, stats_totals_shape;
+extern const struct result_shape stats_shape, stats_totals_shape, stats_averages_shape;
 bool show_stats(struct command_call *call, struct error *error);
+bool show_stats_totals(struct command_call *call, struct error *error);
+bool show_stats_averages(struct command_call *call, struct error *error);
 
 /* command_latency.c */
 extern const struct result_shape latency_shape;
@@ -60,6 +62,11 @@ bool show_prepared(struct command_call *call, struct error *error);
 /* command_switchover.c */
 extern const struct result_shape switchover_shape;
 bool run_switchover(struct command_call *call, struct error *error);
+
+/* command_replication.c */
+extern const struct result_shape replication_shape, hooks_shape;
+bool show_replication(struct command_call *call, struct error *error);
+bool show_hooks(struct command_call *call, struct error *error);
 
 /* command_config.c */
 extern const struct result_shape config_shape;

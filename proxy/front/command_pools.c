@@ -22,7 +22,11 @@
     {"maxwait", COLUMN_NUMBER},     /* seconds, and microseconds beyond, of who waits longest */        \
     {"maxwait_us", COLUMN_NUMBER},                                                                      \
     {"pool_mode", COLUMN_TEXT},                                                                         \
-    {"pool_size", COLUMN_NUMBER}    /* for each node */
+    {"pool_size", COLUMN_NUMBER},   /* for each node */                                                 \
+    {"cl_active_cancel_req", COLUMN_NUMBER},  /* cancel requests on their way to the node */            \
+    {"cl_waiting_cancel_req", COLUMN_NUMBER}, /* ... that wait for a connection: none has to */         \
+    {"sv_active_cancel", COLUMN_NUMBER},      /* connections that carry one */                          \
+    {"sv_being_canceled", COLUMN_NUMBER}      /* free, but for the end of one */
 /* clang-format on */
 
 static const struct result_column pools_columns[] = {POOL_COLUMNS};
@@ -50,6 +54,10 @@ static void add_pool(struct result *result, const struct pool_report *pool)
         result_number(result, pool->pool_size);
     else
         result_null(result);
+    result_number(result, pool->cancels);
+    result_number(result, 0);
+    result_number(result, pool->cancels);
+    result_number(result, pool->cancelled);
 }
 
 static int by_name(const void *left, const void *right)

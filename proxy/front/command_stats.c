@@ -1,97 +1,148 @@
 /*
- * SHOW STATS and SHOW STATS_TOTALS: what went through so far, by database as the nodes call it, in
- * PgBouncer's columns. Times are microseconds, sizes bytes. From the meters, which live as long as the
- * process: sums never fall.
+ * SHOW STATS, STATS_TOTALS and STATS_AVERAGES: what went through so far, and in the last minute, by database
+ * as the nodes call it, in PgBouncer's columns. Times are microseconds, sizes bytes. From the meters, which
+ * live as long as the process: sums never fall.
  */
 #include "proxy/front/command_handlers.h"
+#include "proxy/front/latency.h"
 #include "proxy/pool/meter.h"
 
 #include <stdlib.h>
 #include <string.h>
 
-static const struct result_column stats_columns[] = {
-    {"database", COLUMN_TEXT}, {"total_server_assignment_count", COLUMN_NUMBER},
-    {"total_xact_count", COLUMN_NUMBER},
-    {"total_query_count", COLUMN_NUMBER}, /* requests: a Query, or a batch up to its Sync */
-    {"total_received", COLUMN_NUMBER},    /* bytes, from clients */
-    {"total_sent", COLUMN_NUMBER},        /* bytes, to clients */
-    {"total_xact_time", COLUMN_NUMBER},   /* microseconds */
-    {"total_query_time", COLUMN_NUMBER},  /* microseconds at the nodes */
-    {"total_wait_time", COLUMN_NUMBER},   /* microseconds of waiting for a server connection */
-};
+/* clang-format off: a column of the three tables in a row */
+#define STATS_COLUMNS(COUNT, RECEIVED, SENT, TIME)                                                           \
+    {COUNT("server_assignment"), COLUMN_NUMBER}, {COUNT("xact"), COLUMN_NUMBER},                             \
+        {COUNT("query"), COLUMN_NUMBER}, /* requests: a Query, or a batch up to its Sync */                  \
+        {RECEIVED, COLUMN_NUMBER},       /* from clients */                                                  \
+        {SENT, COLUMN_NUMBER},           /* to clients */                                                    \
+        {TIME("xact"), COLUMN_NUMBER}, {TIME("query"), COLUMN_NUMBER}, /* at the nodes */                    \
+        {TIME("wait"), COLUMN_NUMBER},                                 /* for a server connection */         \
+        {COUNT("client_parse"), COLUMN_NUMBER}, {COUNT("server_parse"), COLUMN_NUMBER},                      \
+    {                                                                                                        \
+        COUNT("bind"), COLUMN_NUMBER                                                                         \
+    }
+#define TOTAL_COUNT(name) "total_" name "_count"
+#define TOTAL_TIME(name) "total_" name "_time"
+#define AVG_COUNT(name) "avg_" name "_count"
+#define AVG_TIME(name) "avg_" name "_time"
+#define BARE_COUNT(name) name "_count"
+#define BARE_TIME(name) name "_time"
+/* clang-format on */
+
+static const struct result_column stats_columns[] = {{"database", COLUMN_TEXT},
+    STATS_COLUMNS(TOTAL_COUNT, "total_received", "total_sent", TOTAL_TIME),
+    STATS_COLUMNS(AVG_COUNT, "avg_recv", "avg_sent", AVG_TIME)};
 const struct result_shape stats_shape = RESULT_SHAPE(stats_columns);
 
-/* The same numbers by the names that PgBouncer has for them here. */
-static const struct result_column stats_totals_columns[] = {
-    {"database", COLUMN_TEXT},
-    {"server_assignment_count", COLUMN_NUMBER},
-    {"xact_count", COLUMN_NUMBER},
-    {"query_count", COLUMN_NUMBER},
-    {"bytes_received", COLUMN_NUMBER},
-    {"bytes_sent", COLUMN_NUMBER},
-    {"xact_time", COLUMN_NUMBER},
-    {"query_time", COLUMN_NUMBER},
-    {"wait_time", COLUMN_NUMBER},
-};
-const struct result_shape stats_totals_shape = RESULT_SHAPE(stats_totals_columns);
+/* By the names that PgBouncer has for them here. */
+static const struct result_column bare_columns[] = {
+    {"database", COLUMN_TEXT}, STATS_COLUMNS(BARE_COUNT, "bytes_received", "bytes_sent", BARE_TIME)};
+const struct result_shape stats_totals_shape = RESULT_SHAPE(bare_columns);
+const struct result_shape stats_averages_shape = RESULT_SHAPE(bare_columns);
 
-struct total {
+/* What has gone through one database. */
+struct flow {
     const char *database;
-    struct histogram wait, node, request;
-    uint64_t sums[METER_SUMS];
+    struct latency_minute total, minute; /* total.period_us is of no interest */
 };
 
-static struct total *total_of(struct total *totals, size_t *n, const char *database)
+static struct flow *flow_of(struct flow *flows, size_t *n, const char *database)
 {
     for (size_t i = 0; i < *n; i++)
-        if (strcmp(totals[i].database, database) == 0)
-            return &totals[i];
-    totals[*n].database = database;
-    return &totals[(*n)++];
+        if (strcmp(flows[i].database, database) == 0)
+            return &flows[i];
+    flows[*n].database = database;
+    return &flows[(*n)++];
 }
 
-static void add_meter(struct total *total, const struct meter *meter)
+static void add_meter(struct flow *flow, const struct meter *meter, const struct latency *latency)
 {
-    meter_merge(meter, METER_WAIT, &total->wait);
-    meter_merge(meter, METER_NODE, &total->node);
-    meter_merge(meter, METER_REQUEST, &total->request);
+    for (int phase = 0; phase < METER_PHASES; phase++) {
+        struct histogram sum = {0};
+        meter_merge(meter, (enum meter_phase)phase, &sum);
+        flow->total.counts[phase] += histogram_count(&sum);
+        flow->total.us[phase] += histogram_sum_us(&sum);
+    }
     for (int sum = 0; sum < METER_SUMS; sum++)
-        total->sums[sum] += meter_total(meter, (enum meter_sum)sum);
+        flow->total.sums[sum] += meter_total(meter, (enum meter_sum)sum);
+    if (latency)
+        latency_minute(latency, meter, &flow->minute);
 }
 
-static void add_row(struct result *result, const struct total *total)
+static void add_totals(struct result *result, const struct latency_minute *total)
 {
-    result_text(result, total->database);
-    result_number(result, histogram_count(&total->wait));
+    result_number(result, total->counts[METER_WAIT]);
     result_number(result, total->sums[METER_TRANSACTIONS]);
-    result_number(result, histogram_count(&total->request));
+    result_number(result, total->counts[METER_REQUEST]);
     result_number(result, total->sums[METER_RECEIVED_BYTES]);
     result_number(result, total->sums[METER_SENT_BYTES]);
     result_number(result, total->sums[METER_TRANSACTION_US]);
-    result_number(result, histogram_sum_us(&total->node));
-    result_number(result, histogram_sum_us(&total->wait));
+    result_number(result, total->us[METER_NODE]);
+    result_number(result, total->us[METER_WAIT]);
+    result_number(result, total->sums[METER_CLIENT_PARSES]);
+    result_number(result, total->sums[METER_SERVER_PARSES]);
+    result_number(result, total->sums[METER_BINDS]);
+}
+
+/* Counts and sizes by the second, times by each. */
+static void add_averages(struct result *result, const struct latency_minute *minute)
+{
+    const uint64_t *sums = minute->sums, *counts = minute->counts;
+    const uint64_t by_second[] = {counts[METER_WAIT], sums[METER_TRANSACTIONS], counts[METER_REQUEST],
+        sums[METER_RECEIVED_BYTES], sums[METER_SENT_BYTES]};
+    const uint64_t by_each[][2] = {{sums[METER_TRANSACTION_US], sums[METER_TRANSACTIONS]},
+        {minute->us[METER_NODE], counts[METER_NODE]}, {minute->us[METER_WAIT], counts[METER_WAIT]}};
+    const uint64_t messages[] = {sums[METER_CLIENT_PARSES], sums[METER_SERVER_PARSES], sums[METER_BINDS]};
+    uint64_t period_ms = minute->period_us / 1000 ? minute->period_us / 1000 : 1;
+    for (size_t i = 0; i < sizeof by_second / sizeof *by_second; i++)
+        result_number(result, by_second[i] * 1000 / period_ms);
+    for (size_t i = 0; i < sizeof by_each / sizeof *by_each; i++)
+        result_number(result, by_each[i][1] ? by_each[i][0] / by_each[i][1] : 0);
+    for (size_t i = 0; i < sizeof messages / sizeof *messages; i++)
+        result_number(result, messages[i] * 1000 / period_ms);
 }
 
 static int by_name(const void *left, const void *right)
 {
-    return strcmp(((const struct total *)left)->database, ((const struct total *)right)->database);
+    return strcmp(((const struct flow *)left)->database, ((const struct flow *)right)->database);
 }
 
-bool show_stats(struct command_call *call, struct error *error)
+static bool show(struct command_call *call, bool totals, bool averages, struct error *error)
 {
     size_t n_meters = 0, n = 0;
     const struct meter *first = meters_first();
     for (const struct meter *meter = first; meter; meter = meter->next)
         n_meters++;
-    struct total *totals = calloc(n_meters + 1, sizeof *totals);
-    if (!totals)
+    struct flow *flows = calloc(n_meters + 1, sizeof *flows);
+    if (!flows)
         return error_set(error, SQLSTATE_OUT_OF_MEMORY, "out of memory");
     for (const struct meter *meter = first; meter; meter = meter->next)
-        add_meter(total_of(totals, &n, meter->database), meter);
+        add_meter(flow_of(flows, &n, meter->database), meter, call->view->latency);
     if (n > 0)
-        qsort(totals, n, sizeof *totals, by_name);
-    for (size_t i = 0; i < n; i++)
-        add_row(&call->result, &totals[i]);
-    free(totals);
+        qsort(flows, n, sizeof *flows, by_name);
+    for (size_t i = 0; i < n; i++) {
+        result_text(&call->result, flows[i].database);
+        if (totals)
+            add_totals(&call->result, &flows[i].total);
+        if (averages)
+            add_averages(&call->result, &flows[i].minute);
+    }
+    free(flows);
     return true;
+}
+
+bool show_stats(struct command_call *call, struct error *error)
+{
+    return show(call, true, true, error);
+}
+
+bool show_stats_totals(struct command_call *call, struct error *error)
+{
+    return show(call, true, false, error);
+}
+
+bool show_stats_averages(struct command_call *call, struct error *error)
+{
+    return show(call, false, true, error);
 }

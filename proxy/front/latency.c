@@ -4,6 +4,8 @@
  */
 #include "proxy/front/latency.h"
 
+#include "conf/base/clock.h"
+
 #include <stdlib.h>
 #include <string.h>
 
@@ -14,12 +16,14 @@ struct notes {
     struct notes *next;
     const struct meter *meter;
     uint32_t counts[NOTES][METER_PHASES][HISTOGRAM_BUCKETS];
+    uint64_t n[NOTES][METER_PHASES], us[NOTES][METER_PHASES], sums[NOTES][METER_SUMS];
 };
 
 struct latency {
     uv_timer_t timer;
     struct notes *first;
-    unsigned at; /* the oldest note, which is the next to be written */
+    unsigned at;              /* the oldest note, which is the next to be written */
+    uint64_t noted_us[NOTES]; /* clock_now_us; of one that was not written yet: of latency_open */
 };
 
 /* ---- notes ---- */
@@ -54,7 +58,11 @@ static void note(struct notes *notes, unsigned at)
         meter_merge(notes->meter, (enum meter_phase)phase, &sum);
         for (unsigned i = 0; i < HISTOGRAM_BUCKETS; i++)
             notes->counts[at][phase][i] = (uint32_t)bucket(&sum, i);
+        notes->n[at][phase] = histogram_count(&sum);
+        notes->us[at][phase] = histogram_sum_us(&sum);
     }
+    for (int sum = 0; sum < METER_SUMS; sum++)
+        notes->sums[at][sum] = meter_total(notes->meter, (enum meter_sum)sum);
 }
 
 void latency_note(struct latency *latency)
@@ -66,6 +74,7 @@ void latency_note(struct latency *latency)
         if (notes)
             note(notes, latency->at);
     }
+    latency->noted_us[latency->at] = clock_now_us();
     latency->at = (latency->at + 1) % NOTES;
 }
 
@@ -79,6 +88,8 @@ struct latency *latency_open(uv_loop_t *loop)
     struct latency *latency = calloc(1, sizeof *latency);
     if (!latency)
         return NULL;
+    for (unsigned i = 0; i < NOTES; i++)
+        latency->noted_us[i] = clock_now_us();
     uv_timer_init(loop, &latency->timer);
     latency->timer.data = latency;
     uv_timer_start(&latency->timer, on_timer, NOTE_MS, NOTE_MS);
@@ -98,6 +109,21 @@ void latency_free(struct latency *latency)
         free(notes);
     }
     free(latency);
+}
+
+void latency_minute(const struct latency *latency, const struct meter *meter, struct latency_minute *into)
+{
+    const struct notes *notes = notes_of(latency, meter);
+    unsigned at = latency->at;
+    into->period_us = clock_now_us() - latency->noted_us[at];
+    for (int phase = 0; phase < METER_PHASES; phase++) {
+        struct histogram sum = {0};
+        meter_merge(meter, (enum meter_phase)phase, &sum);
+        into->counts[phase] += histogram_count(&sum) - (notes ? notes->n[at][phase] : 0);
+        into->us[phase] += histogram_sum_us(&sum) - (notes ? notes->us[at][phase] : 0);
+    }
+    for (int sum = 0; sum < METER_SUMS; sum++)
+        into->sums[sum] += meter_total(meter, (enum meter_sum)sum) - (notes ? notes->sums[at][sum] : 0);
 }
 
 /* ---- rows ---- */

@@ -26,6 +26,13 @@ struct latency_row {
     uint64_t max_us[METER_PHASES]; /* since the start */
 };
 
+/* What has come to a meter in the last minute, or since the start when that is not so long ago. */
+struct latency_minute {
+    uint64_t period_us;
+    uint64_t counts[METER_PHASES], us[METER_PHASES];
+    uint64_t sums[METER_SUMS];
+};
+
 struct latency;
 
 /* NULL: memory is out. */
@@ -36,6 +43,9 @@ void latency_free(struct latency *latency);
 
 /* Notes the meters now; the timer's work, and a test's. */
 void latency_note(struct latency *latency);
+
+/* Adds the meter's last minute. */
+void latency_minute(const struct latency *latency, const struct meter *meter, struct latency_minute *into);
 
 /* Rows from malloc, the caller's; sorted by name. 0 when there is nothing or memory is out. */
 size_t latency_rows(const struct latency *latency, enum latency_group group, struct latency_row **rows);

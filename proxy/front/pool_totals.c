@@ -19,6 +19,8 @@ void pool_report_merge(struct pool_report *into, const struct pool_report *from)
     into->active += from->active;
     into->resetting += from->resetting;
     into->opening += from->opening;
+    into->cancels += from->cancels;
+    into->cancelled += from->cancelled;
     into->waiting += from->waiting;
     if (from->oldest_wait_us > into->oldest_wait_us)
         into->oldest_wait_us = from->oldest_wait_us;

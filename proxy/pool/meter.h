@@ -33,6 +33,9 @@ enum meter_sum {
     METER_TRANSACTION_US, /* from the first request's arrival to the end of the last one's answer */
     METER_RECEIVED_BYTES, /* from clients, as it was before any rewriting; relays too */
     METER_SENT_BYTES,     /* to clients */
+    METER_CLIENT_PARSES,  /* Parse messages of clients; of relays none are seen */
+    METER_SERVER_PARSES,  /* ... to nodes: those that no connection had prepared already */
+    METER_BINDS,          /* Bind messages to nodes */
     METER_SUMS
 };
 

@@ -310,12 +310,13 @@ void pools_forget_unused(struct pools *pools)
     }
 }
 
-static uint32_t count_resetting(const struct pool_node *at)
+static void count_busy(const struct pool_node *at, struct pool_numbers *numbers)
 {
-    uint32_t n = 0;
-    for (const struct server *server = at->places[PLACE_BUSY].first; server; server = server->next)
-        n += !server->claim;
-    return n;
+    for (const struct server *server = at->places[PLACE_BUSY].first; server; server = server->next) {
+        numbers->resetting += !server->claim;
+        numbers->cancels += server->cancels;
+        numbers->cancelled += !server->claim && server->cancels > 0;
+    }
 }
 
 void pools_each(
@@ -335,12 +336,12 @@ void pools_each(
                 .idle = at->places[PLACE_IDLE].count,
                 .active = at->places[PLACE_BUSY].count,
                 .opening = at->places[PLACE_OPENING].count,
-                .resetting = count_resetting(at),
                 .waiting = at->n_claims,
                 .connections = ledger_connections(at->ledger),
                 .oldest_wait_us = at->first_claim ? clock_now_us() - at->first_claim->since_us : 0,
                 .limits = &pool->limits,
             };
+            count_busy(at, &numbers);
             visit(context, &numbers);
         }
     }

@@ -137,6 +137,8 @@ struct pool_numbers {
     const char *cluster, *database, *user, *node;
     uint32_t idle, active, opening, waiting, connections;
     uint32_t resetting; /* among the active ones: between two users */
+    uint32_t cancels;   /* cancel requests on their way to the node */
+    uint32_t cancelled; /* connections that nobody has and that wait for the end of one */
     uint64_t oldest_wait_us;
     const struct limits *limits; /* borrowed */
 };

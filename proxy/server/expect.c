@@ -27,14 +27,24 @@ static bool grow(struct expect_queue *queue)
     for (uint32_t i = 0; i < queue->count; i++)
         entries[i] = queue->entries[(queue->head + i) & (queue->cap - 1)];
     free(queue->entries);
-    *queue = (struct expect_queue){entries, 0, queue->count, cap};
+    queue->entries = entries;
+    queue->head = 0;
+    queue->cap = cap;
     return true;
+}
+
+static void count(struct expect_queue *queue, const struct expect *entry)
+{
+    bool stands_for_one = entry->about != 0 && entry->about != EXPECT_ABOUT_NOTHING;
+    queue->parses += entry->kind == EXPECT_PARSE && (!entry->hidden || stands_for_one);
+    queue->binds += entry->kind == EXPECT_BIND && !entry->hidden;
 }
 
 bool expect_push(struct expect_queue *queue, struct expect entry)
 {
     if (queue->count == queue->cap && !grow(queue))
         return false;
+    count(queue, &entry);
     queue->entries[(queue->head + queue->count++) & (queue->cap - 1)] = entry;
     return true;
 }

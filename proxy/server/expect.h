@@ -42,6 +42,9 @@ struct expect {
 struct expect_queue {
     struct expect *entries;
     uint32_t head, count, cap;
+    /* Pushed so far: Parses of the client's or of prepared statements, and Binds of the client's. For who
+       counts them. */
+    uint32_t parses, binds;
 };
 
 void expect_init(struct expect_queue *queue);

@@ -233,6 +233,8 @@ static void add_pool(void *context, const struct pool_numbers *numbers)
         .active = numbers->active,
         .resetting = numbers->resetting,
         .opening = numbers->opening,
+        .cancels = numbers->cancels,
+        .cancelled = numbers->cancelled,
         .waiting = numbers->waiting,
         .connections = numbers->connections,
         .pool_size = numbers->limits->pool_size,

@@ -62,7 +62,8 @@ struct pool_report {
     uint32_t worker;
     char cluster[REPORT_NAME_MAX], database[REPORT_NAME_MAX], user[REPORT_NAME_MAX], node[REPORT_NAME_MAX];
     uint32_t idle, active, resetting, opening, waiting;
-    uint32_t connections; /* of the whole process */
+    uint32_t cancels, cancelled; /* as in pool_numbers */
+    uint32_t connections;        /* of the whole process */
     uint32_t pool_size;
     enum pool_mode mode;
     uint64_t oldest_wait_us;

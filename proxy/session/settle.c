@@ -127,6 +127,14 @@ static void measure_bytes(struct session *session)
     session->received_bytes = session->sent_bytes = 0;
 }
 
+static void measure_messages(struct session *session, struct server *server)
+{
+    pool_add(&session->claim, METER_CLIENT_PARSES, session->request->noted_of[CAUSE_PARSE]);
+    pool_add(&session->claim, METER_SERVER_PARSES, server->expect.parses);
+    pool_add(&session->claim, METER_BINDS, server->expect.binds);
+    server->expect.parses = server->expect.binds = 0;
+}
+
 static void measure(struct session *session)
 {
     const struct request *request = session->request;
@@ -165,6 +173,7 @@ void settle_request(struct session *session, char status)
     request_leaves(session, session->claim.server);
     measure(session);
     measure_bytes(session);
+    measure_messages(session, server);
     count(&session->all->counters.exchanges);
     atomic_fetch_add_explicit(&server->node->exchanges, 1, memory_order_relaxed);
     if (request->error_seen)

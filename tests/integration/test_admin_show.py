@@ -25,6 +25,28 @@ def test_nodes_and_clusters_are_shown(admin, cluster):
     assert (main["primary"], main["up"], main["replicas"], main["reason"]) == ("node1", 3, 2, None)
 
 
+def test_replication_is_shown(admin, cluster):
+    def rows():
+        return {row["node"]: row for row in table(admin, "show replication")}
+
+    cluster.primary.sql("select pg_switch_wal()")
+    cluster.catch_up()
+    wait_until(lambda: len({row["lsn"] for row in rows().values()}) == 1, what="all are looked at again")
+    shown = rows()
+    primary = shown.pop("node1")
+    assert (primary["role"], primary["state"], primary["timeline"], primary["receive_lag_bytes"]) == ("primary", "none", 1, None)
+    for row in shown.values():
+        assert (row["role"], row["state"], row["timeline"], row["replay_lag_ms"]) == ("replica", "streaming", 1, 0), row
+        assert row["received_lsn"] >= row["lsn"] and row["replay_lag_bytes"] == 0
+    cluster.replicas[0].sql("select pg_wal_replay_pause()")
+    try:
+        cluster.primary.sql("select pg_logical_emit_message(false, '', repeat('x', 100000))")
+        wait_until(lambda: rows()["node2"]["replay_lag_bytes"] > 50_000 and rows()["node2"]["receive_lag_bytes"] == 0, what="it lags")
+    finally:
+        cluster.replicas[0].sql("select pg_wal_replay_resume()")
+    wait_until(lambda: rows()["node2"]["replay_lag_bytes"] == 0, what="it has replayed")
+
+
 def test_a_node_that_dies_is_shown_with_the_reason(make, own_cluster):
     r = make(own_cluster, {"main": dict(route="primary", pool="transaction")}, settings=SETTINGS)
     own_cluster.replicas[0].kill()

@@ -19,10 +19,14 @@ LABELS = {
 }
 NUMBERS = {
     "databases": ["pool_size", "reserve_pool", "max_connections", "current_connections", "paused", "disabled"],
-    "stats_totals": ["query_count", "query_time", "bytes_received", "bytes_sent", "wait_time", "xact_count", "xact_time"],
+    "stats_totals": ["query_count", "query_time", "bytes_received", "bytes_sent", "wait_time", "xact_count", "xact_time",
+                     "client_parse_count", "server_parse_count", "bind_count"],
     "stats": ["total_query_count", "total_query_time", "total_received", "total_sent", "total_wait_time", "total_xact_count",
-              "total_xact_time", "total_server_assignment_count"],
-    "pools": ["cl_active", "cl_waiting", "sv_active", "sv_idle", "sv_used", "sv_tested", "sv_login", "maxwait", "maxwait_us"],
+              "total_xact_time", "total_server_assignment_count", "total_client_parse_count", "total_server_parse_count",
+              "total_bind_count", "avg_query_count", "avg_query_time", "avg_recv", "avg_sent", "avg_wait_time", "avg_xact_count",
+              "avg_xact_time", "avg_server_assignment_count", "avg_client_parse_count", "avg_server_parse_count", "avg_bind_count"],
+    "pools": ["cl_active", "cl_waiting", "sv_active", "sv_idle", "sv_used", "sv_tested", "sv_login", "maxwait", "maxwait_us",
+              "cl_active_cancel_req", "cl_waiting_cancel_req", "sv_active_cancel", "sv_being_canceled"],
 }
 LISTS = ["databases", "users", "pools", "free_clients", "used_clients", "login_clients", "free_servers", "used_servers", "dns_names",
          "dns_zones", "dns_queries"]
@@ -82,7 +86,7 @@ def test_its_numbers_are_those_of_the_traffic(r):
             c.execute("select pg_sleep(0.2)")
             c.execute("select 1")
         after = one(r, "show stats", database="app")
-        told = {name: after[name] - before[name] for name in NUMBERS["stats"]}
+        told = {name: after[name] - before[name] for name in NUMBERS["stats"] if name.startswith("total")}
         assert told["total_xact_count"] == 4
         assert told["total_query_count"] == 3 + 3  # BEGIN goes with the first statement
         assert told["total_server_assignment_count"] == 4
@@ -99,3 +103,31 @@ def test_its_numbers_are_those_of_the_traffic(r):
         lists = {row["list"]: row["items"] for row in rows(r, "SHOW LISTS;")}
         assert lists["used_clients"] == 2 and lists["users"] == 1 and lists["databases"] == 1
         assert lists["free_servers"] + lists["used_servers"] == app["current_connections"]
+
+
+def test_averages_are_those_of_the_last_minute(r):
+    with r.connect("primary") as c:
+        c.execute("select pg_sleep(0.4)")
+        for _ in range(200):
+            c.execute("select repeat('x', 10000)")
+    stats, averages = one(r, "show stats", database="app"), one(r, "show stats_averages", database="app")
+    uptime_s = one(r, "show state")["uptime_s"] + 1  # less than a minute
+    assert 0 < stats["avg_query_count"] <= stats["total_query_count"]
+    assert stats["avg_query_count"] >= stats["total_query_count"] // (uptime_s + 1)
+    assert stats["avg_sent"] > 2_000_000 // (uptime_s + 1)
+    assert stats["avg_query_time"] == pytest.approx(stats["total_query_time"] / stats["total_query_count"], rel=0.1)
+    assert stats["avg_xact_time"] == pytest.approx(stats["total_xact_time"] / stats["total_xact_count"], rel=0.1)
+    assert averages["query_time"] == stats["avg_query_time"] and averages["bytes_sent"] <= stats["avg_sent"] + 1
+    assert list(averages) == list(one(r, "show stats_totals", database="app"))
+
+
+def test_prepared_statements_are_counted_on_both_sides(r):
+    before = one(r, "show stats_totals", database="app")
+    with r.connect("primary") as c, r.connect("primary") as d:
+        for connection in c, d:
+            for _ in range(5):
+                connection.execute("select %s::int + 1", [1], prepare=True)
+    after = one(r, "show stats_totals", database="app")
+    told = {name: after[name] - before[name] for name in ("client_parse_count", "server_parse_count", "bind_count")}
+    server = told.pop("server_parse_count")
+    assert told == {"client_parse_count": 2, "bind_count": 10} and 1 <= server <= 2  # a worker's connection each, at most

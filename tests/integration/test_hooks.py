@@ -47,6 +47,13 @@ def test_hooks_tell_what_happens_to_a_cluster_in_order(make, own_cluster, hooks)
     assert "old primary" in told["REASON"]
     assert hooks.of("on_node_up", NODE=first.name)
     assert hooks.of("on_split") == []
+    shown = {row["hook"]: row for row in r.admin_table("show hooks")}
+    assert set(shown) == set(TELLING)
+    wait_until(lambda: {row["hook"]: row["runs"] for row in r.admin_table("show hooks")}["rejoin"] == 1, what="it has ended")
+    told = {row["hook"]: row for row in r.admin_table("show hooks")}
+    assert told["on_primary_down"]["runs"] == 1 and told["on_role_change"]["runs"] >= 5
+    assert told["on_split"]["runs"] == 0 and told["on_split"]["last"] is None and told["on_split"]["command"].startswith("/")
+    assert told["rejoin"]["failures"] == 0 and told["rejoin"]["last"].startswith("rejoin ended well")
 
 
 def test_a_split_is_told(make, own_cluster, hooks):

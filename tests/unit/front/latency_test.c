@@ -74,11 +74,43 @@ static void nodes_and_pools_are_added_up_each_for_itself(void **context)
     end(&loop, latency);
 }
 
+static void what_came_in_the_last_minute_is_told_in_sums(void **context)
+{
+    (void)context;
+    uv_loop_t loop;
+    uv_loop_init(&loop);
+    struct latency *latency = latency_open(&loop);
+    struct meter_share *share = meter_share("c", "d", "u", "sums", 0);
+    const struct meter *meter = meters_first();
+    while (strcmp(meter->node, "sums") != 0)
+        meter = meter->next;
+    histogram_add(&share->phases[METER_NODE], 1000);
+    meter_add(share, METER_BINDS, 3);
+    struct latency_minute minute = {0};
+    latency_minute(latency, meter, &minute); /* nothing was noted yet: all since the start */
+    assert_int_equal(minute.counts[METER_NODE], 1);
+    assert_int_equal(minute.us[METER_NODE], 1000);
+    assert_int_equal(minute.sums[METER_BINDS], 3);
+    for (int note = 0; note < 6; note++)
+        latency_note(latency);
+    histogram_add(&share->phases[METER_NODE], 10);
+    meter_add(share, METER_BINDS, 2);
+    minute = (struct latency_minute){0};
+    latency_minute(latency, meter, &minute);
+    latency_minute(latency, meter, &minute); /* adds */
+    assert_int_equal(minute.counts[METER_NODE], 2);
+    assert_int_equal(minute.us[METER_NODE], 20);
+    assert_int_equal(minute.sums[METER_BINDS], 4);
+    assert_in_range(minute.period_us, 0, 1000000);
+    end(&loop, latency);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(the_last_minute_forgets_what_is_older),
         cmocka_unit_test(nodes_and_pools_are_added_up_each_for_itself),
+        cmocka_unit_test(what_came_in_the_last_minute_is_told_in_sums),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

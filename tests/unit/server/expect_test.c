@@ -164,6 +164,30 @@ static void copy_in_swallows_syncs_up_to_the_end_of_the_data(void **state)
     }
 }
 
+static void parses_and_binds_are_counted_but_for_rolecalls_own(void **context)
+{
+    (void)context;
+    static const struct expect entries[] = {
+        {.kind = EXPECT_PARSE},                             /* unnamed, the client's */
+        {.kind = EXPECT_PARSE, .about = 7},                 /* named */
+        {.kind = EXPECT_PARSE, .about = 8, .hidden = true}, /* put in place for it */
+        {.kind = EXPECT_PARSE, .hidden = true},             /* a BEGIN ahead */
+        {.kind = EXPECT_PARSE, .hidden = true, .about = EXPECT_ABOUT_NOTHING},
+        {.kind = EXPECT_BIND},
+        {.kind = EXPECT_BIND, .hidden = true},
+        {.kind = EXPECT_EXECUTE},
+        {.kind = EXPECT_SYNC},
+    };
+    struct expect_queue queue;
+    expect_init(&queue);
+    for (int round = 0; round < 5; round++) /* while the ring grows */
+        for (size_t i = 0; i < sizeof entries / sizeof *entries; i++)
+            assert_true(expect_push(&queue, entries[i]));
+    assert_int_equal(queue.parses, 15);
+    assert_int_equal(queue.binds, 5);
+    expect_fini(&queue);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -172,6 +196,7 @@ int main(void)
         cmocka_unit_test(what_is_owed_is_found_by_kind_and_word),
         cmocka_unit_test(what_comes_next_is_what_is_not_hidden),
         cmocka_unit_test(copy_in_swallows_syncs_up_to_the_end_of_the_data),
+        cmocka_unit_test(parses_and_binds_are_counted_but_for_rolecalls_own),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
