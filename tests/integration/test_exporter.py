@@ -112,7 +112,7 @@ def test_averages_are_those_of_the_last_minute(r):
             c.execute("select repeat('x', 10000)")
     stats, averages = one(r, "show stats", database="app"), one(r, "show stats_averages", database="app")
     uptime_s = one(r, "show state")["uptime_s"] + 1  # less than a minute
-    assert 0 < stats["avg_query_count"] <= stats["total_query_count"]
+    assert stats["avg_query_count"] > 0
     assert stats["avg_query_count"] >= stats["total_query_count"] // (uptime_s + 1)
     assert stats["avg_sent"] > 2_000_000 // (uptime_s + 1)
     assert stats["avg_query_time"] == pytest.approx(stats["total_query_time"] / stats["total_query_count"], rel=0.1)
