@@ -10,6 +10,7 @@ from lib import processes
 from .faults import Fault, OfStandby, ProxyRestart, fault, pause, tell
 
 PATRONI, AUTOFAILOVER = [], []
+SUCCESSION_S = 40.0
 
 
 class OfPrimary(Fault):
@@ -33,10 +34,10 @@ class OfPrimary(Fault):
 
 
 class Replaced(OfPrimary):
-    """The manager makes another node primary."""
+    """The manager makes another node primary; Patroni may leave it when a standby has just restarted and lacks what it had."""
 
     def wait(self, world):
-        world.succeeded(self.victim)
+        world.may_succeed(self.victim, SUCCESSION_S)
         pause(0.5)
 
 
@@ -65,6 +66,10 @@ class Switchover(Replaced):
 
     def strike(self, world):
         world.cluster.hand_over()
+
+    def wait(self, world):
+        world.succeeded(self.victim)
+        pause(0.5)
 
 
 @fault(2, PATRONI, AUTOFAILOVER)

@@ -51,9 +51,9 @@ class Watch:
         """To know the moment, while somebody is awaited."""
         self.pause_s = SEEKING_S if seeking else RESTING_S
 
-    def successor(self, victim):
+    def successor(self, victim, timeout=SUCCESSION_S):
         """Waits until another node has taken its place."""
-        return wait_until(lambda: self.reigns[-1].node is not victim and self.reigns[-1], SUCCESSION_S,
+        return wait_until(lambda: self.reigns[-1].node is not victim and self.reigns[-1], timeout,
                           f"{victim.name} has a successor", SEEKING_S)
 
     def _ask(self, node):
