@@ -447,11 +447,12 @@ static struct endpoint *nth_fit(void *context, size_t nth, bool primary_only)
 {
     struct cluster *cluster = context;
     const struct verdict *verdict = &cluster->verdict;
-    int primary = verdict->primary;
-    if (primary >= 0 && verdict->nodes[primary].condition == CONDITION_UP && nth-- == 0)
-        return node_endpoint(cluster->nodes[primary]);
+    int first = verdict->primary >= 0 ? verdict->primary : verdict->standby_leader;
+    if (first >= 0 && verdict->nodes[first].condition == CONDITION_UP && nth-- == 0)
+        return node_endpoint(cluster->nodes[first]);
     for (size_t i = 0; i < cluster->n && !primary_only; i++) {
-        bool fit = verdict->nodes[i].role == ROLE_REPLICA && verdict->nodes[i].condition == CONDITION_UP;
+        bool fit = verdict->nodes[i].role == ROLE_REPLICA && (int)i != first &&
+                   verdict->nodes[i].condition == CONDITION_UP;
         if (fit && nth-- == 0)
             return node_endpoint(cluster->nodes[i]);
     }
@@ -558,6 +559,15 @@ static void on_spoke(void *context)
     judge_now(cluster);
 }
 
+static void on_told(void *context, enum event_kind kind, const char *text, const char *reason)
+{
+    struct cluster *cluster = context;
+    struct event event = news_event(&cluster->news, kind, "");
+    event_say(event.text, sizeof event.text, "%s", text);
+    event_say(event.reason, sizeof event.reason, "%s", reason);
+    news_send(&cluster->news, &event);
+}
+
 static void on_answered(void *context, bool accepted, const char *words)
 {
     struct cluster *cluster = context;
@@ -566,7 +576,8 @@ static void on_answered(void *context, bool accepted, const char *words)
 
 static void open_manager(struct cluster *cluster)
 {
-    const struct manager_events events = {.context = cluster, .spoke = on_spoke, .answered = on_answered};
+    const struct manager_events events = {
+        .context = cluster, .spoke = on_spoke, .told = on_told, .answered = on_answered};
     cluster->manager = manager_open(cluster->loop, &cluster->settings, &events);
     manager_seek(cluster->manager, cluster->seeking_since_us != 0);
 }

@@ -434,6 +434,12 @@ static void tell_no_primary(struct bench *bench)
                 verdict->nodes[i].reason);
             return;
         }
+        if (bench->rules->managed && is_fresh(bench, word) && word->leads_standbys) {
+            verdict->standby_leader = (int)i;
+            because(verdict->reason, "this is a standby cluster: its leader %s follows another cluster",
+                bench->evidence[i].name);
+            return;
+        }
         replicas += verdict->nodes[i].role == ROLE_REPLICA;
         silent += bench->evidence[i].finding == FINDING_NONE;
     }
@@ -477,7 +483,7 @@ void verdict_init(struct verdict *verdict, const struct judge_memory *memory, si
     assert(n_nodes <= TOPOLOGY_MAX_NODES);
     memset(verdict, 0, sizeof *verdict);
     verdict->memory = *memory;
-    verdict->primary = verdict->holding = -1;
+    verdict->primary = verdict->holding = verdict->standby_leader = -1;
     verdict->n = n_nodes;
     because(verdict->reason, "not all nodes are probed yet");
     for (size_t i = 0; i < n_nodes; i++) {
@@ -492,6 +498,7 @@ void judge(const struct judge_rules *rules, const struct evidence *evidence, str
     struct bench bench = {.rules = rules, .evidence = evidence, .verdict = verdict, .leaving = -1};
     verdict->reason[0] = '\0';
     verdict->split = false;
+    verdict->standby_leader = -1;
     weigh_conditions(&bench);
     refuse_foreigners(&bench);
     if (!bench.identity_open)

@@ -62,9 +62,10 @@ struct node_verdict {
 
 struct verdict {
     struct judge_memory memory;
-    int primary; /* -1 = none, and `reason` says why */
-    bool split;  /* ... because two nodes take writes apart from each other */
-    int holding; /* with primary -1: the node that is leaving and keeps the role meanwhile; else -1 */
+    int primary;        /* -1 = none, and `reason` says why */
+    bool split;         /* ... because two nodes take writes apart from each other */
+    int holding;        /* with primary -1: the node that is leaving and keeps the role meanwhile; else -1 */
+    int standby_leader; /* with primary -1: whom the others of a standby cluster follow; else -1 */
     char reason[JUDGE_REASON_MAX];
     size_t n;
     struct node_verdict nodes[TOPOLOGY_MAX_NODES];

@@ -12,6 +12,7 @@
 #include "conf/base/error.h"
 #include "health/manager_word.h"
 #include "health/settings.h"
+#include "router/event.h"
 #include "router/topology.h"
 
 #include <stdbool.h>
@@ -39,6 +40,8 @@ struct manager_events {
     /* Words or members have changed. Comes from the loop, never from within a manager_* function and never
      * after manager_close. */
     void (*spoke)(void *context);
+    /* Something that an operator wants to hear of. By the same rules. */
+    void (*told)(void *context, enum event_kind kind, const char *text, const char *reason);
     /* What it says to an order (manager_switchover): that it does it, or why not. By the same rules. */
     void (*answered)(void *context, bool accepted, const char *words);
 };

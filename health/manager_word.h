@@ -23,6 +23,7 @@ struct manager_word {
     bool heard;                /* a word about this node has ever come; age_ms says nothing otherwise */
     uint64_t age_ms;           /* of the newest word about this node */
     bool no_reads;             /* noloadbalance, maintenance, not streaming */
+    bool leads_standbys;       /* the whole cluster follows another one, and it is the first that does */
     char why[MANAGER_WHY_MAX]; /* in words, the manager named; stays the same as long as nothing changes */
 };
 

@@ -21,7 +21,7 @@
 
 #define CLUSTER_INTERVAL_MS 1000
 #define CLUSTER_DEADLINE_MS 2500
-#define KEEP_UNLISTED_US 60000000u
+#define KEEP_UNLISTED_GRACES 12 /* times manager_grace */
 
 struct followed {
     struct patroni_node *node;
@@ -111,10 +111,11 @@ static bool follow(struct patroni *patroni, const struct patroni_member *member,
 
 static bool leave_unlisted(struct patroni *patroni, uint64_t now_us)
 {
+    uint64_t keep_us = KEEP_UNLISTED_GRACES * patroni->settings->cluster->manager_grace_ms * 1000;
     size_t kept = 0;
     for (size_t i = 0; i < patroni->n; i++) {
         struct followed *each = &patroni->followed[i];
-        if (now_us - each->listed_at_us < KEEP_UNLISTED_US) {
+        if (now_us - each->listed_at_us < keep_us) {
             patroni->followed[kept++] = *each;
             continue;
         }
@@ -126,20 +127,41 @@ static bool leave_unlisted(struct patroni *patroni, uint64_t now_us)
     return changed;
 }
 
-static void tell_cluster(struct patroni *patroni, const struct patroni_cluster *cluster)
+static void tell(const struct patroni *patroni, enum event_kind kind, const char *text, const char *reason)
 {
-    if (cluster->paused != patroni->paused)
-        log_event(LOG_INFO, cluster->paused ? "patroni_paused" : "patroni_resumed", "cluster=%s",
-            cluster_name(patroni));
-    patroni->paused = cluster->paused;
+    patroni->events.told(patroni->events.context, kind, text, reason);
+}
+
+static void tell_pause(struct patroni *patroni, bool paused)
+{
+    if (paused == patroni->paused)
+        return;
+    patroni->paused = paused;
+    log_event(LOG_INFO, paused ? "patroni_paused" : "patroni_resumed", "cluster=%s", cluster_name(patroni));
+    if (paused)
+        tell(patroni, EVENT_FAILOVER, "Patroni is paused: nobody will be promoted by it",
+            "GET /cluster says so");
+    else
+        tell(patroni, EVENT_FAILOVER, "Patroni is at work again", "GET /cluster says no more of a pause");
+}
+
+static void tell_schedule(struct patroni *patroni, const struct patroni_cluster *cluster)
+{
+    char text[EVENT_TEXT_MAX];
     if (strcmp(cluster->switchover_at, patroni->switchover) == 0)
         return;
-    if (cluster->switchover_at[0])
-        log_event(LOG_INFO, "switchover_scheduled", "cluster=%s at=%s from=%s to=%s", cluster_name(patroni),
-            cluster->switchover_at, cluster->switchover_from, cluster->switchover_to);
-    else
-        log_event(LOG_INFO, "switchover_unscheduled", "cluster=%s", cluster_name(patroni));
     memcpy(patroni->switchover, cluster->switchover_at, sizeof patroni->switchover);
+    if (!cluster->switchover_at[0]) {
+        log_event(LOG_INFO, "switchover_unscheduled", "cluster=%s", cluster_name(patroni));
+        tell(patroni, EVENT_SWITCHOVER, "no switchover is scheduled any more",
+            "it was begun, or taken back: GET /cluster says no more of it");
+        return;
+    }
+    log_event(LOG_INFO, "switchover_scheduled", "cluster=%s at=%s from=%s to=%s", cluster_name(patroni),
+        cluster->switchover_at, cluster->switchover_from, cluster->switchover_to);
+    snprintf(text, sizeof text, "a switchover from %s to %s is scheduled for %s", cluster->switchover_from,
+        cluster->switchover_to[0] ? cluster->switchover_to : "any other", cluster->switchover_at);
+    tell(patroni, EVENT_SWITCHOVER, text, "GET /cluster of Patroni says so");
 }
 
 /* A list without any member is no news: a DCS that has lost its keys must not take the nodes away. */
@@ -147,7 +169,8 @@ static void take_cluster(struct patroni *patroni, const struct patroni_cluster *
 {
     uint64_t now_us = clock_now_us();
     bool changed = false;
-    tell_cluster(patroni, cluster);
+    tell_pause(patroni, cluster->paused);
+    tell_schedule(patroni, cluster);
     if (cluster->n == 0)
         return;
     for (size_t i = 0; i < cluster->n; i++)

@@ -169,6 +169,7 @@ void patroni_word(const struct patroni_status *status, bool holds_lock, struct m
     memset(out, 0, sizeof *out);
     out->role = role_of(status, holds_lock, &says);
     out->no_reads = status->noloadbalance;
+    out->leads_standbys = out->role == MANAGER_REPLICA && is(status->role, "standby_leader");
     snprintf(out->why, sizeof out->why, "%s%s%s%s%s%s%s", says, status->sync_standby ? ", sync standby" : "",
         status->noloadbalance ? ", noloadbalance" : "", status->nofailover ? ", nofailover" : "",
         status->nosync ? ", nosync" : "", status->failsafe ? ", in failsafe mode" : "",

@@ -45,12 +45,27 @@ static void wait_in_line(struct session *session, uint64_t at_most_ms)
     session_deadline(session, at_most_ms);
 }
 
+/* Without a primary, and without anything remembered, a session with split routing is greeted from a replica,
+ * whose parameters are the primary's but for those that write_parameters (welcome.c) puts right. */
+static bool greet_from_replica(struct session *session)
+{
+    struct request *request = session->request;
+    bool possible = session_is_split(session) && request->class == STATEMENT_WRITE;
+    if (request->kind != REQUEST_WELCOME || !possible)
+        return false;
+    request->class = STATEMENT_READ;
+    route_request(session);
+    return true;
+}
+
 static void hold(struct session *session, const char *why)
 {
     const struct config_cluster *cluster = session_cluster(session);
     uint64_t now = uv_now(session->all->reactor->loop);
     char text[ERROR_TEXT_MAX];
     if (session->request->kind == REQUEST_WELCOME && welcome_from_memory(session, true))
+        return;
+    if (greet_from_replica(session))
         return;
     if (!session->held_since_ms)
         session->held_since_ms = now ? now : 1;

@@ -4,7 +4,8 @@
  * All well: the ParameterStatus values for (cluster, database, user, settings) are remembered from an earlier
  * login and the client is welcomed at once. Else a server is claimed, the startup settings are put in place
  * on it, and what it then reports is passed on and remembered for a minute. During an outage what is
- * remembered serves beyond that, so that logins wait with their first statement instead of failing.
+ * remembered serves beyond that, so that logins wait with their first statement instead of failing; and what
+ * a replica reports in the primary's stead serves only then.
  */
 #include "proxy/session/inquiry.h"
 #include "proxy/session/prefix.h"
@@ -26,7 +27,7 @@
 
 struct welcome {
     struct params params;
-    uint64_t learnt_ms;
+    uint64_t learnt_ms; /* 0: it serves without a primary only */
     enum default_isolation isolation;
     UT_hash_handle hh;
     size_t key_len;
@@ -134,7 +135,8 @@ bool welcome_from_memory(struct session *session, bool stale_too)
 {
     struct welcome *welcome = find(session, false);
     uint64_t now = uv_now(session->all->reactor->loop);
-    if (!welcome || (!stale_too && now - welcome->learnt_ms > FRESH_MS))
+    bool fresh = welcome && welcome->learnt_ms && now - welcome->learnt_ms <= FRESH_MS;
+    if (!welcome || (!stale_too && !fresh))
         return false;
     session->default_isolation = welcome->isolation;
     greet(session, &welcome->params);
@@ -152,7 +154,8 @@ static void finish(struct session *session, struct server *server)
 {
     struct welcome *welcome = find(session, true);
     params_copy(&welcome->params, &server->params);
-    welcome->learnt_ms = uv_now(session->all->reactor->loop);
+    bool instead = session_is_split(session) && server->role == ROLE_REPLICA;
+    welcome->learnt_ms = instead ? 0 : uv_now(session->all->reactor->loop);
     welcome->isolation = session->default_isolation;
     greet(session, &server->params);
     request_leaves(session, server);

@@ -122,6 +122,7 @@ class Node(pg.Node):
             "etcd3": {"hosts": self.cluster.etcd.hosts},
             "bootstrap": {
                 "dcs": {
+                    **self.cluster.follows(),
                     "ttl": TTL_S, "loop_wait": LOOP_S, "retry_timeout": RETRY_S,
                     "maximum_lag_on_failover": 1048576,
                     "postgresql": {"use_pg_rewind": True, "use_slots": True, "parameters": {
@@ -194,7 +195,7 @@ class Node(pg.Node):
     def is_running(self):
         assert self.process is None or self.process.poll() is None, f"{self.name} ended:\n{self.log()[-3000:]}"
         body = self.rest()[1]
-        return body is not None and body.get("state") == "running" and body.get("role") in ("master", "replica")
+        return body is not None and body.get("state") == "running" and body.get("role") in ("master", "replica", "standby_leader")
 
     def holds_lock(self):
         return self.rest("/primary")[0] == 200
@@ -241,11 +242,13 @@ class Node(pg.Node):
 
 class PatroniCluster:
     """db1, db2 ... behind etcd; removed with close(). `authority`: REST with TLS, client certificates and a login.
-    `network`: of lib/network.py; etcd, rolecall and the test are outside of it."""
+    `network`: of lib/network.py; etcd, rolecall and the test are outside of it. `source`: a node that the whole cluster
+    follows, as a standby cluster."""
 
     disks = False
 
-    def __init__(self, nodes=3, authority=None, network=None, etcds=1):
+    def __init__(self, nodes=3, authority=None, network=None, etcds=1, source=None):
+        self.source = source
         self.directory = processes.own(tempfile.mkdtemp(prefix="rolecall-patroni."))
         self.sockets = os.path.join(self.directory, "s")
         os.mkdir(self.sockets, 0o700)
@@ -264,7 +267,20 @@ class PatroniCluster:
             self.close()
             raise
 
+    def follows(self):
+        """Of the dynamic configuration."""
+        return {"standby_cluster": {"host": self.source.host, "port": self.source.port}} if self.source else {}
+
+    def _follow(self):
+        self.nodes[0].start(wait=False)
+        wait_until(lambda: self.nodes[0].rest("/standby-leader")[0] == 200, 60, "db1 leads the standby cluster")
+        for node in self.nodes[1:]:
+            node.start()
+
     def _bootstrap(self):
+        if self.source:
+            self._follow()
+            return
         first = self.nodes[0]
         first.start(wait=False)
         wait_until(first.holds_lock, 60, "db1 is bootstrapped")
@@ -349,6 +365,16 @@ class PatroniCluster:
             json.dump(config, file)
         processes.own(path)
         return processes.run(["patronictl", "-c", path, *args], timeout=60, check=check).stdout
+
+    def add_node(self):
+        node = Node(self, f"db{len(self.nodes) + 1}")
+        self.nodes.append(node)
+        self.settle()
+        return node
+
+    def drop_node(self, node):
+        node.stop()
+        self.nodes.remove(node)
 
     def switchover(self, candidate=None):
         """Returns the new leader when it takes writes."""

@@ -33,7 +33,8 @@ static struct manager_word say(char mark)
  * silent three times, l = login refused, n = lets nobody in, r = read-only, a / b = forked at 100 / 200, 1 =
  * replayed to 150 only, t = the same postmaster start as every other t. "-" = not looked at yet, "g", "s",
  * "S", "l" alone = never answered. Then what the manager says: + primary, = replica, < leaving, * leaves it
- * to SQL, ? nothing of a role; w = said too long ago, q = no reads. Without any of these it has never spoken.
+ * to SQL, ? nothing of a role; w = said too long ago, q = no reads, L = leads a standby cluster. Without any
+ * of these it has never spoken.
  */
 static struct evidence look(const char *name, const char *sketch)
 {
@@ -92,6 +93,7 @@ static struct evidence look(const char *name, const char *sketch)
         case '?': evidence.word = say(*c); break;
         case 'w': evidence.word.age_ms = GRACE_MS; break;
         case 'q': evidence.word.no_reads = true; break;
+        case 'L': evidence.word.leads_standbys = true; break;
         default: fail_msg("sketch %s", sketch);
         }
     }
@@ -228,6 +230,10 @@ static const struct row managed_rows[] = {
         "no node takes writes: 2 of 3 are in recovery", 0, "nobody is there"},
     {"a replica that is not to be read says why", {7, 1}, {"P1+", "R1=q", "R1="}, "PRR", "uuu", 0, NULL, 1,
         "not to be read: it is a replica by its manager"},
+    {"a standby cluster", {7, 1}, {"R1=", "R1=L", "R1="}, "RRR", "uuu", -1,
+        "this is a standby cluster: its leader n2 follows another cluster", 1, "in recovery"},
+    {"one that was promoted, and a word that is old", {7, 1}, {"P2+", "R1=Lw", "R2="}, "PRR", "uuu", 0, NULL,
+        0, "takes writes"},
     {"a named primary that is frozen", {7, 1}, {"P1+So", "R1=", "R1="}, "?RR", "duu", -1,
         "n1 is named primary, but does not answer", 0, "does not answer"},
 };

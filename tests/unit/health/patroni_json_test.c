@@ -79,6 +79,7 @@ static void each_answer_becomes_the_word_of_the_table(void **state)
             strcmp(word.why, rows[i].why) != 0)
             fail_msg("%s: role %d, no reads %d, \"%s\"", rows[i].says, word.role, word.no_reads, word.why);
         assert_false(word.heard);
+        assert_int_equal(word.leads_standbys, strstr(rows[i].body, "standby_leader") != NULL);
     }
 }
 
