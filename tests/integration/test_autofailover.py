@@ -1,10 +1,16 @@
 """pg_auto_failover behind rolecall: Debian's 2.0, a monitor and three nodes, and what its clients see of everything that
 its monitor does (DESIGN.md sections 6 and 7)."""
 
+import os
+import shutil
+import tempfile
+
 import psycopg
 import pytest
 
+from lib import readme
 from lib.autofailover import Formation
+from lib.certificates import Authority
 from lib.crowd import Crowd
 from lib.processes import wait_until
 from lib.rolecall import Rolecall
@@ -67,13 +73,12 @@ def test_the_nodes_are_found_and_called_as_the_monitor_calls_them(formation, r):
 def test_a_user_with_a_password_and_a_view_alone_follows_a_promotion(formation, r):
     """As README.md makes it."""
     monitor = formation.monitor
-    monitor.sql("create role rolecall login password 'watch-secret'; create schema rolecall; create view rolecall.node as "
-                "select * from pgautofailover.node; grant usage on schema rolecall to rolecall; grant select on rolecall.node "
-                "to rolecall")
+    for statement in readme.sql("CREATE VIEW rolecall.node"):
+        monitor.sql(statement)
     monitor.admit("host pg_auto_failover rolecall 127.0.0.1/32 scram-sha-256")
-    keys = {"monitor_user": "rolecall", "monitor_password": "watch-secret", "monitor_nodes": "rolecall.node"}
+    keys = {"monitor_user": "rolecall", "monitor_password": readme.PASSWORD, "monitor_nodes": "rolecall.node"}
     with Rolecall(formation, LISTENERS, cluster_settings=keys) as other:
-        with psycopg.connect(monitor.dsn(user="rolecall", password="watch-secret"), autocommit=True) as connection:
+        with psycopg.connect(monitor.dsn(user="rolecall", password=readme.PASSWORD), autocommit=True) as connection:
             for forbidden in ("select * from pgautofailover.node", "select pgautofailover.perform_failover()"):
                 with pytest.raises(psycopg.errors.InsufficientPrivilege):
                     connection.execute(forbidden)
@@ -224,3 +229,37 @@ def test_a_frozen_primary_is_replaced_and_gets_no_write_when_it_thaws(formation,
     print(crowd.summary())
     assert formation.primary is not victim
     crowd.check(formation.primary)
+
+
+@pytest.fixture
+def directory():
+    """Readable by the servers' account, unlike pytest's own."""
+    path = tempfile.mkdtemp(prefix="rolecall-test.")
+    os.chmod(path, 0o755)
+    yield path
+    shutil.rmtree(path)
+
+
+def test_the_monitor_is_followed_and_told_over_tls_that_verifies_it(directory):
+    authority = Authority(os.path.join(directory, "ours"))
+    other = Authority(os.path.join(directory, "theirs"))
+    secure = Formation(nodes=2, authority=authority)
+    try:
+        tls = {"tls": "verify-full", "tls_ca_file": authority.ca}
+        with Rolecall(secure, LISTENERS, cluster_settings=tls) as r:
+            wait_until(lambda: roles(r) == wanted_roles(secure), 20, "it sees the formation")
+            listening = ("select s.ssl from pg_stat_activity a join pg_stat_ssl s using (pid) "
+                         "where a.application_name = 'rolecall' and a.datname = 'pg_auto_failover'")
+            assert secure.monitor.sql(listening) == [(True,)]
+            successor = secure.replicas[0]
+            worked, text = r.switchover(f"to {successor.name}")
+            assert worked and text.startswith(f"{successor.name} is the primary"), text
+            assert r.value("primary", "select whereami()") == successor.port
+        with Rolecall(secure, LISTENERS, cluster_settings={**tls, "tls_ca_file": other.ca}, ready=False) as distrusting:
+            wait_until(lambda: "event=monitor_lost" in distrusting.log(), 10, "its certificate is refused")
+            assert "certificate verify failed" in distrusting.log() and roles(distrusting) == {}
+        with Rolecall(secure, LISTENERS, cluster_settings={**tls, "monitor_host": "127.0.0.2"}, ready=False) as mistaken:
+            wait_until(lambda: "event=monitor_lost" in mistaken.log(), 10, "it is not whom the certificate names")
+            assert "does not match host name" in mistaken.log() and roles(mistaken) == {}
+    finally:
+        secure.close()

@@ -8,7 +8,7 @@ import time
 
 import pytest
 
-from lib import patroni
+from lib import patroni, readme
 from lib.autofailover import Formation
 from lib.crowd import Crowd
 from lib.processes import wait_until
@@ -286,15 +286,15 @@ def test_a_monitor_user_that_may_only_look_is_told_what_it_lacks(managed, whole)
     if not isinstance(whole, Monitor):
         pytest.skip("only the monitor has users")
     monitor = whole.cluster.monitor
-    for statement in ("create role looker login", "create schema looker", "grant usage on schema looker to looker",
-                      "create view looker.node as select * from pgautofailover.node", "grant select on looker.node to looker"):
+    for statement in readme.sql("CREATE VIEW rolecall.node"):
         monitor.sql(statement)
-    monitor.admit("host pg_auto_failover looker 127.0.0.1/32 trust")
-    m = managed(monitor_user="looker", monitor_nodes="looker.node")
+    monitor.admit("host pg_auto_failover rolecall 127.0.0.1/32 scram-sha-256")
+    m = managed(monitor_user="rolecall", monitor_password=readme.PASSWORD, monitor_nodes="rolecall.node")
     before = m.primary
     worked, text = m.r.switchover()
     assert not worked and "permission denied for schema pgautofailover (README.md tells" in text, text
     assert m.primary is before
-    monitor.sql("grant usage on schema pgautofailover to looker")
+    for statement in readme.sql("GRANT USAGE ON SCHEMA pgautofailover"):
+        monitor.sql(statement)
     worked, text = m.r.switchover()
     assert worked, text

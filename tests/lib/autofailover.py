@@ -150,11 +150,13 @@ class Keeper(pg.Server):
 class Monitor(Keeper):
     def creation(self):
         return ["create", "monitor", "--pgdata", self.data, "--pgport", str(self.port), "--hostname", "127.0.0.1",
-                "--auth", "trust", "--no-ssl"]
+                "--auth", "trust", *self.formation.tls(self.name)]
 
     @property
     def uri(self):
-        return f"postgres://autoctl_node@127.0.0.1:{self.port}/pg_auto_failover"
+        authority = self.formation.authority
+        tls = f"?sslmode=verify-full&sslrootcert={authority.ca}" if authority else ""
+        return f"postgres://autoctl_node@127.0.0.1:{self.port}/pg_auto_failover{tls}"
 
     def dsn(self, **options):
         return super().dsn(**{"dbname": "pg_auto_failover", **options})
@@ -190,7 +192,7 @@ class Monitor(Keeper):
 class Node(Keeper):
     def creation(self):
         return ["create", "postgres", "--pgdata", self.data, "--pgport", str(self.port), "--name", self.name,
-                "--hostname", "127.0.0.1", "--listen", "127.0.0.1", "--auth", "trust", "--no-ssl",
+                "--hostname", "127.0.0.1", "--listen", "127.0.0.1", "--auth", "trust", *self.formation.tls(self.name),
                 "--monitor", self.formation.monitor.uri]
 
     @property
@@ -205,9 +207,11 @@ class Node(Keeper):
 
 
 class Formation:
-    """A monitor and nodes node1 (the first primary), node2 ...; removed with close()."""
+    """A monitor and nodes node1 (the first primary), node2 ...; removed with close(). `authority`: all of them have its
+    certificates, and pg_autoctl verifies the monitor's."""
 
-    def __init__(self, nodes=3, tuned=True):
+    def __init__(self, nodes=3, tuned=True, authority=None):
+        self.authority = authority
         self.directory = processes.own(tempfile.mkdtemp(prefix="rolecall-af."))
         self.environment = self._environment()
         self.monitor = Monitor(self, "monitor")
@@ -241,6 +245,13 @@ class Formation:
             "LANG": "C.UTF-8",
             "PATH": f"{pg.bindir()}:/usr/bin:/bin",
         }
+
+    def tls(self, name):
+        """pg_autoctl's options of a node or the monitor."""
+        if not self.authority:
+            return ["--no-ssl"]
+        cert, key = self.authority.issue(name)
+        return ["--ssl-mode", "verify-full", "--ssl-ca-file", self.authority.ca, "--server-cert", cert, "--server-key", key]
 
     def _make_monitor(self, tuned):
         self.monitor.initdb()
