@@ -59,12 +59,16 @@ void expect_pop(struct expect_queue *queue)
 void expect_skip_to_sync(
     struct expect_queue *queue, void *context, void (*dropped)(void *context, const struct expect *entry))
 {
-    struct expect *head;
-    while ((head = expect_head(queue)) && head->kind != EXPECT_SYNC && head->kind != EXPECT_QUERY) {
-        if (dropped)
-            dropped(context, head);
-        expect_pop(queue);
+    uint32_t n = 0;
+    for (; n < queue->count; n++) {
+        uint8_t kind = queue->entries[(queue->head + n) & (queue->cap - 1)].kind;
+        if (kind == EXPECT_SYNC || kind == EXPECT_QUERY)
+            break;
     }
+    for (uint32_t i = n; dropped && i-- > 0;)
+        dropped(context, &queue->entries[(queue->head + i) & (queue->cap - 1)]);
+    while (n-- > 0)
+        expect_pop(queue);
 }
 
 bool expect_copy_in(struct expect_queue *queue)

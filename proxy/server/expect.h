@@ -56,7 +56,8 @@ static inline struct expect *expect_head(struct expect_queue *queue)
 }
 void expect_pop(struct expect_queue *queue);
 /* After ErrorResponse in the extended protocol: drops what is skipped, up to but not including the next SYNC
-   or QUERY. `dropped` (may be NULL) is called for each. */
+   or QUERY. `dropped` (may be NULL) is called for each, the last one first: what was there before the first
+   of them stays. */
 void expect_skip_to_sync(
     struct expect_queue *queue, void *context, void (*dropped)(void *context, const struct expect *entry));
 /* The server went into copy-in mode. A Sync that was sent before the end of the data is ignored by it:

@@ -129,9 +129,10 @@ struct server {
     const struct settings *applied; /* settings put in place since; one reference; NULL: none */
     struct params carried;          /* the same while it moves between workers */
     struct statements statements;
-    bool dirty;      /* session state may be left on it: reset before anybody else uses it */
-    bool spent;      /* nobody else uses it: no reset takes away its state, or the administrator said so */
-    uint64_t writer; /* the session whose work may have left values of sequences here; 0: nobody's */
+    bool has_temporary; /* somebody has made something temporary here: a schema for that is searched since */
+    bool dirty;         /* session state may be left on it: reset before anybody else uses it */
+    bool spent;         /* nobody else uses it: no reset takes away its state, or the administrator said so */
+    uint64_t writer;    /* the session whose work may have left values of sequences here; 0: nobody's */
 
     uint32_t key_pid;
     size_t key_len;

@@ -43,6 +43,7 @@ struct inquiry {
     uint32_t asked; /* enum pin */
     struct buffer rows;
     bool overflow;
+    bool temporary; /* the answer tells of a schema for temporary objects */
     uint32_t failures;
     bool unanswered; /* what transactions before have left is not known */
 };
@@ -257,7 +258,10 @@ static bool ask(struct session *session, struct server *server)
         sql_add(&sql, "SELECT 'p','',");
         sql_add(&sql, questions[i].text);
     }
-    server->prefix_failed = inquiry->overflow = false;
+    if (inquiry->asked & PIN_TEMPORARY && !server->has_temporary)
+        sql_add(&sql, " UNION ALL SELECT 't','','' WHERE pg_catalog.pg_my_temp_schema()"
+                      " OPERATOR(pg_catalog.<>) '0'");
+    server->prefix_failed = inquiry->overflow = inquiry->temporary = false;
     return sql_send(&sql, server, INJECTED_INQUIRY);
 }
 
@@ -302,7 +306,7 @@ static struct slice column(struct reader *reader)
 /* Rows of (kind, name, value). */
 static bool read_rows(struct session *session, struct params *found, uint32_t *pins)
 {
-    const struct inquiry *inquiry = session->inquiry;
+    struct inquiry *inquiry = session->inquiry;
     struct frame frame;
     for (size_t at = 0; at < inquiry->rows.len; at += frame.total) {
         if (frame_parse(inquiry->rows.data + at, inquiry->rows.len - at, &frame) != FRAME_OK || !frame.whole)
@@ -314,6 +318,8 @@ static bool read_rows(struct session *session, struct params *found, uint32_t *p
             return false;
         if (slice_is(kind, "p"))
             *pins |= pin_named(value);
+        else if (slice_is(kind, "t"))
+            inquiry->temporary = true;
         else if (!take_setting(session, found, name, value))
             return false;
     }
@@ -383,6 +389,15 @@ static bool adopt_reset(struct session *session, struct server *server)
     return fine;
 }
 
+/* Its search_path is another one now: PostgreSQL would parse what is there anew, under the settings of
+   whoever comes next. */
+static void note_temporary(struct server *server)
+{
+    server->has_temporary = true;
+    statements_clear(&server->statements);
+    server->statements.unsure = true;
+}
+
 static bool take_answer(struct session *session, struct server *server)
 {
     struct inquiry *inquiry = session->inquiry;
@@ -398,6 +413,8 @@ static bool take_answer(struct session *session, struct server *server)
         uint32_t asked = inquiry->asked | (inquiry->depth == DEPTH_ALL ? PIN_UNKNOWN : 0);
         if (makes_temporary(session->settings))
             pins |= PIN_TEMPORARY;
+        if (inquiry->temporary)
+            note_temporary(server);
         session_unpin(session, asked & ~pins);
         session_pin(session, pins);
     }

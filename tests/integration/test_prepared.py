@@ -314,6 +314,32 @@ def test_discard_plans_of_another_session_lets_nothing_be_folded_anew(wire):
     assert rows(run(w, "p"))[0][0] == "2020-01-02"
 
 
+@pytest.mark.parametrize("sql", [False, True])
+def test_a_temporary_table_of_another_session_lets_nothing_be_folded_anew(wire, sql):
+    """The first one of a connection changes its search_path: PostgreSQL parses what it holds again then."""
+    w, others = wire(), [wire(), wire()]
+    w.query("set datestyle = 'ISO, MDY'")
+    if sql:
+        w.query("prepare p as select '01/02/2020'::date")
+    else:
+        ask(w, parse("p", "select '01/02/2020'::date"))
+    w.query("set datestyle = 'ISO, DMY'")
+    look = (lambda: w.value("execute p")) if sql else (lambda: rows(run(w, "p"))[0][0])
+    for other in others:
+        other.query("begin")  # the other connection
+        assert look() == "2020-01-02"
+        other.query("commit")
+    for other in others:  # both connections
+        other.query("begin")
+        other.query("create temp table first (a int) on commit drop" if other == others[0] else "do $$ begin create temp table t (a int) on commit drop; end $$")
+    for other in others:
+        other.query("commit")
+    for other in others:
+        other.query("begin")
+        assert look() == "2020-01-02"
+        other.query("commit")
+
+
 def test_inside_a_transaction_the_settings_are_put_back_as_they_were(make, cluster):
     """A savepoint gives back even what only the transaction has."""
     r = make(cluster, {"primary": LISTENERS["primary"]}, settings={"pool_size": 2, "workers": 1})

@@ -124,6 +124,18 @@ def test_an_error_gives_the_name_that_was_said(wire):
     assert error(run(w, "run"))["M"] == 'wrong number of parameters for prepared statement "second"'
 
 
+def test_what_an_error_has_skipped_is_there_as_before(wire):
+    w = wire()
+    ask(w, parse("p", "select 1"))
+    assert rows(run(w, "p")) == [["1"]]
+    ask(w, close("S", "p"))
+    w.query("begin")
+    assert error(w.query("select 1/0"))["C"] == "22012"
+    assert kinds(ask(w, parse("other", "select 3"), parse("p", "select 1"))) == "EZ"
+    w.query("rollback")
+    assert kinds(ask(w, parse("p", "select 1"), bind("", "p"), execute())) == "12DCZ"
+
+
 def test_parse_in_a_failed_transaction_fails_by_itself(wire):
     w, other = wire(), wire()
     for each in (w, other):
@@ -132,8 +144,9 @@ def test_parse_in_a_failed_transaction_fails_by_itself(wire):
         ask(each, close("S", "p"), close("S", "back"))
     w.query("begin")
     assert error(w.query("select 1/0"))["C"] == "22012"
-    got = ask(w, parse("p", "select 1"), bind("", "p"), execute())
-    assert kinds(got) == "EZ" and error(got)["C"] == "25P02"
+    for before in ([parse("other", "select 3")], []):
+        got = ask(w, *before, parse("p", "select 1"), bind("", "p"), execute())
+        assert kinds(got) == "EZ" and error(got)["C"] == "25P02"
     assert error(run(w, "p"))["C"] == "26000"
     got = ask(w, parse("back", "rollback"), parse("p", "select 1"))
     assert kinds(got) == "1EZ"

@@ -73,13 +73,13 @@ static void an_error_skips_to_the_next_sync_or_query(void **state)
     static const struct {
         const char *before, *dropped, *after;
     } cases[] = {
-        {"PBES", "PBE", "S"},
+        {"PBES", "EBP", "S"},
         {"S", "", "S"},
-        {"BDESPBES", "BDE", "SPBES"},
-        {"PBEQ", "PBE", "Q"},
+        {"BDESPBES", "EDB", "SPBES"},
+        {"PBEQ", "EBP", "Q"},
         {"Q", "", "Q"},
-        {"LELcS", "LELc", "S"},
-        {"PBE", "PBE", ""},
+        {"LELcS", "cLEL", "S"},
+        {"PBE", "EBP", ""},
         {"", "", ""},
     };
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
