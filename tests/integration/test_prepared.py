@@ -315,9 +315,12 @@ def test_discard_plans_of_another_session_lets_nothing_be_folded_anew(wire):
 
 
 @pytest.mark.parametrize("sql", [False, True])
-def test_a_temporary_table_of_another_session_lets_nothing_be_folded_anew(wire, sql):
+def test_a_temporary_table_of_another_session_lets_nothing_be_folded_anew(request, make, cluster, sql):
     """The first one of a connection changes its search_path: PostgreSQL parses what it holds again then."""
-    w, others = wire(), [wire(), wire()]
+    r = make(cluster, {"primary": LISTENERS["primary"]}, settings={"pool_size": 2, "workers": 1})
+    w, *others = [Wire(r.ports["primary"]).login() for _ in range(3)]
+    for each in (w, *others):
+        request.addfinalizer(each.close)
     w.query("set datestyle = 'ISO, MDY'")
     if sql:
         w.query("prepare p as select '01/02/2020'::date")
@@ -325,19 +328,25 @@ def test_a_temporary_table_of_another_session_lets_nothing_be_folded_anew(wire, 
         ask(w, parse("p", "select '01/02/2020'::date"))
     w.query("set datestyle = 'ISO, DMY'")
     look = (lambda: w.value("execute p")) if sql else (lambda: rows(run(w, "p"))[0][0])
-    for other in others:
-        other.query("begin")  # the other connection
-        assert look() == "2020-01-02"
-        other.query("commit")
-    for other in others:  # both connections
+
+    def take(other, statement="select 1"):
         other.query("begin")
-        other.query("create temp table first (a int) on commit drop" if other == others[0] else "do $$ begin create temp table t (a int) on commit drop; end $$")
-    for other in others:
-        other.query("commit")
-    for other in others:
-        other.query("begin")
+        assert kinds(other.query(statement)) in ("CZ", "TDCZ")
+
+    def look_on_both():
+        take(others[0])
         assert look() == "2020-01-02"
+        take(others[1])
+        others[0].query("commit")
+        assert look() == "2020-01-02"
+        others[1].query("commit")
+
+    look_on_both()
+    take(others[0], "create temp table t (a int) on commit drop")
+    take(others[1], "do $$ begin create temp table t (a int) on commit drop; end $$")
+    for other in others:
         other.query("commit")
+    look_on_both()
 
 
 def test_inside_a_transaction_the_settings_are_put_back_as_they_were(make, cluster):
