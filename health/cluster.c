@@ -383,7 +383,8 @@ bool cluster_order(
     case ORDER_DISABLE: set_duty(cluster, node, DUTY_DISABLED); break;
     case ORDER_WEIGHT: set_weight(cluster, (size_t)i, weight); break;
     case ORDER_PROBE:
-    case ORDER_SWITCHOVER: break; /* which is cluster_switchover's */
+    case ORDER_SWITCHOVER:
+    case ORDER_CALL_OFF: break; /* which are cluster_switchover's */
     }
     judge_now(cluster);
     if (order == ORDER_FORGET || order == ORDER_PROBE)
@@ -393,7 +394,10 @@ bool cluster_order(
 
 void cluster_switchover(struct cluster *cluster, struct message *message)
 {
-    handover_order(cluster->handover, message);
+    if (message->node_order.order == ORDER_CALL_OFF)
+        handover_call_off(cluster->handover, message);
+    else
+        handover_order(cluster->handover, message);
 }
 
 /* --- the handover --- */

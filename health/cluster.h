@@ -35,7 +35,7 @@ void cluster_catalogue_request(struct cluster *cluster, const char *database, bo
 bool cluster_order(
     struct cluster *cluster, enum node_order order, const char *node, uint32_t weight, struct error *error);
 
-/* Takes an ORDER_SWITCHOVER, and replies when it is over. */
+/* Takes an ORDER_SWITCHOVER, and replies when it is over; or an ORDER_CALL_OFF. */
 void cluster_switchover(struct cluster *cluster, struct message *message);
 
 /* No callback and no publication afterwards; the memory goes when the loop has closed the handles. */

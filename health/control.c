@@ -106,7 +106,9 @@ static void take_order(struct control *control, struct message *message)
     message->node_order.cluster[MESSAGE_NAME_MAX - 1] = '\0';
     message->node_order.node[NODE_NAME_MAX - 1] = '\0';
     struct cluster *cluster = find_cluster(control, message->node_order.cluster);
-    if (cluster && message->node_order.order == ORDER_SWITCHOVER) {
+    bool of_switchover =
+        message->node_order.order == ORDER_SWITCHOVER || message->node_order.order == ORDER_CALL_OFF;
+    if (cluster && of_switchover) {
         cluster_switchover(cluster, message);
         return;
     }

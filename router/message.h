@@ -53,9 +53,10 @@ enum node_order {
     ORDER_ENABLE, /* these three set its duty (topology.h) */
     ORDER_DRAIN,
     ORDER_DISABLE,
-    ORDER_WEIGHT,    /* its share of the reads */
-    ORDER_PROBE,     /* look at it now; without a name at every node */
-    ORDER_SWITCHOVER /* make it the primary; without a name the best one */
+    ORDER_WEIGHT,     /* its share of the reads */
+    ORDER_PROBE,      /* look at it now; without a name at every node */
+    ORDER_SWITCHOVER, /* make it the primary; without a name the best one */
+    ORDER_CALL_OFF    /* the switchover with this ticket, as long as nothing has been changed for it */
 };
 
 /* The fixed part of strings that cross threads: PostgreSQL's NAMEDATALEN is 64; longer names are refused at

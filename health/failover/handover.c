@@ -363,6 +363,22 @@ void handover_answered(struct handover *handover, bool accepted, const char *wor
     handover->owner.changed(handover->owner.context);
 }
 
+void handover_call_off(struct handover *handover, struct message *message)
+{
+    const struct message *order = handover->order;
+    bool waits = handover->state == HANDOVER_IDLE || handover->state == HANDOVER_DRAINING;
+    struct error error;
+    if (waits && order && order->node_order.ticket == message->node_order.ticket) {
+        switchover_call_off(handover, "whoever asked for it has canceled it");
+        message_free(message);
+        handover->owner.changed(handover->owner.context);
+        return;
+    }
+    error_set(&error, SQLSTATE_QUERY_CANCELED,
+        "canceling statement due to user request; the switchover goes on, SHOW EVENTS tells how it ends");
+    message_reply(message, false, &error);
+}
+
 static bool awaits_hook(const struct handover *handover)
 {
     bool runs = handover->state == HANDOVER_FENCING || handover->state == HANDOVER_DEMOTING ||

@@ -53,6 +53,10 @@ uint64_t handover_replaced(const struct handover *handover);
 /* Takes an ORDER_SWITCHOVER, and replies when it is over. */
 void handover_order(struct handover *handover, struct message *order);
 
+/* Takes an ORDER_CALL_OFF. While the open transactions are waited for, the switchover with its ticket ends,
+   whose order is answered then; else the reply says that it goes on. */
+void handover_call_off(struct handover *handover, struct message *message);
+
 /* What the manager says to what was delegated to it. */
 void handover_answered(struct handover *handover, bool accepted, const char *words);
 

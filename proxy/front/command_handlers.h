@@ -61,6 +61,7 @@ bool show_prepared(struct command_call *call, struct error *error);
 
 /* command_switchover.c */
 extern const struct result_shape switchover_shape;
+bool cancel_switchover(struct command_call *call, struct error *error);
 bool run_switchover(struct command_call *call, struct error *error);
 
 /* command_replication.c */

@@ -1,6 +1,7 @@
 /*
  * SWITCHOVER: passed on to the control thread, and answered when it is over, which may take as long as
- * drain_timeout, the demote hook and a promotion do.
+ * drain_timeout, the demote hook and a promotion do. A CancelRequest calls it off while transactions are
+ * waited for; later it only ends the wait.
  */
 #include "proxy/front/command_handlers.h"
 
@@ -20,27 +21,56 @@ static const struct config_cluster *find_cluster(const struct admin_view *view, 
     return !name && config->n_clusters == 1 ? &config->clusters[0] : NULL;
 }
 
-bool run_switchover(struct command_call *call, struct error *error)
+struct wish {
+    const struct config_cluster *cluster;
+    const char *node; /* NULL: the best one */
+};
+
+static bool read_wish(const struct command_call *call, struct wish *out, struct error *error)
 {
-    const char *node = NULL, *name = NULL;
+    const char *name = NULL;
+    *out = (struct wish){.node = NULL};
     for (size_t i = 0; i < call->n_arguments; i += 2) {
-        bool to = strcasecmp(call->arguments[i].text, "TO") == 0 && !node;
+        bool to = strcasecmp(call->arguments[i].text, "TO") == 0 && !out->node;
         bool cluster = strcasecmp(call->arguments[i].text, "CLUSTER") == 0 && !name;
         if ((!to && !cluster) || i + 1 == call->n_arguments)
             return error_set(error, SQLSTATE_SYNTAX_ERROR, "SWITCHOVER takes %s", call->command->arguments);
-        *(to ? &node : &name) = call->arguments[i + 1].text;
+        *(to ? &out->node : &name) = call->arguments[i + 1].text;
     }
-    const struct config_cluster *cluster = find_cluster(call->view, name);
-    if (!cluster && !name)
+    out->cluster = find_cluster(call->view, name);
+    if (!out->cluster && !name)
         return error_set(error, SQLSTATE_INVALID_PARAMETER, "which cluster? SWITCHOVER ... CLUSTER name");
-    if (!cluster)
-        return error_set(error, SQLSTATE_INVALID_PARAMETER, "there is no cluster \"%.64s\"", name);
+    return out->cluster ||
+           error_set(error, SQLSTATE_INVALID_PARAMETER, "there is no cluster \"%.64s\"", name);
+}
+
+/* Its ticket is the call's. */
+static void give(const struct command_call *call, enum node_order order, const struct wish *wish)
+{
     struct message *message = message_new(MESSAGE_NODE_ORDER);
-    message->node_order.order = ORDER_SWITCHOVER;
-    message->node_order.ticket = call->ticket = ++call->view->tickets;
-    snprintf(message->node_order.cluster, MESSAGE_NAME_MAX, "%s", cluster->name);
-    snprintf(message->node_order.node, NODE_NAME_MAX, "%s", node ? node : "");
+    message->node_order.order = order;
+    message->node_order.ticket = call->ticket;
+    snprintf(message->node_order.cluster, MESSAGE_NAME_MAX, "%s", wish->cluster->name);
+    snprintf(message->node_order.node, NODE_NAME_MAX, "%s", wish->node ? wish->node : "");
     call->view->actions->order_node(call->view->context, message);
+}
+
+bool run_switchover(struct command_call *call, struct error *error)
+{
+    struct wish wish;
+    if (!read_wish(call, &wish, error))
+        return false;
+    call->ticket = ++call->view->tickets;
+    give(call, ORDER_SWITCHOVER, &wish);
     call->next = COMMAND_ORDERED;
+    return true;
+}
+
+bool cancel_switchover(struct command_call *call, struct error *error)
+{
+    struct wish wish;
+    if (!read_wish(call, &wish, error)) /* a reload has taken the cluster away */
+        return false;
+    give(call, ORDER_CALL_OFF, &wish);
     return true;
 }

@@ -95,7 +95,7 @@ static const struct command table[] = {
         .run = run_forget,
         .help = "What this node showed does not count any more: it was promoted by mistake and is gone"},
     {.words = "SWITCHOVER", .arguments = "[TO node] [CLUSTER name]", .permission = PERMISSION_ADMIN,
-        .shape = &switchover_shape, .run = run_switchover, .lasts = true,
+        .shape = &switchover_shape, .run = run_switchover, .cancel = cancel_switchover, .lasts = true,
         .help = "Make another node the primary: new work is held, open transactions end, nobody gets an error; "
                 "is answered when it is over"},
     {.words = "PROBE", .arguments = "[node]", .permission = PERMISSION_ADMIN, .shape = &no_shape,

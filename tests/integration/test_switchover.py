@@ -7,10 +7,11 @@ import time
 import psycopg
 import pytest
 
+from lib import cluster as pg
 from lib.hooks import Hooks
 from lib.processes import wait_until
 from lib.supervisor import Supervisor
-from lib.wire import Wire, kinds
+from lib.wire import Wire, cancel, kinds, query
 
 pytestmark = pytest.mark.proxy
 
@@ -33,7 +34,7 @@ class Managed:
         self.hooks.actions["demote"] = self.supervisor.demote
         cluster.primary.sql("create table w (client int, n int); grant all on w to app")
         cluster.catch_up()
-        self.r = make(cluster, LISTENERS, {"pool_size": 40}, {
+        self.r = make(cluster, LISTENERS, {"pool_size": 40, "admin_database": "on", "admin_users": pg.SUPERUSER}, {
             "failover": "builtin", "failover_after": "5s", "hold_timeout": "30s", "drain_timeout": "3s",
             **self.hooks.settings("demote"), **more})
 
@@ -263,3 +264,50 @@ def test_without_its_own_failover_or_a_demote_hook_it_says_so(make, own_cluster)
     r.sections["cluster main"]["failover"] = "builtin"
     r.reload()
     wait_until(lambda: "needs the demote hook" in r.admin_table("switchover")["error"]["message"], what="the reload is in force")
+
+
+class Asked:
+    """A SWITCHOVER by a client that can cancel it, as psql does on Ctrl-C."""
+
+    def __init__(self, r):
+        self.r = r
+        self.wire = Wire(r.ports["primary"], timeout=60)
+        self.wire.login(user=pg.SUPERUSER, password=pg.SUPERUSER_PASSWORD, database="rolecall")
+        self.wire.send(query("switchover"))
+
+    def cancel(self):
+        """What it says then."""
+        cancel(self.r.ports["primary"], self.wire.pid, self.wire.key)
+        told = self.wire.until()
+        assert kinds(told) == "EZ"
+        return told[0].sqlstate, told[0].fields["M"]
+
+
+def test_one_that_waits_for_transactions_is_called_off_by_ctrl_c(managed):
+    m = managed(drain_timeout="60s")
+    with m.r.connect("primary", autocommit=False) as open_one, m.r.connect("primary") as other:
+        open_one.execute("insert into w values (1, 1)")
+        asked = Asked(m.r)
+        wait_until(lambda: "event=switchover_begins" in m.r.log(), what="it has begun")
+        assert asked.cancel() == ("55000", "called off: whoever asked for it has canceled it")
+        other.execute("insert into w values (2, 2)")  # is not held any more
+        open_one.commit()
+        assert asked.wire.query("show version")[-1].kind == "Z"
+    assert m.primary().name == "node1" and m.hooks.of("demote") == []
+
+
+def test_one_that_has_stopped_the_primary_goes_on_after_ctrl_c(managed):
+    m = managed()
+    may_go_on = threading.Event()
+
+    def demote(facts):
+        may_go_on.wait(30)
+        return m.supervisor.demote(facts)
+
+    m.hooks.actions["demote"] = demote
+    asked = Asked(m.r)
+    wait_until(lambda: m.hooks.of("demote"), what="the hook runs")
+    sqlstate, text = asked.cancel()
+    assert sqlstate == "57014" and "the switchover goes on" in text
+    may_go_on.set()
+    wait_until(lambda: m.primary().name != "node1", 30, "the other one is primary")
