@@ -1,10 +1,10 @@
 /*
  * A server is gone while a session needs it: DESIGN section 7, "what a client sees".
  *
- * What was not sent whole, or is a read of which nothing was forwarded, or was ended by a fast shutdown
- * (FATAL 57P01) is run again elsewhere, unseen. A transaction that was open is reported once as 40001 and is
- * failed until ROLLBACK, without a server. What may have been committed is 08007. Pinned sessions end with
- * 57P01.
+ * What was not sent whole, or is a read (or about the session alone) of which nothing was forwarded, or was
+ * ended by a fast shutdown (FATAL 57P01) is run again elsewhere, unseen. A transaction that was open is
+ * reported once as 40001 and is failed until ROLLBACK, without a server. What may have been committed is
+ * 08007. Pinned sessions end with 57P01.
  */
 #include "proxy/session/changes.h"
 #include "proxy/session/inquiry.h"
@@ -179,7 +179,7 @@ static enum outcome outcome_of(const struct session *session, const struct serve
         return OUTCOME_ROLLED_BACK; /* COMMIT of a failed transaction is a rollback */
     if (request->in_transaction && begin_only_reads(session))
         return OUTCOME_ROLLED_BACK; /* COMMIT of a READ ONLY one: there is nothing that may be there */
-    if (!request->in_transaction && (request->class == STATEMENT_READ || runs_nothing(request)))
+    if (!request->in_transaction && (settle_writes_nothing(request) || runs_nothing(request)))
         return at_client ? OUTCOME_ROLLED_BACK : OUTCOME_RERUN;
     if (request->copying && !request->copy_done)
         return OUTCOME_ROLLED_BACK;

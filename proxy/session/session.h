@@ -349,6 +349,8 @@ extern const struct server_user_events answer_events;
 /* settle.c */
 /* DISCARD ALL was done. */
 void settle_discarded(struct session *session, struct server *server);
+/* A single statement, outside of a transaction, that reads or is about the session alone. */
+bool settle_writes_nothing(const struct request *request);
 /* The client takes its answer again. */
 void settle_unblocked(struct session *session);
 /* Gives its server back unless the session must keep it; `torn`: closes the server. */

@@ -33,8 +33,7 @@ static bool changes_names(const struct request *request)
     return by_sql > 0;
 }
 
-/* A single statement that reads, or is about the session alone. */
-static bool is_no_write(const struct request *request)
+bool settle_writes_nothing(const struct request *request)
 {
     bool session_only = request->reason == REASON_SESSION && !(request->flags & STATEMENT_SURVEY) &&
                         !request->pins && (!request->names_statements || changes_names(request));
@@ -50,7 +49,7 @@ static void settle_epochs(struct session *session, const struct server *server)
     uint64_t next = atomic_load_explicit(&topology->live->started, memory_order_relaxed) + 1;
     session->seen_epoch = next;
     const struct request *request = session->request;
-    bool read = begin_only_reads(session) || (!request->in_transaction && is_no_write(request));
+    bool read = begin_only_reads(session) || (!request->in_transaction && settle_writes_nothing(request));
     if (server->role != ROLE_REPLICA && !read)
         session->write_epoch = next;
 }

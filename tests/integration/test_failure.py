@@ -178,6 +178,21 @@ def test_a_write_in_flight_has_an_unknown_outcome(r, own_cluster):
         assert kinds(w.query("insert into w values (5)")) == "CZ"
 
 
+@pytest.mark.parametrize("statement, answer", [("set timezone = 'Asia/Tokyo'", "SET"), ("deallocate all", "DEALLOCATE ALL")])
+def test_what_is_about_the_session_alone_is_run_again(r, own_cluster, statement, answer):
+    with Wire(r.ports["split"]) as w:
+        w.login()
+        w.query("create temporary table t (a int); drop table t")  # a connection to the primary is there
+        own_cluster.primary.freeze()
+        w.send(query(statement))
+        assert w.nothing_comes(0.3)
+        own_cluster.primary.kill()
+        own_cluster.nodes[1].promote()
+        got = [m for m in w.until(timeout=30) if m.kind != "S"]
+        assert kinds(got) == "CZ" and got[0].tag == answer
+        assert w.query("show timezone")[1].row == ["Asia/Tokyo" if answer == "SET" else "Etc/UTC"]
+
+
 @pytest.mark.parametrize("begin, sqlstate", [("begin", "08007"), ("begin read only", "40001")])
 def test_a_commit_in_flight_is_unknown_unless_there_was_nothing_to_commit(r, own_cluster, begin, sqlstate):
     with Wire(r.ports["split"]) as w:
