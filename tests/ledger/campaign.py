@@ -114,12 +114,14 @@ class World:
         time.sleep(seconds)
         assert len(self.watch.reigns) == self.told, f"{self.watch.reigns[-1].node.name} was promoted"
 
-    def replaced(self, node, other, reigned, at):
-        """Both standbys had been promoted, the other one was primary to whoever had not seen this one yet, and has gone."""
+    def replaced(self, node, reigned, at):
+        """Both standbys had been promoted, each was primary to whoever had not seen the other one yet, and the other has gone."""
         old, self.cluster.primary = self.cluster.primary, node
-        self.events.append(check.Promotion(old.port, other.port, self.struck_at, reigned, at))
-        for each in (old, other):
-            self._tell(each, node, at)
+        for each, since in reigned.items():
+            self.events.append(check.Promotion(old.port, each.port, self.struck_at, since, at))
+        for each in self.cluster.nodes:
+            if each is not node:
+                self._tell(each, node, at)
 
     def _tell_reigns(self):
         """A node that only crashed may be on a newer timeline afterwards."""

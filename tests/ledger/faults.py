@@ -242,7 +242,7 @@ class BothPromoted(Fault):
         kept, given_up = (one, other) if self.keep == 0 else (other, one)
         given_up.kill()
         self.given_up = given_up
-        world.replaced(kept, given_up, reigned[given_up], time.monotonic())
+        world.replaced(kept, reigned, time.monotonic())
         pause(0.5)
 
     def end(self, world):

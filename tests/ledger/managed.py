@@ -12,7 +12,7 @@ from lib.processes import wait_until
 
 from . import store
 
-SETTLES_S = 180.0  # a manager is slow when the machine is
+SETTLES_S, REINIT_AFTER_S = 180.0, 60.0  # a manager is slow when the machine is
 
 
 class Managed:
@@ -89,6 +89,16 @@ class Patroni(Managed):
 
     def rest_ports(self, node):
         return [node.rest_port]
+
+    def restore(self):
+        """A member that a failed promotion has left on a timeline of its own does not come back by itself: it is made anew."""
+        try:
+            self.cluster.settle(REINIT_AFTER_S)
+        except AssertionError:
+            for node in self.cluster.strayed():
+                print(f"; {node.name} is made anew", end="", flush=True)
+                self.cluster.reinit(node)
+            super().restore()
 
     def hand_over(self):
         """As an operator does it: to the standby that commits wait for, the only one that may take over."""

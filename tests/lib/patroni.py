@@ -352,7 +352,16 @@ class PatroniCluster:
         except psycopg.OperationalError:
             return False
 
+    def strayed(self):
+        """Who does not follow the leader."""
+        leader = self.leader
+        following = {name for name, in leader.sql("select application_name from pg_stat_replication where state = 'streaming'")}
+        return [node for node in self.nodes if node is not leader and node.name not in following]
+
     # What an operator does.
+
+    def reinit(self, node):
+        self.ctl("reinit", SCOPE, node.name, "--force")
 
     def ctl(self, *args, check=True):
         path = os.path.join(self.directory, "ctl.yml")
