@@ -127,6 +127,12 @@ static void keep_error(struct session *session, const struct answer *answer)
         buffer_append(&request->kept_error, &session->all->spares, answer->bytes, answer->len);
 }
 
+/* character_not_in_repertoire, untranslatable_character */
+static bool is_encoding_error(const char *sqlstate)
+{
+    return strcmp(sqlstate, "22021") == 0 || strcmp(sqlstate, "22P05") == 0;
+}
+
 static void on_error(struct session *session, struct server *server, const struct answer *answer)
 {
     struct request *request = session->request;
@@ -156,6 +162,7 @@ static void on_error(struct session *session, struct server *server, const struc
         request->done_binds++;
     }
     if (answer->first) {
+        request->unread = request->unreadable && answer->error && is_encoding_error(answer->error->sqlstate);
         request->error_seen = true;
         request->parse_failed = answer->kind == EXPECT_PARSE && !answer->injected;
     }

@@ -9,6 +9,7 @@
  */
 #include "proxy/session/note.h"
 
+#include "conf/base/utf8.h"
 #include "proxy/session/changes.h"
 #include "proxy/session/inquiry.h"
 #include "proxy/session/resets.h"
@@ -339,7 +340,9 @@ bool note_query(struct session *session, struct slice text)
 {
     bool names = class_text(session, text);
     inquiry_runs(session, text, false);
-    session_forget_unnamed(session); /* a simple query drops it */
+    session->request->unreadable = !utf8_is_valid(text);
+    if (!session->request->unreadable)
+        session_forget_unnamed(session); /* a simple query that is read drops it */
     if (!names || note_changes(session, text))
         return true;
     session_fatal(session, SQLSTATE_OUT_OF_MEMORY, "out of memory");

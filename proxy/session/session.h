@@ -120,6 +120,8 @@ struct request {
     bool read_until_flush;          /* a stream that was a read until it became one */
     bool keeps_portal;              /* a portal may be open behind it */
     bool names_statements;          /* a text in it names prepared statements */
+    bool unreadable;                /* a Query that is no UTF-8: the node may not even read it */
+    bool unread;                    /* ... and that is what it says */
     bool unnamed_sent;              /* an unnamed Parse of it was sent */
     struct slice unnamed_parse; /* the last one, a whole message, when its text names prepared statements */
     bool drops_statements;      /* DEALLOCATE or DISCARD ALL: what the server holds changes under us */

@@ -164,6 +164,15 @@ static void settle_statements(struct session *session, struct server *server)
     }
 }
 
+/* Where the node has refused to read a Query it still has the unnamed statement. */
+static void settle_unnamed(struct session *session, struct server *server)
+{
+    if (session->request->unread)
+        server->statements.unnamed = STATEMENTS_UNNAMED_UNKNOWN;
+    else
+        session_forget_unnamed(session);
+}
+
 void settle_request(struct session *session, char status)
 {
     struct request *request = session->request;
@@ -179,6 +188,8 @@ void settle_request(struct session *session, char status)
         changes_undo(session, server);
     if (request->unnamed_closed && request->unnamed_ordinal < request->done_of[CAUSE_CLOSE])
         session_forget_unnamed(session);
+    if (request->unreadable)
+        settle_unnamed(session, server);
     settle_statements(session, server);
     settle_came_from(session, server->node);
     if (request->reason ==

@@ -198,6 +198,21 @@ def test_the_unnamed_statement_after_an_error_in_a_stream(wire, sql, code, left)
     assert error(run(w, ""))["C"] == ("22012" if left == "08P01" else left)
 
 
+def test_a_query_that_is_not_even_read_leaves_the_unnamed_statement(wire):
+    w, other = wire(), wire()
+    for sql, left in ((b"select '\xe9'", True), (b"select '\xc3\xa9', convert_from('\\xe9', 'UTF8')", False), (b"select 1/0", False)):
+        ask(w, parse("", "select $1::int"))
+        assert error(w.query(sql))["C"] == ("22012" if b"1/0" in sql else "22021")
+        for _ in range(2):
+            got = run(w, "", ["7"])
+            assert rows(got) == [["7"]] if left else error(got)["C"] == "26000"
+            other.query("select 1")
+    w.query("set client_encoding = latin1")
+    ask(w, parse("", "select $1::int"))
+    assert kinds(w.query(b"select '\xe9'")) == "TDCZ"
+    assert error(run(w, "", ["7"]))["C"] == "26000"
+
+
 @pytest.mark.proxy
 def test_what_follows_discard_all_in_its_batch_pins(small, wire):
     w = wire()
