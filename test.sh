@@ -110,7 +110,7 @@ step_fuzz() {
     for target in build-fuzz/tests/fuzz/fuzz_*; do
         { [ -x "$target" ] && [ -f "$target" ]; } || continue
         echo "$(basename "$target"), ${ROLECALL_FUZZ_SECONDS:-5} s"
-        one quiet "$target" -max_total_time="${ROLECALL_FUZZ_SECONDS:-5}" -timeout=10 -artifact_prefix="$work/" || status=1
+        one quiet "$target" -max_total_time="${ROLECALL_FUZZ_SECONDS:-5}" -len_control=0 -max_len=512 -timeout=10 -artifact_prefix="$work/" || status=1
     done
     return $status
 }
