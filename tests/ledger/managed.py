@@ -120,5 +120,12 @@ class AutoFailover(Managed):
             cluster.close()
             raise
 
+    def restore(self):
+        for keeper in (self.cluster.monitor, *self.nodes):
+            keeper.thaw()
+            if not keeper.alive:
+                keeper.start()
+        super().restore()
+
     def hand_over(self):
         self.cluster.switchover()

@@ -197,6 +197,8 @@ def test_a_pinned_session_may_be_closed_with_its_reason():
     text = "the connection to node a was lost, and with it this session's state (gone)"
     assert rules(Story(kind="pinned").op("use").step("auto_write", "closed", text)) == []
     assert rules(Story(kind="pinned").op("use").step("auto_write", "closed", "gone")) == ["closed"]
+    unread = Story(kind="pinned").op("use").step("auto_write", "closed", "gone")
+    assert rules(unread, events=[Promotion(OLD, NEW, 0.1, 0.2, 0.3)]) == []
 
 
 def test_nobody_hears_of_what_was_planned():
