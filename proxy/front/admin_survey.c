@@ -10,13 +10,15 @@
 #include "proxy/front/admin_survey.h"
 
 #include "conf/base/clock.h"
+#include "conf/base/log.h"
 #include "router/message.h"
 
 #include <assert.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
-#define REPORTS_A_TURN 256
+#define REPORTS_A_TURN 128 /* some tens of microseconds */
 #define PATIENCE_US 2000000
 
 struct survey_part {
@@ -30,6 +32,8 @@ struct survey_part {
     uint32_t cursor;
     char *reports;
     size_t n, cap;
+    uint32_t turns,
+        longest_us; /* how often it was asked, and the time that this took from its clients at most */
     bool failed;
     bool on_its_way; /* main's */
 };
@@ -102,16 +106,14 @@ static void explain(struct sessions *sessions, const struct errand *errand, stru
         *out = (struct explanation){.found = false};
 }
 
-static void answer(void *request, void *context, uint32_t worker)
+/* As much as one turn of the loop may take. */
+static void fill(struct survey_part *part, struct sessions *sessions)
 {
-    struct survey_part *part = request;
-    struct sessions *sessions = context;
     struct server_report *servers;
     struct pool_report *pools;
     struct prepared_report *prepared;
-    size_t room = part->cap - part->n;
+    size_t left = part->cap - part->n, room = left < REPORTS_A_TURN ? left : REPORTS_A_TURN;
     void *end = part->reports + part->n * report_size(part->kind);
-    (void)worker;
     switch (part->kind) {
     case SURVEY_SESSIONS: part->n += report_sessions(sessions, &part->cursor, end, room); break;
     case SURVEY_SERVERS:
@@ -145,6 +147,26 @@ static void answer(void *request, void *context, uint32_t worker)
         break;
     case SURVEY_NONE: break;
     }
+}
+
+/* Of this thread, whatever others do. */
+static uint64_t cpu_us(void)
+{
+    struct timespec now;
+    clock_gettime(CLOCK_THREAD_CPUTIME_ID, &now);
+    return (uint64_t)now.tv_sec * 1000000 + (uint64_t)now.tv_nsec / 1000;
+}
+
+static void answer(void *request, void *context, uint32_t worker)
+{
+    struct survey_part *part = request;
+    uint64_t began_us = cpu_us();
+    (void)worker;
+    fill(part, context);
+    uint64_t took_us = cpu_us() - began_us;
+    part->turns++;
+    if (took_us > part->longest_us)
+        part->longest_us = (uint32_t)took_us;
     struct message *reply = message_new(MESSAGE_STATUS_REPLY);
     reply->status.request = part;
     mailbox_post(part->all->mailbox, &reply->letter);
@@ -242,6 +264,7 @@ static struct survey_part *part_of(const struct survey *survey, uint32_t worker)
 static void finish(struct survey *survey)
 {
     size_t total = 0, size = report_size(survey->kind);
+    uint32_t turns = 0, longest_us = 0;
     for (struct survey_part *part = survey->all->first; part; part = part->next)
         if (part->survey == survey && !part->on_its_way)
             total += part->n;
@@ -254,12 +277,16 @@ static void finish(struct survey *survey)
             continue;
         }
         survey->incomplete = survey->incomplete || part->failed;
+        turns += part->turns;
+        longest_us = part->longest_us > longest_us ? part->longest_us : longest_us;
         if (reports && part->n > 0)
             memcpy(reports + survey->n * size, part->reports, part->n * size);
         survey->n += reports ? part->n : 0;
     }
     survey->reports = reports;
     survey->missing = 0;
+    log_event(LOG_DEBUG, "survey", "kind=%d reports=%zu turns=%u longest_us=%u", (int)survey->kind, survey->n,
+        turns, longest_us);
     survey->done(survey->user, survey);
 }
 

@@ -2,6 +2,7 @@
 
 import csv
 import io
+import re
 import resource
 import socket
 import threading
@@ -70,6 +71,37 @@ class Traffic:
         self.connection.close()
 
 
+def side_by_side(traffic, asks, rounds=4, seconds=0.5):
+    """By turns without and with somebody who asks all the time: (the traffic's times without, with, seconds per question)."""
+    quiet, busy, asked, spent = [], [], 0, 0.0
+    for _ in range(rounds):
+        traffic.take()
+        time.sleep(seconds)  # what is measured, first without
+        quiet += traffic.take()
+        began = time.monotonic()
+        while time.monotonic() - began < seconds:
+            asks()
+            asked += 1
+        spent += time.monotonic() - began
+        busy += traffic.take()
+    return quiet, busy, spent / asked
+
+
+def told_of(quiet, busy):
+    return f"a query's p99 beside it {quantile(busy, .99) * 1000:.2f} ms, without {quantile(quiet, .99) * 1000:.2f} ms"
+
+
+def is_dented(quiet, busy):
+    """Who asks has a thread of his own beside the traffic's, and no more: what the machine is short of, both share."""
+    return quantile(busy, 0.99) > 4 * quantile(quiet, 0.99) + 0.02
+
+
+def turns_of_workers(r):
+    """Of the surveys since the log level is debug: (the longest single turn of a worker in ms, how many turns)."""
+    told = re.findall(r"event=survey kind=\d+ reports=\d+ turns=(\d+) longest_us=(\d+)", r.log())
+    return max(int(longest) for _, longest in told) / 1000, sum(int(turns) for turns, _ in told)
+
+
 def test_ten_thousand_sessions_are_shown(make, cluster, capsys):
     n = 1000 if SANITIZED else min(10_000, raise_descriptors(12_000) - 500)
     # Without a password on the listener the node's must be known; the crowd never sends a query.
@@ -80,29 +112,23 @@ def test_ten_thousand_sessions_are_shown(make, cluster, capsys):
         databases={"*": dict(user="app", password="app-secret")},
     )
     traffic = Traffic(r, "main")  # first: psycopg waits with select(), which knows no large descriptors
-    crowd = []
+    crowd, answers = [], []
     try:
         crowd = open_sessions(r.ports["crowd"], n)
-        traffic.take()
-        time.sleep(2)  # what is measured, first without
-        quiet = traffic.take()
-        began, rounds = time.monotonic(), 0
-        while time.monotonic() - began < 2:
-            answer = ask(r, "show sessions; csv")
-            rounds += 1
-        busy = traffic.take()
-        took = (time.monotonic() - began) / rounds
+        ask(r, "log level debug")
+        quiet, busy, took = side_by_side(traffic, lambda: answers.append(ask(r, "show sessions; csv")))
+        ask(r, "log level info")
+        longest, turns = turns_of_workers(r)
     finally:
         traffic.end()
         for s in crowd:
             s.close()
-    shown = list(csv.DictReader(io.StringIO(answer.rstrip("\n"))))
+    shown = list(csv.DictReader(io.StringIO(answers[-1].rstrip("\n"))))
     assert sum(row["application_name"] == "crowd" for row in shown) == n
     assert len({row["id"] for row in shown}) == len(shown) == n + 1
     with capsys.disabled():
-        print(
-            f"\n{n} sessions: SHOW SESSIONS took {took * 1000:.0f} ms; a query's p99 beside it {quantile(busy, .99) * 1000:.2f} ms,"
-            f" without {quantile(quiet, .99) * 1000:.2f} ms"
-        )
-    assert quantile(busy, 0.99) < quantile(quiet, 0.99) + 0.1
+        print(f"\n{n} sessions: SHOW SESSIONS took {took * 1000:.0f} ms; {told_of(quiet, busy)};"
+              f" a worker's longest turn for it took {longest:.2f} ms of its time, of {turns // len(answers)} turns")
+    assert longest < (50 if SANITIZED else 1)
+    assert not is_dented(quiet, busy)
     wait_until(lambda: one(r, "show totals")["clients"] <= 1, what="the crowd has gone")
