@@ -255,16 +255,38 @@ static int make_source_slot(const struct clone *clone)
     return status == 0 ? tell_source(clone, sql) : status;
 }
 
+/* A replica that crashed must be recovered first, which pg_rewind does with `postgres --single`; that refuses
+   to while the directory calls itself a standby. True when it did. */
+static bool call_no_standby(const struct clone *clone, char path[PATH_MAX])
+{
+    snprintf(path, PATH_MAX, "%s/standby.signal", clone->data);
+    return unlink(path) == 0;
+}
+
+static void call_standby(const char *path)
+{
+    FILE *file = fopen(path, "we");
+    if (file)
+        fclose(file);
+}
+
 /* pg_rewind believes the source's control file, which names the new timeline only after a checkpoint: without
    one it would find nothing to rewind for minutes after a promotion. */
 static int rewind_data(const struct clone *clone)
 {
     char *argv[] = {(char *)"pg_rewind", (char *)"-D", (char *)clone->data, (char *)"--source-server",
         (char *)clone->from, (char *)"--progress", NULL};
+    char path[PATH_MAX];
     int status = make_source_slot(clone);
     if (status == 0)
         status = tell_source(clone, "CHECKPOINT");
-    return status == 0 ? run(clone, "pg_rewind", argv) : status;
+    if (status != 0)
+        return status;
+    bool was_standby = call_no_standby(clone, path);
+    status = run(clone, "pg_rewind", argv);
+    if (status != 0 && was_standby)
+        call_standby(path); /* as it was */
+    return status;
 }
 
 static int rejoin(const struct clone *clone)

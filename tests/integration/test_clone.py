@@ -64,6 +64,25 @@ def test_a_node_that_rejoins_by_a_slot_finds_it_there(own_cluster):
     wait_until(lambda: second.value("select active from pg_replication_slots where slot_name = 'node1'"), what="it follows")
 
 
+def test_a_replica_that_has_more_than_the_new_primary_and_crashed_is_rewound(own_cluster):
+    first, second, third = own_cluster.nodes
+    first.sql("create table t (a int)")
+    own_cluster.catch_up()
+    second.set("primary_conninfo", "")
+    first.sql("insert into t values (1)")
+    wait_until(lambda: third.value("select count(*) from t") == 1, what="the third node has it, and the second has not")
+    first.kill()
+    second.promote()
+    third.stop("immediate")
+    words = ["--rejoin", "--data", third.data, "--name", "node3", "--slot", "node3"]
+    assert clone(*words, "--from", "host=127.0.0.1 port=1", check=False).returncode != 0
+    assert os.path.exists(os.path.join(third.data, "standby.signal"))
+    clone(*words, "--from", conninfo(second, "dbname=postgres"))
+    third.start()
+    second.sql("insert into t values (2)")
+    wait_until(lambda: third.value("select array_agg(a) from t") == [2], what="it has what the new primary has")
+
+
 def test_what_cannot_be_done_is_refused_with_the_reason(own_cluster):
     first, second, _ = own_cluster.nodes
     empty = os.path.join(own_cluster.directory, "empty")
