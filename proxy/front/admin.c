@@ -9,6 +9,7 @@
 
 #include "conf/base/log.h"
 #include "proxy/front/admin_client.h"
+#include "proxy/front/admin_script.h"
 #include "proxy/worker/listener.h"
 
 #include <assert.h>
@@ -105,7 +106,7 @@ static void on_cancel(void *context, uint32_t pid, struct slice secret)
     struct admin *admin = context;
     for (struct client *client = admin->first; client; client = client->next)
         if (client->key.secret_len && client->key.pid == pid && cancel_key_equal(&client->key, secret)) {
-            client_cancel(client);
+            script_cancel(client);
             return;
         }
 }
@@ -211,7 +212,7 @@ void admin_on_message(struct admin *admin, struct message *message)
     } else if (message->kind == MESSAGE_NODE_ORDER_REPLY) {
         for (struct client *client = admin->first, *next; client; client = next) {
             next = client->next;
-            client_on_reply(client, message);
+            script_on_reply(client, message);
         }
     } else if (message->kind == MESSAGE_CONSOLE) {
         adopt(admin, message);

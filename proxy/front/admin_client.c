@@ -8,9 +8,8 @@
  */
 #include "proxy/front/admin_client.h"
 
-#include "conf/base/log.h"
 #include "proxy/front/account.h"
-#include "proxy/front/events.h"
+#include "proxy/front/admin_script.h"
 
 #include <assert.h>
 #include <stdio.h>
@@ -22,241 +21,10 @@
 #define FLUSH_BYTES ((size_t)16 * 1024) /* of answers; then the loop may serve others */
 #define IDLE_MS 3600000
 #define STALLED_MS 60000
-#define REPLY_MS 5000 /* of the control thread */
-
-static void step(struct client *client);
 
 static uint64_t now_ms(const struct client *client)
 {
     return uv_now(client->pipe.loop);
-}
-
-/* ---- commands ---- */
-
-static void end_script(struct client *client)
-{
-    const struct script_events *events = client->events;
-    free(client->script);
-    client->script = NULL;
-    client->events = NULL;
-    events->end(client);
-}
-
-static void leave_command(struct client *client)
-{
-    result_fini(&client->call.result);
-    words_fini(&client->words);
-    survey_free(client->survey);
-    client->survey = NULL;
-}
-
-/* An event for who has changed something, or tried to. */
-static void note_command(const struct client *client, const char *failure)
-{
-    const struct command_call *call = &client->call;
-    if (!call->command || call->command->permission != PERMISSION_ADMIN || !call->view->events)
-        return;
-    const char *first = call->n_arguments > 0 ? call->arguments[0].text : "";
-    const char *second = call->n_arguments > 1 ? call->arguments[1].text : "";
-    struct event event = {.kind = EVENT_COMMAND};
-    event_say(event.text, sizeof event.text, "%s%s%s%s%s", call->command->words, *first ? " " : "", first,
-        *second ? " " : "", second);
-    event_say(event.reason, sizeof event.reason, "said %s%s%s", client->who, *failure ? "; refused: " : "",
-        failure);
-    events_add(call->view->events, &event);
-}
-
-static void fail_command(struct client *client, const struct error *error)
-{
-    note_command(client, error->text);
-    client->events->fail(client, error);
-    leave_command(client);
-    end_script(client);
-}
-
-static void note_gaps(const struct survey *survey, struct result *result)
-{
-    if (survey && survey->silent)
-        snprintf(result->notice, sizeof result->notice,
-            "%u of the workers did not answer: their rows are missing", survey->silent);
-    else if (result->truncated || (survey && survey->incomplete))
-        snprintf(result->notice, sizeof result->notice, "out of memory: rows are missing");
-}
-
-static void answer_command(struct client *client)
-{
-    note_command(client, "");
-    note_gaps(client->survey, &client->call.result);
-    client->events->answer(client, &client->call);
-    leave_command(client);
-}
-
-static void run_command(struct client *client)
-{
-    struct command_call *call = &client->call;
-    struct error error = {0};
-    call->survey = client->survey;
-    call->next = COMMAND_DONE;
-    if (!command_run(call, &error)) {
-        fail_command(client, &error);
-        return;
-    }
-    if (call->next == COMMAND_DONE) {
-        answer_command(client);
-        return;
-    }
-    survey_free(client->survey);
-    client->survey = NULL;
-    client->state = CLIENT_RUNNING;
-    client->since_ms = now_ms(client);
-}
-
-static void on_survey(void *user, struct survey *survey)
-{
-    struct client *client = user;
-    assert(client->state == CLIENT_RUNNING && client->survey == survey);
-    client->state = CLIENT_READING;
-    run_command(client);
-    step(client);
-}
-
-/* Runs it as soon as the workers have told what it wants to know. */
-static void begin_command(struct client *client)
-{
-    enum survey_kind asks = client->call.asks;
-    struct error error;
-    if (asks == SURVEY_NONE) {
-        run_command(client);
-        return;
-    }
-    client->survey = survey_start(client->owner->surveys, asks, &client->call.errand, on_survey, client);
-    if (client->survey) {
-        client->state = CLIENT_RUNNING;
-        return;
-    }
-    error_set(&error, SQLSTATE_OUT_OF_MEMORY, "out of memory");
-    fail_command(client, &error);
-}
-
-static void start_command(struct client *client, const struct command *command, size_t used)
-{
-    struct error error = {0};
-    client->call = (struct command_call){.command = command,
-        .arguments = client->words.list + used,
-        .n_arguments = client->words.n - used,
-        .asks = command->survey,
-        .view = client->owner->view};
-    result_init(&client->call.result, command->shape);
-    if (command->permission == PERMISSION_ADMIN)
-        log_event(LOG_INFO, "admin_command", "command=%s argument=%s said=%s", command->words,
-            client->call.n_arguments ? client->call.arguments[0].text : NULL, client->who);
-    if (command->prepare && !command->prepare(&client->call, &error))
-        fail_command(client, &error);
-    else
-        begin_command(client);
-}
-
-static void resume_command(struct client *client)
-{
-    client->state = CLIENT_READING;
-    begin_command(client);
-    step(client);
-}
-
-static void end_order(struct client *client, const struct error *error)
-{
-    client->state = CLIENT_READING;
-    if (error)
-        fail_command(client, error);
-    else
-        answer_command(client);
-    step(client);
-}
-
-void client_cancel(struct client *client)
-{
-    const struct command *command = client->call.command;
-    struct error error;
-    if (client->state != CLIENT_RUNNING || !command || !command->cancel)
-        return; /* what takes no time is not given up */
-    bool goes_on = command->cancel(&client->call, &error);
-    if (goes_on && client->call.next == COMMAND_ORDERED)
-        return;
-    survey_free(client->survey);
-    client->survey = NULL;
-    client->state = CLIENT_READING;
-    if (goes_on)
-        begin_command(client);
-    else
-        fail_command(client, &error);
-    step(client);
-}
-
-static bool awaits_reply(const struct client *client)
-{
-    return client->state == CLIENT_RUNNING && !client->survey && client->call.next == COMMAND_ORDERED;
-}
-
-void client_on_reply(struct client *client, const struct message *reply)
-{
-    const struct error *error = &reply->node_order_reply.error;
-    if (!awaits_reply(client) || client->call.ticket != reply->node_order_reply.ticket)
-        return;
-    if (reply->node_order_reply.done && client->call.command->shape->n > 0)
-        result_text(&client->call.result, error->text);
-    end_order(client, reply->node_order_reply.done ? NULL : error);
-}
-
-const struct command *client_find(
-    const struct client *client, const struct words *words, size_t *used, struct error *error)
-{
-    if (client->may_look)
-        return command_find(words, client->is_admin, used, error);
-    error_set(error, SQLSTATE_INSUFFICIENT_PRIVILEGE,
-        "permission denied: your account is neither among admin_users nor among stats_users");
-    return NULL;
-}
-
-static void next_command(struct client *client)
-{
-    struct slice text;
-    struct error error = {0};
-    size_t used;
-    if (!words_next_command(&client->rest, &text)) {
-        end_script(client);
-        return;
-    }
-    client->call = (struct command_call){0};
-    if (!words_parse(text, &client->words, &error)) {
-        fail_command(client, &error);
-        return;
-    }
-    if (client->events->directive && client->events->directive(client, &client->words)) {
-        leave_command(client);
-        return;
-    }
-    const struct command *command = client_find(client, &client->words, &used, &error);
-    if (command)
-        start_command(client, command, used);
-    else
-        fail_command(client, &error);
-}
-
-void client_begin(struct client *client, struct slice text, const struct script_events *events)
-{
-    assert(!client->script);
-    client->events = events;
-    client->script = malloc(text.len + 1);
-    if (!client->script) {
-        struct error error;
-        error_set(&error, SQLSTATE_OUT_OF_MEMORY, "out of memory");
-        events->fail(client, &error);
-        end_script(client);
-        return;
-    }
-    if (text.len)
-        memcpy(client->script, text.data, text.len);
-    client->rest = slice_of(client->script, text.len);
 }
 
 /* ---- output ---- */
@@ -275,7 +43,7 @@ static void on_written(uv_write_t *write, int status)
     if (status != 0 || client->ending)
         client_close(client);
     else
-        step(client);
+        client_step(client);
 }
 
 static void flush(struct client *client)
@@ -329,7 +97,7 @@ static void on_read(uv_stream_t *stream, ssize_t n, const uv_buf_t *buffer)
     if (client->in_ended || client->in_len == CLIENT_INPUT_MAX)
         uv_read_stop(stream);
     if (client->state == CLIENT_READING)
-        step(client);
+        client_step(client);
 }
 
 /* One line or message; false when more is needed. */
@@ -363,11 +131,11 @@ static void want_input(struct client *client)
         client_close(client);
 }
 
-static void step(struct client *client)
+void client_step(struct client *client)
 {
     while (client->state == CLIENT_READING) {
         if (client->script)
-            next_command(client);
+            script_next(client);
         else if (client->out.len >= FLUSH_BYTES || client->out.failed)
             flush(client);
         else if (!client->ending && consume(client))
@@ -411,25 +179,11 @@ static const char *why_late(struct client *client, uint64_t login_timeout_ms)
     return NULL;
 }
 
-static void tick_running(struct client *client)
-{
-    uint64_t waited = now_ms(client) - client->since_ms;
-    struct error error;
-    if (client->survey) {
-        survey_check(client->survey);
-    } else if (client->call.next == COMMAND_AGAIN) {
-        resume_command(client);
-    } else if (waited > REPLY_MS && !client->call.command->lasts) {
-        error_set(&error, SQLSTATE_INTERNAL_ERROR, "the control thread does not answer; the log will tell");
-        end_order(client, &error);
-    }
-}
-
 void client_tick(struct client *client, uint64_t login_timeout_ms)
 {
     struct error error;
     if (client->state == CLIENT_RUNNING) {
-        tick_running(client);
+        script_tick(client);
         return;
     }
     const char *why = why_late(client, login_timeout_ms);
@@ -447,7 +201,7 @@ void client_dismiss(struct client *client, const struct error *error)
     }
     client->language->fatal(client, error);
     client->ending = true;
-    step(client);
+    client_step(client);
 }
 
 /* ---- beginning and end ---- */
@@ -455,7 +209,7 @@ void client_dismiss(struct client *client, const struct error *error)
 static void on_closed(uv_handle_t *handle)
 {
     struct client *client = handle->data;
-    leave_command(client);
+    script_leave(client);
     if (client->language)
         client->language->fini(client);
     free(client->script);
@@ -524,7 +278,7 @@ struct client *client_adopt(
         client->language->fatal(client, refusal);
     else
         client->language->greet(client);
-    step(client);
+    client_step(client);
     return client;
 }
 
@@ -535,6 +289,6 @@ struct client *client_accept(uv_stream_t *listening, const struct client_owner *
         client_close(client);
         return client;
     }
-    step(client);
+    client_step(client);
     return client;
 }

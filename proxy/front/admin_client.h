@@ -3,8 +3,8 @@
  * asked for, its answers. The language (admin_wire.c, admin_text.c) takes the bytes apart and words the
  * answers; for the admin_*.c files only. Main thread.
  *
- *     bytes -> language->consume -> client_begin(script) -> command by command -> events->answer -> output ->
- * written
+ *     bytes -> language->consume -> script_begin -> command by command (admin_script.c) -> events->answer ->
+ * output -> written
  *
  * One thing at a time: while a command runs or output waits to be taken nothing more is read, so a client
  * costs its input, one result and one rendering of it.
@@ -106,16 +106,9 @@ void client_close(struct client *client);
 void client_dismiss(struct client *client, const struct error *error);
 /* Looks at its deadlines. */
 void client_tick(struct client *client, uint64_t login_timeout_ms);
-/* The control thread has answered an order; nothing happens when this client does not wait for it. */
-void client_on_reply(struct client *client, const struct message *reply);
-/* Its owner asks to give up what it is doing; nothing happens when that is over. */
-void client_cancel(struct client *client);
 bool client_is_idle(const struct client *client);
 
-/* For the languages: the command, as far as this client may use it; see command_find. */
-const struct command *client_find(
-    const struct client *client, const struct words *words, size_t *used, struct error *error);
-/* For the languages: runs the commands in a copy of this text, one after the other. */
-void client_begin(struct client *client, struct slice text, const struct script_events *events);
+/* For admin_script.c: goes on as far as it can, after what it waited for has come. */
+void client_step(struct client *client);
 
 #endif

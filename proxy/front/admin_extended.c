@@ -3,6 +3,7 @@
  * command's columns are known from the table, so that Describe need not run it. Portals live until Sync,
  * since there are no transactions; what a client may keep is bounded.
  */
+#include "proxy/front/admin_script.h"
 #include "proxy/front/admin_wire.h"
 
 #include "proxy/wire/frontend.h"
@@ -142,7 +143,7 @@ static bool read_command(
             error, SQLSTATE_SYNTAX_ERROR, "cannot insert multiple commands into a prepared statement");
     if (!words_parse(first, &words, error))
         return false;
-    *out = client_find(client, &words, &used, error);
+    *out = script_find(client, &words, &used, error);
     words_fini(&words);
     return *out != NULL;
 }
@@ -321,7 +322,7 @@ static void on_execute(struct client *client, struct slice body)
         send_rows(client, portal);
     } else {
         wire_of(client)->executing = portal;
-        client_begin(client, slice_from(portal->text), &portal_events);
+        script_begin(client, slice_from(portal->text), &portal_events);
     }
 }
 

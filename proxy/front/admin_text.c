@@ -7,7 +7,7 @@
  * line that is too long is refused and skipped. What stands before the end of input without a newline counts
  * as a line.
  */
-#include "proxy/front/admin_client.h"
+#include "proxy/front/admin_script.h"
 #include "proxy/front/command_print.h"
 
 #include <stdlib.h>
@@ -115,7 +115,7 @@ static size_t consume(struct client *client, const char *bytes, size_t len)
         return 0;
     struct slice line = slice_of(bytes, newline ? (size_t)(newline - bytes) : len);
     read_format(client, line);
-    client_begin(client, line, &events);
+    script_begin(client, line, &events);
     return newline ? line.len + 1 : len;
 }
 

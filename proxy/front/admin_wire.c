@@ -7,6 +7,7 @@
  * ErrorResponse and the session goes on; a malformed message is FATAL.
  */
 #include "proxy/front/admin_wire.h"
+#include "proxy/front/admin_script.h"
 
 #include "proxy/wire/frontend.h"
 #include "proxy/wire/startup.h"
@@ -291,7 +292,7 @@ static void simple_query(struct client *client, const struct frame *frame)
         return;
     }
     wire_of(client)->answers = 0;
-    client_begin(client, query, &query_events);
+    script_begin(client, query, &query_events);
 }
 
 /* ---- all messages ---- */
