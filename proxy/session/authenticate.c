@@ -79,10 +79,13 @@ static void accepted(struct session *session, const struct secret *login_secret)
     struct secret copy = *login_secret;
     auth_free(session->auth);
     session->auth = NULL;
-    if (console_is_wanted(session))
+    struct error error;
+    if (!console_is_wanted(session))
+        welcome_begin(session, &copy);
+    else if (console_admits(session, &error))
         console_open(session);
     else
-        welcome_begin(session, &copy);
+        refuse(session, error.sqlstate, error.text);
     secret_wipe(&copy);
 }
 

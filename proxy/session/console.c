@@ -99,11 +99,11 @@ static bool connect_to_main(struct session *session, int *theirs)
     return true;
 }
 
-static void hand_over(struct session *session, int fd, enum access access)
+static void hand_over(struct session *session, int fd)
 {
     struct message *message = message_new(MESSAGE_CONSOLE);
     message->console.fd = fd;
-    message->console.is_admin = access == ACCESS_ADMIN;
+    message->console.is_admin = access_of_user(session->runtime->config, session->user) == ACCESS_ADMIN;
     snprintf(message->console.user, sizeof message->console.user, "%s", session->user);
     session_peer(session, message->console.from);
     message->console.pid = session->key.pid;
@@ -114,22 +114,21 @@ static void hand_over(struct session *session, int fd, enum access access)
     mailbox_post(session->all->main, &message->letter);
 }
 
-void console_open(struct session *session)
+bool console_admits(const struct session *session, struct error *error)
 {
-    unsigned char random[CANCEL_KEY_RANDOM];
-    enum access access = access_of_user(session->runtime->config, session->user);
-    int theirs;
-    if (access == ACCESS_NONE) {
-        session_fatal(session, SQLSTATE_INSUFFICIENT_PRIVILEGE,
+    if (access_of_user(session->runtime->config, session->user) == ACCESS_NONE)
+        return error_set(error, SQLSTATE_INSUFFICIENT_PRIVILEGE,
             "permission denied for database \"" CONSOLE_DATABASE
             "\": user \"%s\" is neither among admin_users nor among stats_users",
             session->user);
-        return;
-    }
-    if (session->replication != REPLICATION_NONE) {
-        session_fatal(session, SQLSTATE_FEATURE_NOT_SUPPORTED, "rolecall itself does not replicate");
-        return;
-    }
+    return session->replication == REPLICATION_NONE ||
+           error_set(error, SQLSTATE_FEATURE_NOT_SUPPORTED, "rolecall itself does not replicate");
+}
+
+void console_open(struct session *session)
+{
+    unsigned char random[CANCEL_KEY_RANDOM];
+    int theirs;
     if (!cancel_random(random, sizeof random) || !connect_to_main(session, &theirs)) {
         session_fatal(session, SQLSTATE_INTERNAL_ERROR, "no console: %s", strerror(errno));
         return;
@@ -139,7 +138,7 @@ void console_open(struct session *session)
     session_move(session, SESSION_CONSOLE);
     session_deadline(session, session->runtime->config->login_timeout_ms);
     count(&session->all->counters.logins);
-    hand_over(session, theirs, access);
+    hand_over(session, theirs);
 }
 
 void console_cancel(struct session *session)

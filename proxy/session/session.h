@@ -381,7 +381,8 @@ bool session_is_relay(const struct session *session);
 /* console.c */
 /* It has asked for the administrator's database. */
 bool console_is_wanted(const struct session *session);
-/* The user has proved who it is. */
+/* The user, who has proved who it is, may have it; false fills the error. */
+bool console_admits(const struct session *session, struct error *error);
 void console_open(struct session *session);
 size_t console_on_data(struct session *session, const char *bytes, size_t len);
 void console_on_drained(struct session *session);

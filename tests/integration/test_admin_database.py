@@ -136,6 +136,7 @@ def test_others_are_not_let_in(r):
     with Wire(r.ports["main"]) as w, pytest.raises(Error) as caught:
         w.login(database="rolecall")
     assert caught.value.sqlstate == "42501"
+    assert f'event=login_failed user={pg.USER} database=rolecall listener=main reason="permission denied' in r.log()
 
 
 def test_it_does_not_replicate(r):
