@@ -3,10 +3,12 @@
  * a node that answers. The client may be refused and closed; nothing may crash, hang or be left behind. The
  * first bytes of an input choose the mode, the pieces, and what the node says instead of an answer.
  */
+#include "proxy/session/explain.h"
 #include "tests/unit/session/world.h"
 
 #include <assert.h>
 #include <stdlib.h>
+#include <string.h>
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
@@ -54,6 +56,21 @@ static void give(struct client *client, const char *bytes, size_t len, size_t st
     }
 }
 
+/* In whatever state they are, sessions tell what they would do, and stay what they are. */
+static void explain_all(void)
+{
+    static const char *const statements[] = {
+        "select 1", "begin", "commit", "execute a", "listen x", "set rolecall.route = any", "'", ""};
+    static struct session before;
+    for (struct session *session = world.sessions.first; session; session = session->next)
+        for (size_t i = 0; i < sizeof statements / sizeof *statements; i++) {
+            struct explanation told;
+            before = *session;
+            explain_session(&world.sessions, session->serial, slice_from(statements[i]), &told);
+            assert(told.found && memcmp(&before, session, sizeof before) == 0);
+        }
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     static char out[TALK_MAX];
@@ -82,8 +99,10 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         fake_node_script(&world.nodes[0], scripts[data[2] % (sizeof scripts / sizeof *scripts)]);
     give(&client, out, len, step);
     world_turns(&world, 3);
+    explain_all();
     if (data[0] & 32)
         world_down(&world, 0);
+    explain_all();
     sessions_tick(&world.sessions);
     world_turns(&world, 2);
     client_close(&client);
