@@ -42,13 +42,15 @@ def r(cluster, authority, watcher):
     from conftest import Endpoint
 
     cert, key = authority.issue("listener")
+    own = dict(tls_cert_file=cert, tls_key_file=key)
     made = Endpoint(
         cluster,
         {
             "main": dict(route="split", pool="transaction"),
             "trusting": dict(route="primary", pool="transaction", auth="trust"),
             "relay": dict(route="primary", auth="passthrough"),
-            "tls": dict(route="primary", pool="transaction", tls="require", tls_cert_file=cert, tls_key_file=key),
+            "tls": dict(route="primary", pool="transaction", tls="require", **own),
+            "cert": dict(route="primary", pool="transaction", auth="cert", tls="verify-full", tls_ca_file=authority.ca, **own),
         },
         settings={**SETTINGS, "admin_database": "on", "admin_users": OPERATOR, "stats_users": WATCHER},
     )
@@ -128,6 +130,18 @@ def test_whoever_only_looks_may_not_touch(r, watcher):
 def test_a_wrong_password_is_refused_everywhere(r, listener):
     assert f'password authentication failed for user "{OPERATOR}"' in refused(r, listener, password="wrong")
     assert 'password authentication failed for user "nobody"' in refused(r, listener, user="nobody")
+
+
+def test_a_certificate_is_a_proof(r, authority):
+    def issued(name):
+        cert, key = authority.issue(name, hosts=())
+        os.chown(key, os.geteuid(), -1)
+        return dict(sslmode="require", sslcert=cert, sslkey=key)
+
+    with r.connect("cert", **{**CONSOLE, "password": None}, **issued(OPERATOR)) as c:
+        assert c.execute("log level info").statusmessage == "LOG"
+    assert f'certificate authentication failed for user "{OPERATOR}"' in refused(r, "cert", password=None, **issued(pg.USER))
+    assert "permission denied" in refused(r, "cert", user=pg.USER, password=None, **issued(pg.USER))
 
 
 def test_others_are_not_let_in(r):
