@@ -366,7 +366,7 @@ void handover_answered(struct handover *handover, bool accepted, const char *wor
 void handover_call_off(struct handover *handover, struct message *message)
 {
     const struct message *order = handover->order;
-    bool waits = handover->state == HANDOVER_IDLE || handover->state == HANDOVER_DRAINING;
+    bool waits = handover->state == HANDOVER_DRAINING;
     struct error error;
     if (waits && order && order->node_order.ticket == message->node_order.ticket) {
         switchover_call_off(handover, "whoever asked for it has canceled it");

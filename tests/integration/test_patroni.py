@@ -310,6 +310,12 @@ def test_the_rest_api_may_ask_for_tls_a_client_certificate_and_a_login(make, dir
         r = make(secure, {"primary": dict(route="primary")})
         assert r.value("primary", "select whereami()") == secure.nodes[0].port
         assert roles(r) == {"db1": "primary"}
+        worked, text = r.switchover()
+        assert not worked and "Patroni refuses: switchover is not possible: cluster does not have members except leader" in text
+        r.sections["cluster main"]["patroni_password"] = "guessed"
+        r.reload()
+        wait_until(lambda: "Patroni does not let rolecall in" in r.switchover()[1], 10, "what it orders wants the right password", 0.5)
+        assert roles(r) == {"db1": "primary"}  # to look takes none
         wrong = make(secure, {"primary": dict(route="primary")}, ready=False,
                      cluster_settings={"patroni_cert_file": None, "patroni_key_file": None})
         wait_until(lambda: "patroni_lists_nobody" in wrong.log(), 10, "Patroni refuses without a certificate")
