@@ -2,9 +2,9 @@
  * Failover and switchover; see handover.h.
  *
  *     failover     IDLE -> CONFIRMING -> CHOOSING -> FENCING -> CHOOSING -> PROMOTING -> REPOINTING -> IDLE
- *     switchover   IDLE -> DRAINING -> DEMOTING -> CATCHING_UP -> PROMOTING -> REPOINTING -> IDLE
- *                          called off: -> IDLE         or, once the demote hook has begun: -> UNDOING -> IDLE
- *       with a manager              -> DELEGATED -> IDLE
+ *     switchover   IDLE -> PREPARING -> DRAINING -> DEMOTING -> CATCHING_UP -> PROMOTING -> REPOINTING ->
+ * IDLE called off: -> IDLE         or, once the demote hook has begun: -> UNDOING -> IDLE with a manager ->
+ * DELEGATED -> IDLE
  *
  * Callbacks note what came of a hook or an errand and have the cluster judged anew; with each verdict `step`
  * looks what the state waits for. Whenever another node than the one to be replaced turns out to be primary,
@@ -30,6 +30,7 @@ static const char *const state_names[] = {[HANDOVER_IDLE] = "idle",
     [HANDOVER_CONFIRMING] = "confirming",
     [HANDOVER_CHOOSING] = "choosing",
     [HANDOVER_FENCING] = "fencing",
+    [HANDOVER_PREPARING] = "making a checkpoint",
     [HANDOVER_DRAINING] = "draining",
     [HANDOVER_DEMOTING] = "demoting",
     [HANDOVER_CATCHING_UP] = "catching up",
@@ -39,7 +40,8 @@ static const char *const state_names[] = {[HANDOVER_IDLE] = "idle",
     [HANDOVER_REPOINTING] = "re-pointing",
     [HANDOVER_STOPPED] = "stopped"};
 static const uint64_t moves[] = {
-    [HANDOVER_IDLE] = FSM_TO(HANDOVER_CONFIRMING) | FSM_TO(HANDOVER_DRAINING) | FSM_TO(HANDOVER_REPOINTING),
+    [HANDOVER_IDLE] = FSM_TO(HANDOVER_CONFIRMING) | FSM_TO(HANDOVER_PREPARING) | FSM_TO(HANDOVER_REPOINTING),
+    [HANDOVER_PREPARING] = FSM_TO(HANDOVER_DRAINING) | FSM_TO(HANDOVER_IDLE),
     [HANDOVER_CONFIRMING] = FSM_TO(HANDOVER_CHOOSING) | FSM_TO(HANDOVER_IDLE),
     [HANDOVER_CHOOSING] = FSM_TO(HANDOVER_FENCING) | FSM_TO(HANDOVER_PROMOTING) |
                           FSM_TO(HANDOVER_CONFIRMING) | FSM_TO(HANDOVER_IDLE),
@@ -278,6 +280,7 @@ static bool is_over(const struct view *view)
     case HANDOVER_FENCING: /* whose end is waited for */
         return view->verdict->primary >= 0 && view->handover->outcome != OUTCOME_PENDING;
     case HANDOVER_IDLE:
+    case HANDOVER_PREPARING:
     case HANDOVER_DRAINING:
     case HANDOVER_DEMOTING:
     case HANDOVER_CATCHING_UP:
@@ -302,6 +305,7 @@ static void step(const struct view *view)
     case HANDOVER_CONFIRMING: failover_confirm(view); return;
     case HANDOVER_CHOOSING: failover_choose(view); return;
     case HANDOVER_FENCING: failover_fence(view); return;
+    case HANDOVER_PREPARING: switchover_prepare(view); return;
     case HANDOVER_DRAINING: switchover_drain(view); return;
     case HANDOVER_DEMOTING: switchover_demote(view); return;
     case HANDOVER_CATCHING_UP: switchover_catch_up(view); return;
@@ -366,7 +370,7 @@ void handover_answered(struct handover *handover, bool accepted, const char *wor
 void handover_call_off(struct handover *handover, struct message *message)
 {
     const struct message *order = handover->order;
-    bool waits = handover->state == HANDOVER_DRAINING;
+    bool waits = handover->state == HANDOVER_PREPARING || handover->state == HANDOVER_DRAINING;
     struct error error;
     if (waits && order && order->node_order.ticket == message->node_order.ticket) {
         switchover_call_off(handover, "whoever asked for it has canceled it");

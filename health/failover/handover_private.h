@@ -12,6 +12,7 @@ enum handover_state {
     HANDOVER_CONFIRMING,  /* the primary does not answer: for how long, and does anybody hear from it? */
     HANDOVER_CHOOSING,    /* it is gone: who can be promoted? */
     HANDOVER_FENCING,     /* before_promote runs */
+    HANDOVER_PREPARING,   /* the primary makes a checkpoint, so that it stops quickly */
     HANDOVER_DRAINING,    /* new work is held, open transactions end */
     HANDOVER_DEMOTING,    /* the demote hook runs */
     HANDOVER_CATCHING_UP, /* the target gets the rest of the log */
@@ -109,6 +110,7 @@ void failover_fence(const struct view *view);
 
 /* switchover.c */
 void switchover_begin(const struct view *view);
+void switchover_prepare(const struct view *view);
 void switchover_drain(const struct view *view);
 void switchover_demote(const struct view *view);
 void switchover_catch_up(const struct view *view);

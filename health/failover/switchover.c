@@ -1,12 +1,13 @@
 /*
- * SWITCHOVER: new work is held and open transactions end. Then, where there is a manager, it is told to move
- * the primary (delegated.c); else the demote hook makes a standby of the primary, and the target is promoted
- * when it has the end of the old one's log. Until then it is called off without a trace; afterwards the hook
- * is asked to undo what it did.
+ * SWITCHOVER: the primary makes a checkpoint, new work is held, and open transactions end. Then, where there
+ * is a manager, it is told to move the primary (delegated.c); else the demote hook makes a standby of the
+ * primary, and the target is promoted when it has the end of the old one's log. Until then it is called off
+ * without a trace; afterwards the hook is asked to undo what it did.
  */
 #include "health/failover/handover_private.h"
 
 #include "conf/base/log.h"
+#include "health/failover/errand.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -52,6 +53,72 @@ static bool is_spoiled(const struct view *view, char why[PLAN_REASON_MAX])
     if (view->verdict->primary != handover->old)
         return snprintf(why, PLAN_REASON_MAX, "the primary was lost meanwhile") > 0;
     return !handover_is_managed(handover) && !plan_is_eligible(&facts, (size_t)handover->target, why);
+}
+
+/* --- a checkpoint, while all goes on: the one that ends PostgreSQL then has little to write --- */
+
+static void end_checkpoint(struct handover *handover, const struct pgconn_answer *reply)
+{
+    handover->outcome = reply->outcome == PGCONN_OK ? OUTCOME_DONE : OUTCOME_FAILED;
+    if (handover->outcome == OUTCOME_FAILED)
+        handover_say(handover, "%.200s", reply->error.text);
+    handover->owner.changed(handover->owner.context);
+}
+
+static void on_checkpoint(void *context, const struct pgconn_answer *reply)
+{
+    end_checkpoint(context, reply);
+}
+
+static void on_old_opened(void *context, const struct pgconn_answer *reply)
+{
+    struct handover *handover = context;
+    if (reply->outcome == PGCONN_OK)
+        pgconn_query(handover->conn, "SET statement_timeout = 0; CHECKPOINT", NULL, 0,
+            handover->settings->cluster->promote_timeout_ms, handover, on_checkpoint);
+    else
+        end_checkpoint(handover, reply);
+}
+
+static void begin_checkpoint(struct handover *handover)
+{
+    handover_move(handover, HANDOVER_PREPARING);
+    handover->conn = errand_open(handover->loop, handover->settings,
+        handover->owner.endpoint(handover->owner.context, (size_t)handover->old), handover, on_old_opened);
+}
+
+static void begin_drain(const struct view *view)
+{
+    struct handover *handover = view->handover;
+    const char *target = handover->target < 0 ? "another node" : handover_node(handover, handover->target);
+    handover->began_us = view->now_us;
+    log_event(LOG_WARNING, "switchover_begins", "cluster=%s node=%s to=%s", handover_cluster(handover),
+        handover_node(handover, handover->old), target);
+    handover_event(handover, handover->old, "SWITCHOVER", "%s is to take the place of %s", target,
+        handover_node(handover, handover->old));
+    handover_move(handover, HANDOVER_DRAINING);
+}
+
+/* Without it the pause may be longer, that is all. */
+void switchover_prepare(const struct view *view)
+{
+    struct handover *handover = view->handover;
+    char why[PLAN_REASON_MAX];
+    if (is_spoiled(view, why)) {
+        switchover_call_off(handover, why);
+        return;
+    }
+    if (handover->outcome == OUTCOME_PENDING)
+        return;
+    if (handover->outcome == OUTCOME_FAILED) {
+        log_event(LOG_WARNING, "no_checkpoint", "cluster=%s node=%s error=%s advice=%s",
+            handover_cluster(handover), handover_node(handover, handover->old), handover->words,
+            "GRANT pg_checkpoint to probe_user");
+        handover_event(handover, handover->old, handover->words,
+            "%s makes no checkpoint beforehand: the pause may be longer",
+            handover_node(handover, handover->old));
+    }
+    begin_drain(view);
 }
 
 void switchover_drain(const struct view *view)
@@ -196,11 +263,5 @@ void switchover_begin(const struct view *view)
         handover->switchover = false;
         return;
     }
-    const char *target = handover->target < 0 ? "another node" : handover_node(handover, handover->target);
-    handover->began_us = view->now_us;
-    log_event(LOG_WARNING, "switchover_begins", "cluster=%s node=%s to=%s", handover_cluster(handover),
-        handover_node(handover, handover->old), target);
-    handover_event(handover, handover->old, "SWITCHOVER", "%s is to take the place of %s", target,
-        handover_node(handover, handover->old));
-    handover_move(handover, HANDOVER_DRAINING);
+    begin_checkpoint(handover);
 }

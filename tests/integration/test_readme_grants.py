@@ -31,6 +31,12 @@ def test_a_switchover_and_a_failover_with_no_more_than_that(make, own_cluster):
         new = own_cluster.node_at(r.value("primary", "insert into w values (1) returning whereami()"))
         assert new.name == "node2"
         wait_until(lambda: streaming(new) == 2, 30, "both others follow")
+        assert "no_checkpoint" not in r.log()
+        new.sql("revoke pg_checkpoint from rolecall")
+        wait_until(lambda: r.switchover("to node1")[0], 30, "node1 has caught up, and takes over", 0.5)
+        assert "event=no_checkpoint cluster=main node=node2" in r.log()  # the pause may be longer, that is all
+        wait_until(lambda: r.switchover("to node2")[0], 30, "and node2 again", 0.5)
+        wait_until(lambda: streaming(new) == 2, 30, "both others follow")
         wait_until(lambda: all(node.value("select count(*) from w") == 1 for node in own_cluster.nodes), 20, "they have it all")
         new.kill()
         last = wait_until(lambda: successor(r, new), 40, "another is promoted")

@@ -127,8 +127,11 @@ def test_64_busy_clients_see_no_error_of_switchovers(managed):
 
 def test_the_node_that_is_named_becomes_the_primary(managed):
     m = managed()
+    old = m.primary()
+    checkpoints = old.log().count("checkpoint starting: immediate force wait")
     worked, text = m.switch("to node3")
     assert worked, text
+    assert old.log().count("checkpoint starting: immediate force wait") > checkpoints
     assert m.primary().name == "node3" and "on timeline 2 instead of node1" in text
     told = m.hooks.of("demote")[0]
     assert (told["NODE"], told["TARGET"]) == ("node1", "node3") and "UNDO" not in told
@@ -144,7 +147,7 @@ def test_with_a_transaction_open_past_drain_timeout_it_is_called_off_and_nobody_
         switch = threading.Thread(target=lambda: result.append(m.switch()))
         began = time.monotonic()
         switch.start()
-        time.sleep(0.3)
+        wait_until(lambda: "switchover: open transactions are waited for" in m.r.log(), what="new work is held")
         other.execute("insert into w values (2, 2)")  # held until it is called off
         assert time.monotonic() - began > 0.9
         switch.join(20)
