@@ -36,14 +36,6 @@ static const struct result_column nodes_columns[] = {
 };
 const struct result_shape nodes_shape = RESULT_SHAPE(nodes_columns);
 
-static void number_or_null(struct result *result, bool known, uint64_t number)
-{
-    if (known)
-        result_number(result, number);
-    else
-        result_null(result);
-}
-
 static void add_node(struct result *result, const struct topology *topology, const struct topology_node *node)
 {
     const struct node_live *live = node->live;
@@ -58,12 +50,12 @@ static void add_node(struct result *result, const struct topology *topology, con
     result_number(result, node->port);
     result_number(result, node->weight);
     result_number(result, node->generation);
-    number_or_null(result, follows && lag_bytes != UINT64_MAX, lag_bytes);
-    number_or_null(result, follows && lag_ms != UINT64_MAX, lag_ms);
-    number_or_null(result, follows, load64(&live->replayed_epoch));
+    result_known_number(result, follows && lag_bytes != UINT64_MAX, lag_bytes);
+    result_known_number(result, follows && lag_ms != UINT64_MAX, lag_ms);
+    result_known_number(result, follows, load64(&live->replayed_epoch));
     result_number(result, load32(&live->outstanding));
     result_number(result, load32(&live->connections));
-    number_or_null(result, node->max_connections > 0, node->max_connections);
+    result_known_number(result, node->max_connections > 0, node->max_connections);
     result_number(result, load64(&live->exchanges));
     result_text(result, node->reason);
 }
@@ -117,7 +109,8 @@ static void add_cluster(struct result *result, const struct topology *topology)
     result_number(result, up);
     result_number(result, replicas);
     result_number(result, topology->version);
-    number_or_null(result, topology->live != NULL, topology->live ? load64(&topology->live->started) : 0);
+    result_known_number(
+        result, topology->live != NULL, topology->live ? load64(&topology->live->started) : 0);
     result_text(result, topology->primary < 0 ? topology->no_primary_reason : NULL);
 }
 
@@ -166,7 +159,7 @@ bool show_listeners(struct command_call *call, struct error *error)
         result_text(result, tls_mode_name(listener->tls.mode));
         result_bool(result, listener->proxy_protocol);
         result_number(result, census_count(CENSUS_LISTENER, listener->name));
-        number_or_null(result, listener->max_clients > 0, listener->max_clients);
+        result_known_number(result, listener->max_clients > 0, listener->max_clients);
     }
     return true;
 }

@@ -40,14 +40,6 @@ static void add_lsn(struct result *result, uint64_t lsn)
         result_null(result);
 }
 
-static void add_number(struct result *result, bool known, uint64_t number)
-{
-    if (known)
-        result_number(result, number);
-    else
-        result_null(result);
-}
-
 static void add_node(struct result *result, const struct topology *topology, const struct topology_node *node)
 {
     const struct node_live *live = node->live;
@@ -63,12 +55,12 @@ static void add_node(struct result *result, const struct topology *topology, con
     result_text(result, node_condition_name(node->condition));
     result_text(result, node_following_name((enum node_following)atomic_load_explicit(
                             &live->following, memory_order_relaxed)));
-    add_number(result, timeline > 0, timeline);
+    result_known_number(result, timeline > 0, timeline);
     add_lsn(result, lsn);
     add_lsn(result, received);
-    add_number(result, follows && ahead && received, ahead > received ? ahead - received : 0);
-    add_number(result, follows && lag_bytes != UINT64_MAX, lag_bytes);
-    add_number(result, follows && lag_ms != UINT64_MAX, lag_ms);
+    result_known_number(result, follows && ahead && received, ahead > received ? ahead - received : 0);
+    result_known_number(result, follows && lag_bytes != UINT64_MAX, lag_bytes);
+    result_known_number(result, follows && lag_ms != UINT64_MAX, lag_ms);
 }
 
 bool show_replication(struct command_call *call, struct error *error)

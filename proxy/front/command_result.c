@@ -110,6 +110,14 @@ void result_number(struct result *result, uint64_t number)
     result_slice(result, slice_of(at, (size_t)(digits + sizeof digits - at)));
 }
 
+void result_known_number(struct result *result, bool known, uint64_t number)
+{
+    if (known)
+        result_number(result, number);
+    else
+        result_null(result);
+}
+
 void result_bool(struct result *result, bool value)
 {
     result_slice(result, slice_of(value ? "t" : "f", 1));

@@ -51,6 +51,8 @@ void result_fini(struct result *result);
 void result_slice(struct result *result, struct slice text);
 void result_text(struct result *result, const char *text);
 void result_number(struct result *result, uint64_t number);
+/* NULL unless it is known. */
+void result_known_number(struct result *result, bool known, uint64_t number);
 void result_bool(struct result *result, bool value);
 void result_null(struct result *result);
 void result_format(struct result *result, const char *format, ...) __attribute__((format(printf, 2, 3)));

@@ -45,14 +45,6 @@ static const char *or_null(const char *text)
     return text[0] ? text : NULL;
 }
 
-static void number_or_null(struct result *result, uint64_t number)
-{
-    if (number)
-        result_number(result, number);
-    else
-        result_null(result);
-}
-
 /* ---- sessions ---- */
 
 static const struct result_column sessions_columns[] = {
@@ -91,7 +83,7 @@ static void add_session(struct result *result, const struct session_report *sess
     result_bool(result, session->tls);
     result_text(result, or_null(session->application_name));
     result_text(result, or_null(session->node));
-    number_or_null(result, session->server_pid);
+    result_known_number(result, session->server_pid != 0, session->server_pid);
     result_text(result, session->has_verdict ? reason_name(session->verdict) : NULL);
     result_pins(result, session->pins);
     result_number(result, session->prepared);
@@ -139,7 +131,7 @@ bool show_pins(struct command_call *call, struct error *error)
         result_text(result, session->state);
         result_pins(result, session->pins);
         result_text(result, or_null(session->node));
-        number_or_null(result, session->server_pid);
+        result_known_number(result, session->server_pid != 0, session->server_pid);
         result_number(result, session->age_ms);
     }
     return true;
@@ -229,7 +221,7 @@ static void add_server(struct result *result, const struct server_report *server
     result_text(result, transaction_name(server->tx_status));
     add_address(result, &server->address);
     result_bool(result, server->tls);
-    number_or_null(result, server->pid);
+    result_known_number(result, server->pid != 0, server->pid);
     result_text(result, node_role_name(server->role));
     result_number(result, server->generation);
     if (server->session == REPORT_NO_SESSION)
