@@ -203,6 +203,14 @@ static void look_at_message(struct ahead *ahead, const struct frame *frame)
     }
 }
 
+/* What the rest of a stream will bind is not known yet, and cannot be put in place within it. */
+static void look_at_all(struct ahead *ahead)
+{
+    for (const struct name *name = ahead->session->names.by_name; name; name = name->hh.next)
+        if (!name->prepared->names && !is_parsed_here(ahead->session->request, name->prepared))
+            parse_as_then(ahead, name->prepared);
+}
+
 bool prepare_asks(struct session *session, struct server *server, struct slice statement, bool *fine)
 {
     const struct prepared *prepared = changes_find(session, statement);
@@ -236,6 +244,8 @@ bool prepare_ahead(struct session *session, struct server *server, bool *fine)
             break;
         look_at_message(&ahead, &frame);
     }
+    if (request->stream && session->names.mixed)
+        look_at_all(&ahead);
     restore(&ahead);
     expect_mark_ahead(&server->expect, before);
     request->probing = ahead.describes;

@@ -234,6 +234,27 @@ def test_null_gives_a_setting_back_in_an_execute_too(wire):
         assert w.value("select current_setting('app.tenant')") == ""
 
 
+def test_a_stream_binds_what_was_parsed_under_other_settings(wire, table):
+    w, other = wire(), wire()
+    w.query("set datestyle = 'ISO, MDY'")
+    ask(w, parse("folded", "select '01/02/2020'::date"), parse("gone", f"select * from {table}"))
+    w.query("set datestyle = 'ISO, DMY'")
+    w.query(f"drop table {table}")
+    other.query("begin")  # takes the connection that has them
+    other.query("select 1")
+    for name, answer in (("folded", "2DCZ"), ("gone", "EZ"), ("folded", "2DCZ")):
+        w.send(*say("select 1"), flush())
+        w.until("C")
+        w.send(bind("", name), execute(), parse("", "select '01/02/2020'::date"), bind(), execute(), sync())
+        got = w.until()
+        assert kinds(got) == answer.replace("Z", "12DCZ" if name == "folded" else "Z")
+        if name == "folded":
+            assert rows(got) == [["2020-01-02"], ["2020-02-01"]]
+        else:
+            assert error(got)["C"] == "42P01"
+    other.query("commit")
+
+
 @pytest.mark.parametrize("bound", ["whole", "large"])
 def test_other_columns_than_those_told_are_an_error_in_a_stream(wire, cluster, table, bound):
     """The batch was flushed: it is passed on as it comes, and so is this Bind."""
