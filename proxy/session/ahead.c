@@ -177,9 +177,13 @@ static void look_at_message(struct ahead *ahead, const struct frame *frame)
     struct request *request = ahead->session->request;
     struct frontend_bind bind;
     struct frontend_target target;
+    struct frontend_parse parse;
     struct slice query;
     if (frame->type == FRONTEND_PARSE) {
         request->sent_of[CAUSE_PARSE]++;
+        if (request->names_statements && frontend_parse_parse(frame_body(frame), &parse) &&
+            parse.name.len == 0)
+            look_at_text(ahead, parse.query);
     } else if (frame->type == FRONTEND_CLOSE) {
         request->sent_of[CAUSE_CLOSE]++;
     } else if (frame->type == FRONTEND_EXECUTE) {

@@ -146,7 +146,8 @@ static void on_error(struct session *session, struct server *server, const struc
     }
     if (answer->ahead) {
         stale_on_error(session, server, answer);
-        if (!request->stream) /* which may never bind what could not be parsed */
+        if (!request->stream &&
+            answer->kind != EXPECT_DESCRIBE) /* which may never bind what could not be parsed */
             keep_error(session, answer);
         return;
     }

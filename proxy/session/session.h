@@ -152,6 +152,7 @@ struct request {
     bool copy_ended;     /* CopyDone or CopyFail was passed on */
     bool copy_done;      /* CopyDone was passed on */
     bool copying;        /* COPY FROM STDIN was begun */
+    bool undescribed;    /* a statement could not be described: its Bind shall say what is wrong */
     bool probing;        /* statements are described again, hidden, before it is sent */
     uint32_t probes;     /* how often they were */
     bool healing;        /* waiting for ReadyForQuery to run again with statements parsed anew */

@@ -191,6 +191,8 @@ void settle_request(struct session *session, char status)
     if (request->unreadable)
         settle_unnamed(session, server);
     settle_statements(session, server);
+    if (names_count(&session->names) == 0 && session->unnamed.len == 0)
+        names_clear(&session->names, session->all->pools.prepared);
     settle_came_from(session, server->node);
     if (request->reason ==
         REASON_FUNCTION_UNKNOWN) /* it may have changed the session: nobody else meets that */

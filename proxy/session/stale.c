@@ -165,7 +165,7 @@ bool stale_must_ask(const struct session *session, const struct server *server, 
     uint64_t columns = statements_columns(&server->statements, name->prepared->id);
     const struct request *request = session->request;
     if (!name->told || name->told == columns || (columns == 0 && may_find_out_on_the_way(session)) ||
-        request->kept_error.len > 0 || request->probes >= (columns ? 1 : HEALS_MAX))
+        request->kept_error.len > 0 || request->undescribed || request->probes >= (columns ? 1 : HEALS_MAX))
         return false;
     return !expect_has(&server->expect, EXPECT_DESCRIBE, name->key) &&
            !is_told_again(session, slice_of(name->text, name->len));
@@ -187,6 +187,8 @@ enum stale stale_look(const struct session *session, const struct server *server
         return STALE_NOT;
     uint64_t columns = statements_columns(&server->statements, prepared->id);
     if (columns == name->told)
+        return STALE_NOT;
+    if (session->request->undescribed && !columns)
         return STALE_NOT;
     if (is_told_again(session, text))
         return columns ? STALE_HELD : STALE_NOT;
@@ -251,12 +253,14 @@ bool stale_on_error(struct session *session, struct server *server, const struct
     struct name *name = answer->about ? names_by_key(&session->names, answer->about) : NULL;
     bool gone = name && is_gone(answer);
     bool stale = name && says(answer, SQLSTATE_FEATURE_NOT_SUPPORTED, "RevalidateCachedQuery");
-    if (!gone && !stale)
+    bool undescribed = !gone && !stale && answer->injected && answer->kind == EXPECT_DESCRIBE;
+    request->undescribed |= undescribed; /* what is wrong with bound values comes before that */
+    if (!gone && !stale && !undescribed)
         return false;
     if (gone) { /* somebody took it away where it could not be seen */
         statements_clear(&server->statements);
         server->statements.unsure = true;
-    } else {
+    } else if (stale) {
         prepared_renew(session->all->pools.prepared, name->prepared);
     }
     if (answer->ahead || !may_run_again(session))

@@ -105,7 +105,7 @@ static bool name_in_message(const struct words *words, uint64_t id, struct slice
     return false;
 }
 
-/* ... and by SQL: the one that the failed EXECUTE gives. */
+/* ... and by SQL: the one that the failed EXECUTE or PREPARE gives. */
 static bool name_in_text(struct words *words, uint64_t id, struct slice *name)
 {
     const struct session *session = words->session;
@@ -117,7 +117,8 @@ static bool name_in_text(struct words *words, uint64_t id, struct slice *name)
         return false;
     size_t n = statement_names(text, !session->escape_strings, uses);
     for (size_t i = 0; n != SIZE_MAX && i < n; i++) {
-        if (uses[i].verb != VERB_EXECUTE || (words->kind == EXPECT_QUERY && uses[i].ordinal != done))
+        bool names = uses[i].verb == VERB_EXECUTE || uses[i].verb == VERB_PREPARE;
+        if (!names || (words->kind == EXPECT_QUERY && uses[i].ordinal != done))
             continue;
         memcpy(words->name, uses[i].name, uses[i].name_len);
         *name = slice_of(words->name, uses[i].name_len);

@@ -121,6 +121,10 @@ def test_an_error_gives_the_name_that_was_said(wire):
         assert error(w.query(f"execute first(1); execute {name}(1, 2)"))["M"] == text
         assert error(ask(w, *say("execute first(1)"), *say(f"execute {name}(1, 2)")))["M"] == text
         assert error(w.query(f"explain execute {name}(1, 2)"))["M"] == text
+        said = 'prepared statement "{}" already exists'.format(name.strip('"'))
+        assert error(w.query(f"select 1; prepare {name} as select 2"))["M"] == said
+        assert error(w.query(f"begin; set local datestyle = 'ISO'; prepare {name} as select 2"))["M"] == said
+        w.query("rollback")
     assert error(run(w, "run"))["M"] == 'wrong number of parameters for prepared statement "second"'
 
 
@@ -252,6 +256,33 @@ def test_a_stream_binds_what_was_parsed_under_other_settings(wire, table):
             assert rows(got) == [["2020-01-02"], ["2020-02-01"]]
         else:
             assert error(got)["C"] == "42P01"
+    other.query("commit")
+
+
+def test_what_is_wrong_with_a_value_comes_before_what_is_wrong_with_the_statement(wire, table):
+    """Also on a connection that lacks the statement, whose columns the client was told of."""
+    w, other = wire(), wire()
+    ask(w, parse("s", f"select a, b from {table} where a = $1"), describe("S", "s"))
+    other.query("begin")  # takes the connection that has it
+    other.query("select 1")
+    w.query("set search_path = nowhere")
+    for values, code in ((["x"], "22P02"), (["1", "2"], "08P01"), (["1"], "42P01")):
+        assert error(run(w, "s", values))["C"] == code
+    w.query("reset search_path")
+    assert kinds(run(w, "s", ["1"])) == "2CZ"
+    other.query("commit")
+
+
+def test_an_execute_in_one_batch_runs_what_was_parsed_under_other_settings(wire):
+    w, other = wire(), wire()
+    w.query("set datestyle = 'ISO, MDY'")
+    w.query("prepare p as select '01/02/2020'::date")
+    ask(w, parse("q", "select '01/02/2020'::date"))
+    w.query("set datestyle = 'ISO, DMY'")
+    other.query("begin")  # takes the connection that has them
+    other.query("select 1")
+    for name in ("p", "q"):
+        assert rows(ask(w, *say(f"execute {name}"))) == [["2020-01-02"]]
     other.query("commit")
 
 

@@ -49,6 +49,7 @@ class Model:
         self.keys = 0
         self.status = "I"
         self.steps_in_transaction = 0
+        self.described = False  # a statement was, in this transaction
         self.planned = []  # steps that come next, perhaps after others
         self.quiet = 0  # so many steps of the plan follow with nothing between that would disturb them
         self.forget()
@@ -131,9 +132,11 @@ class Model:
             self.portals.clear()
             self.savepoints.clear()
             self.steps_in_transaction = 0
+            self.described = False
             self.remember()
         else:
             self.steps_in_transaction += 1
+            self.described |= step.label == "describe"
 
 
 RESETS = re.compile("reset|default|discard|null|time zone local", re.IGNORECASE)  # gives back what was asked for at startup

@@ -59,7 +59,10 @@ def declared(m, kinds):
 
 
 def may_be_null(m):
-    """set_config('app.tenant', NULL, ...) answers what the startup packet had: see normal.py."""
+    """
+    set_config('app.tenant', NULL, ...) answers what the startup packet had: see normal.py. Where it had that, no parameter is
+    NULL, since a name may stand for another statement than is thought.
+    """
     return "app.tenant" not in repr(m.startup)
 
 
@@ -68,7 +71,7 @@ def bound(m, portal, name, kinds):
     values, formats = [], []
     binary = m.chance(0.35)
     for kind in kinds:
-        choices = VALUES[kind] if kind != "tenant" or may_be_null(m) else VALUES["value"]
+        choices = VALUES[kind] if may_be_null(m) else [row for row in VALUES[kind] if row[0] is not None]
         as_text, as_bytes = choices[-1] if m.chance(0.05) else m.pick(choices[:-1])
         use_binary = binary and as_bytes is not None
         values.append(as_bytes if use_binary else as_text)
@@ -201,7 +204,7 @@ def sql_prepare(m):
 
 def sql_execute(m):
     name = m.some(m.sql_prepared, m.sql_names + (model.PREPARED[1:] if m.crossing else []))
-    arguments = m.sql_prepared.get(name, [])
+    arguments = [each for each in m.sql_prepared.get(name, []) if each != "null" or may_be_null(m)]
     given = f"({m.pick(arguments)})" if arguments else m.pick(["", "", "", "(1)"])
     how = m.pick(["execute {x}"] * 8 + ["EXECUTE /* c */ {x}", "create temp table from_execute on commit drop as execute {x}"])
     return m.say("execute", how.format(x=name + given))
@@ -241,12 +244,12 @@ def crossed(m):
     if m.chance(0.5):
         name = m.some({k: v for k, v in m.protocol.items() if k}, model.PREPARED[1:])
         kinds = m.protocol.get(name, [])
-        values = ["1", "'x'", "null"] if kinds != ["tenant"] or may_be_null(m) else ["1", "'x'"]
+        values = ["1", "'x'", "null"] if may_be_null(m) else ["1", "'x'"]
         given = f"({', '.join(m.pick(values) for _ in kinds)})" if kinds else ""
         return m.say("protocol by execute", f"execute {name}{given}")
     name = m.some(m.sql_prepared, m.sql_names).strip('"')
     arguments = m.sql_prepared.get(name) or m.sql_prepared.get(f'"{name}"') or []
-    value = "by bind" if arguments == ["'by execute'"] and not may_be_null(m) else None
+    value = None if may_be_null(m) else "by bind"
     values = [value] * (arguments[0].count(",") + 1) if arguments else []
     return Step("sql by bind", ("bind", "", name, tuple(values)), *executed(m), ("sync",))
 
