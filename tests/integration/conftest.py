@@ -6,8 +6,10 @@ endpoints are the nodes themselves, and what is marked `proxy` (it is about role
 """
 
 import os
+import shutil
 import signal
 import sys
+import tempfile
 
 import pytest
 
@@ -72,6 +74,15 @@ def deadline(request):
     yield
     signal.alarm(0)
     signal.signal(signal.SIGALRM, before)
+
+
+@pytest.fixture
+def directory():
+    """Readable by the servers' account, unlike pytest's own."""
+    path = tempfile.mkdtemp(prefix="rolecall-test.")
+    os.chmod(path, 0o755)
+    yield path
+    shutil.rmtree(path)
 
 
 @pytest.fixture(scope="session")

@@ -2,8 +2,6 @@
 its monitor does (DESIGN.md sections 6 and 7)."""
 
 import os
-import shutil
-import tempfile
 
 import psycopg
 import pytest
@@ -229,15 +227,6 @@ def test_a_frozen_primary_is_replaced_and_gets_no_write_when_it_thaws(formation,
     print(crowd.summary())
     assert formation.primary is not victim
     crowd.check(formation.primary)
-
-
-@pytest.fixture
-def directory():
-    """Readable by the servers' account, unlike pytest's own."""
-    path = tempfile.mkdtemp(prefix="rolecall-test.")
-    os.chmod(path, 0o755)
-    yield path
-    shutil.rmtree(path)
 
 
 def test_the_monitor_is_followed_and_told_over_tls_that_verifies_it(directory):

@@ -4,8 +4,6 @@ One cluster for the module; each test begins and ends with it whole. The timeout
 """
 
 import os
-import shutil
-import tempfile
 import threading
 import time
 
@@ -292,15 +290,6 @@ def test_a_replica_with_the_tag_noloadbalance_gets_no_reads(r, patronis):
     finally:
         one.set_tags()
     wait_until(lambda: r.value("replica", "select whereami()") == one.port, 20, "reads there again")
-
-
-@pytest.fixture
-def directory():
-    """Readable by the servers' account, unlike pytest's own."""
-    path = tempfile.mkdtemp(prefix="rolecall-test.")
-    os.chmod(path, 0o755)
-    yield path
-    shutil.rmtree(path)
 
 
 def test_the_rest_api_may_ask_for_tls_a_client_certificate_and_a_login(make, directory):
