@@ -17,15 +17,22 @@ static size_t width_of(struct slice text)
     return width;
 }
 
+static bool is_plain(unsigned char c)
+{
+    return c >= ' ' && c != 0x7f;
+}
+
 static void print_escaped(struct output *out, struct slice text)
 {
     char code[8];
     for (size_t i = 0; i < text.len; i++) {
+        size_t plain = i;
+        while (plain < text.len && is_plain((unsigned char)text.data[plain]))
+            plain++;
+        output_bytes(out, text.data + i, plain - i);
+        if ((i = plain) == text.len)
+            return;
         unsigned char c = (unsigned char)text.data[i];
-        if (c >= ' ' && c != 0x7f) {
-            output_bytes(out, &text.data[i], 1);
-            continue;
-        }
         snprintf(code, sizeof code, c == '\n' ? "\\n" : c == '\t' ? "\\t" : c == '\r' ? "\\r" : "\\x%02x", c);
         output_text(out, code);
     }

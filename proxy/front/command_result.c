@@ -68,6 +68,10 @@ static size_t utf8_length(const unsigned char *at, size_t left)
 static void make_valid(char *text, size_t len)
 {
     for (size_t at = 0; at < len;) {
+        if ((signed char)text[at] > 0) { /* ASCII, as nearly all is */
+            at++;
+            continue;
+        }
         size_t step = utf8_length((unsigned char *)text + at, len - at);
         if (step == 0 || text[at] == 0) {
             text[at] = '?';
