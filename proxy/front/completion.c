@@ -72,7 +72,7 @@ static void offer_alternatives(struct offers *offers, const char *arguments)
 
 static enum completion_kind offer_arguments(struct offers *offers, const char *arguments, int position)
 {
-    if (position > 0)
+    if (position > 0 || arguments[0] == '\'') /* a text comes first */
         return COMPLETE_NOTHING;
     offer_alternatives(offers, arguments);
     return names(arguments, "node")       ? COMPLETE_NODES

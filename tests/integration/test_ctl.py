@@ -68,7 +68,8 @@ def completed(admin, *words):
 def test_ctl_completes_commands_and_names(admin):
     assert {"show", "pause", "resume", "kill", "drain", "help", "set", "shutdown"} <= set(completed(admin, ""))
     assert "begin" not in completed(admin, "")  # accepted for the sake of drivers
-    assert set(completed(admin, "show", "s")) == {"sessions", "servers", "stats", "stats_totals", "state"}
+    assert set(completed(admin, "show", "s")) == {"sessions", "servers", "stats", "stats_totals", "stats_averages", "state"}
+    assert completed(admin, "explain", "route", "") == []
     assert completed(admin, "SHOW", "POOLS", "") == ["by"]
     assert completed(admin, "drain", "node") == ["node1", "node2", "node3"]
     assert completed(admin, "set", "weight", "") == ["node1", "node2", "node3"]
