@@ -230,7 +230,8 @@ def test_an_old_primary_is_rewound_by_a_hook_and_follows_the_new_one(make, synch
     first.start()
     wait_until(lambda: hooked.of("rejoin"), 20, "the hook")
     wait_until(lambda: follows(first, new), 60, "the old primary follows the new one")
-    assert hooked.of("rejoin")[0]["NODE"] == "node1" and "rejoined: start PostgreSQL" in r.log()
+    assert hooked.of("rejoin")[0]["NODE"] == "node1"
+    wait_until(lambda: "rejoined: start PostgreSQL" in r.log(), 20, "the hook has ended, and its output is in the log")
     insert(r, 3)
     wait_until(lambda: first.value("select array_agg(a order by a) from w") == [1, 2, 3], what="it has everything")
     assert first.value("show port") == str(first.port), "its own configuration was kept"
