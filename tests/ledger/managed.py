@@ -38,7 +38,14 @@ class Managed:
         return [node for node in self.nodes if node is not self.primary]
 
     def look(self):
-        self.primary = self.cluster.primary
+        """Waits for one: there may be none for a moment."""
+        def found():
+            try:
+                return self.cluster.primary
+            except (psycopg.OperationalError, StopIteration):
+                return None
+
+        self.primary = wait_until(found, SETTLES_S, "there is a primary")
         return self.primary
 
     def restore(self):
