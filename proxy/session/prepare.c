@@ -219,11 +219,11 @@ static bool clear_for_prepare(struct session *session, struct server *server,
     const struct name_change *change, struct slice name, char out[STATEMENT_NAME_MAX + 8], struct slice *as)
 {
     const struct prepared *taken = change ? NULL : changes_find(session, name);
-    *as = taken ? server_name(taken, out) : name;
-    if (!change)
-        return !taken || prepare_ensure(session, server, taken);
-    if (change->duplicate)
+    *as = name;
+    if (taken || (change && change->duplicate))
         return put_taken(server, out, as);
+    if (!change)
+        return true;
     const struct prepared *prepared = change->prepared;
     *as = server_name(prepared, out);
     return prepare_forget(server, prepared) && make_room(session, server, *as) &&

@@ -123,7 +123,7 @@ static bool name_in_text(struct words *words, uint64_t id, struct slice *name)
         memcpy(words->name, uses[i].name, uses[i].name_len);
         *name = slice_of(words->name, uses[i].name_len);
         const struct prepared *prepared = names_find(&session->names, *name);
-        return prepared && prepared->id == id;
+        return prepared && (prepared->id == id || id == PREPARE_TAKEN_ID);
     }
     return false;
 }

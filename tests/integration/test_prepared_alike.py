@@ -53,9 +53,13 @@ def say(sql):
 
 
 @pytest.mark.parametrize("how", ["transaction", "function"])
-def test_a_name_that_only_the_node_knows_is_taken(wire, how):
+def test_a_name_that_only_the_node_knows_is_taken(wire, table, how):
     """PREPARE behind a setting that its transaction has changed, or inside a function: it is not carried."""
-    w = wire()
+    w, other = wire(), wire()
+    ask(w, parse("gone", f"select a from {table}"))
+    w.query(f"drop table {table}")
+    other.query("begin")  # takes the connection that has it
+    other.query("select 1")
     w.query("begin")
     if how == "transaction":
         w.query("set datestyle = 'ISO, DMY'")
@@ -72,6 +76,9 @@ def test_a_name_that_only_the_node_knows_is_taken(wire, how):
         assert (got["C"], got["M"]) == taken
     assert rows(run(w, "p")) == [["2020-02-01"]]
     assert rows(run(w, "q")) == [["1"]]
+    assert error(w.query("prepare gone (no_such_type) as select $1"))["C"] == "42704"
+    got = error(w.query("prepare gone as select 1"))
+    assert (got["C"], got["M"]) == ("42P05", 'prepared statement "gone" already exists')
     assert kinds(ask(w, parse("other", "select $1::int"), bind("", "other", ["5"]), execute())) == "12DCZ"
     assert error(ask(w, parse("other", "select 2")))["C"] == "42P05"
     assert error(ask(w, parse("wrong", "selec")))["C"] == "42601"

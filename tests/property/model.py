@@ -49,7 +49,7 @@ class Model:
         self.keys = 0
         self.status = "I"
         self.steps_in_transaction = 0
-        self.described = False  # a statement was, in this transaction
+        self.described = False  # a statement was, or something was reset, in this transaction
         self.planned = []  # steps that come next, perhaps after others
         self.quiet = 0  # so many steps of the plan follow with nothing between that would disturb them
         self.forget()
@@ -136,7 +136,7 @@ class Model:
             self.remember()
         else:
             self.steps_in_transaction += 1
-            self.described |= step.label == "describe"
+            self.described |= step.label == "describe" or bool(self.startup and RESETS.search(text))
 
 
 RESETS = re.compile("reset|default|discard|null|time zone local", re.IGNORECASE)  # gives back what was asked for at startup
