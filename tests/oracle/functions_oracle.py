@@ -169,6 +169,9 @@ class Comparison:
                 self.compare(query)
 
     def relations(self):
+        """Some views take seconds on a slow machine; what a function is called with may take for ever."""
+        for connection in (self.direct, self.split):
+            connection.execute("set statement_timeout = '60s'")
         special = special_relations()
         for schema, name in self.direct.execute(RELATIONS).fetchall():
             if name not in special:
