@@ -98,14 +98,8 @@ class Patroni(Managed):
         return [node.rest_port]
 
     def restore(self):
-        """A member that a failed promotion has left on a timeline of its own does not come back by itself: it is made anew."""
-        try:
-            self.cluster.settle(REINIT_AFTER_S)
-        except AssertionError:
-            for node in self.cluster.strayed():
-                print(f"; {node.name} is made anew", end="", flush=True)
-                self.cluster.reinit(node)
-            super().restore()
+        for node in self.cluster.settle(REINIT_AFTER_S):
+            print(f"; {node.name} was made anew", end="", flush=True)
 
     def hand_over(self):
         """As an operator does it: to the standby that commits wait for, the only one that may take over."""
