@@ -227,7 +227,8 @@ def test_whoever_asked_may_go_away_and_nobody_stays_held(managed):
     before = m.primary
     with m.r.connect("primary", autocommit=False) as open_one, m.r.connect("split") as other:
         open_one.execute("insert into w (who) values ('open')")
-        ctl = subprocess.Popen([BINARY, "ctl", "-s", m.r.admin, "switchover"], stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
+        ctl = subprocess.Popen([BINARY, "ctl", "-s", m.r.admin, "switchover"], stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
+                               preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL))  # not where tests run in the background
         wait_for_event(m.r, "is to take the place of")
         ctl.send_signal(signal.SIGINT)
         ctl.communicate(timeout=10)
