@@ -88,6 +88,21 @@ def side_by_side(traffic, asks, rounds=4, seconds=0.5):
     return quiet, busy, spent / asked
 
 
+def watched(traffic, asks, rounds=3, questions=2):
+    """By turns without and with somebody who looks once a second: (the traffic's times without, with)."""
+    quiet, busy = [], []
+    for _ in range(rounds):
+        traffic.take()
+        time.sleep(questions)
+        quiet += traffic.take()
+        for _ in range(questions):
+            began = time.monotonic()
+            asks()
+            time.sleep(max(0, began + 1 - time.monotonic()))
+        busy += traffic.take()
+    return quiet, busy
+
+
 def ask_apart(r, command):
     """By a program of its own: in this one it would take turns with the traffic for the interpreter, 5 ms each."""
     subprocess.run(["socat", "-t", "30", "-", f"UNIX-CONNECT:{path_of(r)}"], input=command.encode() + b"\n", stdout=subprocess.DEVNULL,
@@ -124,6 +139,7 @@ def test_ten_thousand_sessions_are_shown(make, cluster, capsys):
         crowd = open_sessions(r.ports["crowd"], n)
         ask(r, "log level debug")
         quiet, busy, took = side_by_side(traffic, lambda: ask_apart(r, "show sessions; csv"))
+        alone, seen = watched(traffic, lambda: ask_apart(r, "show sessions; csv"))
         answer = ask(r, "show sessions; csv")
         ask(r, "log level info")
         longest, turns = turns_of_workers(r)
@@ -135,8 +151,9 @@ def test_ten_thousand_sessions_are_shown(make, cluster, capsys):
     assert sum(row["application_name"] == "crowd" for row in shown) == n
     assert len({row["id"] for row in shown}) == len(shown) == n + 1
     with capsys.disabled():
-        print(f"\n{n} sessions: SHOW SESSIONS took {took * 1000:.0f} ms; {told_of(quiet, busy)};"
+        print(f"\n{n} sessions: SHOW SESSIONS took {took * 1000:.0f} ms; once a second: {told_of(alone, seen)}; without a pause: {told_of(quiet, busy)};"
               f" a worker's longest turn for it took {longest:.2f} ms of its time, of {turns} turns in all")
     assert longest < (50 if SANITIZED else 1)
     assert not is_dented(quiet, busy)
+    assert quantile(seen, 0.99) < 2 * quantile(alone, 0.99) + 0.005
     wait_until(lambda: one(r, "show totals")["clients"] <= 1, what="the crowd has gone")
