@@ -267,9 +267,8 @@ def test_a_second_switchover_is_refused_while_one_is_under_way(managed):
     assert result[0][0], result[0][1]
 
 
-def test_patroni_that_is_paused_wants_a_candidate(managed, whole):
-    if not isinstance(whole, Patroni):
-        pytest.skip("only Patroni can be paused")
+@pytest.mark.parametrize("whole", [Patroni], indirect=True, ids=["patroni"])
+def test_patroni_that_is_paused_wants_a_candidate(managed):
     m = managed()
     candidate = m.replicas[0]
     m.cluster.pause()
@@ -283,9 +282,8 @@ def test_patroni_that_is_paused_wants_a_candidate(managed, whole):
         m.cluster.resume()
 
 
+@pytest.mark.parametrize("whole", [Monitor], indirect=True, ids=["monitor"])
 def test_a_monitor_user_that_may_only_look_is_told_what_it_lacks(managed, whole):
-    if not isinstance(whole, Monitor):
-        pytest.skip("only the monitor has users")
     monitor = whole.cluster.monitor
     for statement in readme.sql("CREATE VIEW rolecall.node"):
         monitor.sql(statement)
