@@ -186,17 +186,14 @@ class MonitorLost(Kept):
 
 
 @fault(1, AUTOFAILOVER)
-class MonitorAndPostmasterLost(Kept):
+class MonitorAndPostmasterLost(MonitorLost):
     """Nobody can decide anything: pg_autoctl starts the primary's PostgreSQL again."""
 
     lasts = (4.0, 8.0)
 
     def strike(self, world):
-        world.cluster.cluster.monitor.stop()
+        super().strike(world)
         self.victim.kill_postmaster()
-
-    def restore(self, world):
-        world.cluster.cluster.monitor.start()
 
 
 # Networks.

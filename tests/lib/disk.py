@@ -16,15 +16,11 @@ import subprocess
 import tempfile
 import time
 
+from lib.network import command
+
 SIZE = 2 << 30  # of which only what is written takes room
 BLKIO = "/sys/fs/cgroup/blkio"
 LIMIT = "blkio.throttle.write_iops_device"
-
-
-def command(*argv):
-    done = subprocess.run(argv, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
-    if done.returncode != 0:
-        raise OSError(f"{' '.join(argv)}: {done.stdout.strip()}")
 
 
 def missing():
