@@ -100,18 +100,19 @@ def as_they_arrive(times, every=0.0001):
 
 
 def watched(traffic, asks, rounds=3, questions=2):
-    """By turns without and with somebody who looks once a second: (the traffic's times without, with)."""
+    """By turns without and with somebody who looks once a second: (a query's p99 without, with), of the best turn of each: whatever
+    else the machine does only adds, and what the looking costs is in every turn."""
     quiet, busy = [], []
     for _ in range(rounds):
         traffic.take()
         time.sleep(questions)
-        quiet += traffic.take()
+        quiet.append(quantile(as_they_arrive(traffic.take()), 0.99))
         for _ in range(questions):
             began = time.monotonic()
             asks()
             time.sleep(max(0, began + 1 - time.monotonic()))
-        busy += traffic.take()
-    return as_they_arrive(quiet), as_they_arrive(busy)
+        busy.append(quantile(as_they_arrive(traffic.take()), 0.99))
+    return min(quiet), min(busy)
 
 
 def ask_apart(r, command):
@@ -162,9 +163,9 @@ def test_ten_thousand_sessions_are_shown(make, cluster, capsys):
     assert sum(row["application_name"] == "crowd" for row in shown) == n
     assert len({row["id"] for row in shown}) == len(shown) == n + 1
     with capsys.disabled():
-        print(f"\n{n} sessions: SHOW SESSIONS took {took * 1000:.0f} ms; once a second: {told_of(alone, seen)}; without a pause: {told_of(quiet, busy)};"
+        print(f"\n{n} sessions: SHOW SESSIONS took {took * 1000:.0f} ms; once a second: a query's p99 beside it {seen * 1000:.2f} ms, without {alone * 1000:.2f} ms; without a pause: {told_of(quiet, busy)};"
               f" a worker's longest turn for it took {longest:.2f} ms of its time, of {turns} turns in all")
     assert longest < (50 if SANITIZED else 1)
     assert not is_dented(quiet, busy)
-    assert quantile(seen, 0.99) < 2 * quantile(alone, 0.99) + 0.005
+    assert seen < 2 * alone + 0.005
     wait_until(lambda: one(r, "show totals")["clients"] <= 1, what="the crowd has gone")
