@@ -161,7 +161,7 @@ static bool is_read_only(const struct session *session)
 bool begin_is_of_transaction(const struct request *request)
 {
     const uint32_t block = STATEMENT_BEGIN | STATEMENT_COMMIT | STATEMENT_ROLLBACK | STATEMENT_ISOLATION;
-    if (request->statements != 1 || request->pins || request->frees)
+    if (request->statements != 1 || request->pins || request->frees || request->names_statements)
         return false;
     if (request->class == STATEMENT_TRANSACTION)
         return !(request->flags & block);

@@ -34,7 +34,8 @@ struct begin {
     uint64_t shape;                 /* of its first statement */
 };
 
-/* SAVEPOINT, SET LOCAL: it changes the transaction alone, wherever that is. */
+/* SAVEPOINT, SET LOCAL: it changes the transaction alone, wherever that is. Not PREPARE, whose name is the
+   session's and no server's. */
 bool begin_is_of_transaction(const struct request *request);
 
 /* Answers the request when it begins a transaction, or shapes or ends one of which no server has heard. */

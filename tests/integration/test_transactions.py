@@ -382,6 +382,19 @@ def test_what_the_client_was_told_of_a_parameter_is_kept_up_to_date_when_a_trans
 
 
 @pytest.mark.proxy
+def test_what_a_transaction_that_moves_has_prepared_is_its_sessions_alone(make, cluster):
+    r = make(cluster, settings={"pool_size": 1, "workers": 1})
+    with r.connect("split", autocommit=True) as c, r.connect("split", autocommit=True) as other:
+        begin_on_replica(c, cluster, "prepares")
+        c.execute("prepare secret as select 42")
+        assert c.execute("select inet_server_port(), pg_backend_pid()").fetchone()[0] == cluster.primary.port
+        c.execute("commit")
+        with pytest.raises(psycopg.errors.InvalidSqlStatementName):
+            other.execute("/* rolecall: primary */ create temp table leaked on commit drop as execute secret")
+        assert c.execute("execute secret").fetchone() == (42,)
+
+
+@pytest.mark.proxy
 def test_a_transaction_that_moves_takes_long_settings_along(rolecall, cluster):
     with rolecall.connect("split") as c:
         begin_on_replica(c, cluster, "long_settings")

@@ -403,6 +403,22 @@ static void what_belongs_to_the_primary_takes_the_transaction_there(void **state
     close_world(&client);
 }
 
+/* Done again as the client has said it, it would be there under a name that other sessions may run into. */
+static void a_prepare_takes_the_transaction_to_the_primary(void **state)
+{
+    (void)state;
+    struct client client;
+    open_world(SPLIT, &client);
+    ask(&client, "Q:begin~read~only");
+    ask(&client, "Q:select~1");
+    assert_string_equal(ask(&client, "Q:prepare~a~as~select~2"), "C:OK Z:T");
+    assert_int_equal(fake_node_count(&world.nodes[0], MOVED " Q:prepare~rc_1~as~select~2"), 1);
+    assert_int_equal(fake_node_count(&world.nodes[1], "prepare"), 0);
+    ask(&client, "Q:show~port");
+    assert_int_equal(fake_node_count(&world.nodes[0], "prepare~a"), 0);
+    close_world(&client);
+}
+
 static void a_lock_is_the_primarys_and_pins(void **state)
 {
     (void)state;
@@ -568,6 +584,7 @@ int main(void)
         cmocka_unit_test(a_replica_that_goes_under_the_first_statement_is_not_missed),
         cmocka_unit_test(one_that_goes_later_has_lost_the_transaction),
         cmocka_unit_test(what_belongs_to_the_primary_takes_the_transaction_there),
+        cmocka_unit_test(a_prepare_takes_the_transaction_to_the_primary),
         cmocka_unit_test(a_lock_is_the_primarys_and_pins),
         cmocka_unit_test(what_is_done_again_may_fail),
         cmocka_unit_test(the_primary_may_go_under_the_statement_that_moved_it),
