@@ -364,6 +364,7 @@ static bool adopt(struct session *session, struct server *server, struct params 
         settings_unref(on_server);
         return false;
     }
+    resets_forget(&session->inquiry->resets);
     settings_replace(&server->applied, on_server);
     session_set_settings(session, wanted);
     return true;
@@ -376,7 +377,7 @@ static bool adopt_reset(struct session *session, struct server *server)
     struct params left;
     const char *name, *value;
     params_init(&left);
-    params_clear(&session->inquiry->resets.mute);
+    resets_forget(&session->inquiry->resets); /* what is left is no default */
     bool fine = true;
     for (uint32_t at = 0; fine && params_next(&session->settings->params, &at, &name, &value);) {
         if (authority && setting_is_authority(slice_from(name)))
@@ -468,13 +469,15 @@ static bool ask_in_transaction(struct session *session, struct server *server)
     if (!(request->flags & (STATEMENT_RESETS | STATEMENT_SETS_ANY)) || request->error_seen ||
         !inquiry->resets.spoken)
         return false;
-    inquiry->resets.spoken = false;
     server->prefix_failed = false;
     enum resets_put put = resets_put_by_name(session, server);
+    if (put != RESETS_UNTOLD)
+        resets_forget(&inquiry->resets);
     if (put == RESETS_SENT)
         inquiry->stage = STAGE_RESTORING;
     if (put != RESETS_UNTOLD)
         return put == RESETS_SENT;
+    inquiry->resets.spoken = false;
     inquiry->depth = DEPTH_ALL;
     inquiry->asked = 0;
     inquiry->stage = STAGE_ASKING;
@@ -488,7 +491,7 @@ static bool ask_in_transaction(struct session *session, struct server *server)
 static bool restore_in_transaction(struct session *session, struct server *server)
 {
     const struct params *base = &session_base(session)->params;
-    const struct inquiry *inquiry = session->inquiry;
+    struct inquiry *inquiry = session->inquiry;
     struct params found, values;
     const char *name, *value;
     uint32_t pins = 0;
@@ -500,6 +503,8 @@ static bool restore_in_transaction(struct session *session, struct server *serve
             params_set(&values, slice_from(name), slice_from(value));
     server->prefix_failed = false;
     bool sent = values.len > 0 && prefix_put(session, server, &values);
+    if (known)
+        resets_forget(&inquiry->resets);
     params_fini(&found);
     params_fini(&values);
     return sent;
@@ -513,6 +518,8 @@ bool inquiry_begin(struct session *session, struct server *server, char status)
     inquiry->status = status;
     if (session->request->flags & STATEMENT_COMMIT && status != 'I')
         inquiry->chained = true;
+    if (status == 'E') /* whatever the failed request has reset is undone, or will be */
+        resets_forget(&inquiry->resets);
     if (status != 'I')
         return status == 'T' && ask_in_transaction(session, server);
     settle_doubts(session);

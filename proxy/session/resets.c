@@ -23,6 +23,12 @@ void resets_fini(struct resets *resets)
     params_fini(&resets->mute);
 }
 
+void resets_forget(struct resets *resets)
+{
+    resets->spoken = false;
+    params_clear(&resets->mute);
+}
+
 /* ---- words ---- */
 
 static bool is_of_word(char c)

@@ -18,6 +18,8 @@ struct resets {
 };
 
 void resets_fini(struct resets *resets);
+/* What was given back is in place, as a part of the transaction, or was undone. */
+void resets_forget(struct resets *resets);
 /* The word stands in the text, whatever it means there. */
 bool resets_mentions(struct slice text, const char *word);
 /* A text is run. `base` is what the client asked for; `has_null`: a parameter of it is NULL. */

@@ -64,6 +64,21 @@ def test_a_made_up_setting_of_the_startup_packet_is_given_back_by_reset_alone(se
     assert say("select current_setting('app.tenant')") == left
 
 
+@pytest.mark.parametrize("sql", [
+    "begin| savepoint a| reset app.tenant| rollback to a| set local app.other = 1| commit",
+    "begin| savepoint a| select 1/0| reset all| rollback to a| set local app.other = 1| commit",
+])
+def test_what_was_emptied_is_not_given_back_by_a_reset_that_was_undone(session, sql):
+    say = session(options="-c app.tenant=startup")
+    say("set app.tenant = ''")
+    for statement in sql.split("| "):
+        try:
+            say(statement)
+        except (psycopg.errors.DivisionByZero, psycopg.errors.InFailedSqlTransaction):
+            pass
+    assert say("select current_setting('app.tenant')") == ""
+
+
 def test_inside_a_transaction_a_reset_gives_back_nothing_else(session):
     say = session(options="-c TimeZone=Europe/Berlin -c work_mem=6MB -c app.tenant=startup")
     say("begin")
