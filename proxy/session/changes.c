@@ -150,7 +150,7 @@ static void restore_unnamed(struct session *session)
     uint64_t told = session->unnamed_told;
     session_forget_unnamed(session);
     look_for_parses(&parses, &request->bytes);
-    look_for_parses(&parses, &request->parsed);
+    look_for_parses(&parses, &request->streamed);
     bool failed = request->parse_failed && parses.last_ordinal == parses.end;
     bool all = parses.n == parses.end && !failed; /* they may have been too many to keep */
     if (!all || !parses.last.body || !frontend_parse_parse(frame_body(&parses.last), &parse) ||

@@ -51,7 +51,7 @@ void request_reset(struct session *session)
     free(request->changes);
     free(request->own);
     buffer_release(&request->bytes, &all->spares);
-    buffer_release(&request->parsed, &all->spares);
+    buffer_release(&request->streamed, &all->spares);
     buffer_release(&request->withheld, &all->spares);
     buffer_release(&request->kept_error, &all->spares);
     params_fini(&request->before);

@@ -156,12 +156,14 @@ static bool asks_first(struct session *session, struct server *server, const str
     return true;
 }
 
-/* After an error it tells which unnamed statement is left; where there are too many it is not known then. */
-static void keep_parse(struct session *session, const struct frame *frame)
+/* After an error it tells which unnamed statement is left, and the name that was bound where a statement has
+   two; where there are too many these are not known then. */
+static void keep_message(struct session *session, const struct frame *frame)
 {
-    struct buffer *parsed = &session->request->parsed;
-    if (parsed->len + frame->total <= session->runtime->config->request_buffer_bytes)
-        buffer_append(parsed, &session->all->spares, frame->body - FRAME_HEADER_LEN, frame->total);
+    struct buffer *streamed = &session->request->streamed;
+    bool tells = frame->type == FRONTEND_PARSE || (frame->type == FRONTEND_BIND && session->names.doubled);
+    if (tells && streamed->len + frame->total <= session->runtime->config->request_buffer_bytes)
+        buffer_append(streamed, &session->all->spares, frame->body - FRAME_HEADER_LEN, frame->total);
 }
 
 size_t streaming_on_data(struct session *session, const char *bytes, size_t len)
@@ -183,8 +185,7 @@ size_t streaming_on_data(struct session *session, const char *bytes, size_t len)
         return session->state == SESSION_CLOSED ? len : 0;
     if (!frame.whole)
         return frame.total < REACTOR_READ_BUFFER / 2 ? 0 : pass_large(session, server, &frame, len);
-    if (frame.type == FRONTEND_PARSE)
-        keep_parse(session, &frame);
+    keep_message(session, &frame);
     if (!note_message(session, &frame))
         return len;
     request_pin(session);

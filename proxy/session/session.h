@@ -94,9 +94,9 @@ struct shift {
 struct request {
     struct request *next_spare;
     enum request_kind kind;
-    struct buffer bytes;  /* whole messages as the client sent them */
-    struct buffer parsed; /* of a stream: each Parse that was passed on, whole */
-    bool complete;        /* ends with Sync (or is a Query) */
+    struct buffer bytes;    /* whole messages as the client sent them */
+    struct buffer streamed; /* each Parse that was passed on, whole; and each Bind, where names are doubled */
+    bool complete;          /* ends with Sync (or is a Query) */
     bool stream; /* too large to collect, or flushed: goes to the primary and is passed on as it comes */
     bool flush_as_sync; /* ends with a Flush after Parse/Describe/Close only */
     bool has_bind, has_unnamed_parse;

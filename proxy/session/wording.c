@@ -76,6 +76,26 @@ static bool next_name(struct slice text, size_t *from, size_t *len, uint64_t *id
     return false;
 }
 
+/* The name that the message gives which is the first of its kind behind *before others. */
+static bool name_in_bytes(
+    const struct buffer *bytes, enum frontend_type wanted, uint32_t *before, struct slice *name)
+{
+    struct frame frame;
+    struct frontend_parse parse;
+    struct frontend_bind bind;
+    for (size_t at = 0; at < bytes->len; at += frame.total) {
+        if (frame_parse(bytes->data + at, bytes->len - at, &frame) != FRAME_OK || !frame.whole)
+            return false;
+        if (frame.type != (char)wanted || (*before)-- > 0)
+            continue;
+        bool parses = wanted == FRONTEND_PARSE && frontend_parse_parse(frame_body(&frame), &parse);
+        bool binds = wanted == FRONTEND_BIND && frontend_parse_bind(frame_body(&frame), &bind);
+        *name = parses ? parse.name : binds ? bind.statement : slice_of("", 0);
+        return true;
+    }
+    return false;
+}
+
 /* Several names may stand for one statement: the one that the failed message gives. */
 static bool name_in_message(const struct words *words, uint64_t id, struct slice *name)
 {
@@ -83,26 +103,12 @@ static bool name_in_message(const struct words *words, uint64_t id, struct slice
     const struct request *request = session->request;
     enum frontend_type wanted = words->kind == EXPECT_PARSE ? FRONTEND_PARSE : FRONTEND_BIND;
     uint32_t before = wanted == FRONTEND_PARSE ? request->done_of[CAUSE_PARSE] : request->done_binds;
-    struct frame frame;
-    struct frontend_parse parse;
-    struct frontend_bind bind;
     bool looks = words->kind == EXPECT_PARSE || words->kind == EXPECT_BIND;
-    for (size_t at = 0; looks && at < request->bytes.len; at += frame.total) {
-        if (frame_parse(request->bytes.data + at, request->bytes.len - at, &frame) != FRAME_OK ||
-            !frame.whole)
-            return false;
-        if (frame.type != (char)wanted || before-- > 0)
-            continue;
-        if (wanted == FRONTEND_PARSE && frontend_parse_parse(frame_body(&frame), &parse))
-            *name = parse.name;
-        else if (wanted == FRONTEND_BIND && frontend_parse_bind(frame_body(&frame), &bind))
-            *name = bind.statement;
-        else
-            return false;
-        const struct prepared *prepared = names_find(&session->names, *name);
-        return name->len > 0 && prepared && prepared->id == id;
-    }
-    return false;
+    if (!looks || (!name_in_bytes(&request->bytes, wanted, &before, name) &&
+                      !name_in_bytes(&request->streamed, wanted, &before, name)))
+        return false;
+    const struct prepared *prepared = names_find(&session->names, *name);
+    return name->len > 0 && prepared && prepared->id == id;
 }
 
 /* ... and by SQL: the one that the failed EXECUTE or PREPARE gives. */

@@ -1,6 +1,7 @@
 """The next step of a pair: from what is planned, owed, or drawn by weight from all kinds that fit the transaction's status."""
 
 import itertools
+import re
 
 import prepared
 import sessions
@@ -10,7 +11,8 @@ import transactions
 
 # Not in a READ ONLY transaction in which a portal may be open: it may have begun on a replica and has to stay there then, where
 # what belongs to the primary is refused, or told otherwise.
-NOT_ON_A_REPLICA = {"notify", "listen", "lock", "holding", "untold", "opaque", "function_that_prepares", "everything", "nextval"}
+NOT_ON_A_REPLICA = {"notify", "listen", "lock", "holding", "untold", "opaque", "function_that_prepares", "everything", "nextval", "temporary", "temporary_passing"}
+NOR_WORDS = re.compile(r"pg_is_in_recovery|\block (table )?p\d|\btemp\b|make_temp")
 SPECIAL = 6  # how much more of what pins a "special" pair has
 
 
@@ -54,5 +56,5 @@ class Statements:
             make = m.rng.choices(makes, cum_weights=weights)[0]
             stays = m.read_only and m.portals
             step = make(m) if not (stays and make.__name__ in NOT_ON_A_REPLICA) else None
-            if step and not (stays and "pg_is_in_recovery" in repr(step)):
+            if step and not (stays and NOR_WORDS.search(repr(step))):
                 return step

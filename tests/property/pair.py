@@ -15,6 +15,7 @@ import mix
 import model
 import normal
 import world
+from ops import Step
 
 SIDES = ("direct", "pooled")
 
@@ -29,6 +30,7 @@ class Difference:
         self.seed, self.pair, self.round = seed, pair, round_
         self.steps = steps
         self.answers, self.ended, self.labels = answers, ended, labels
+        self.asked = []
         self.signature = self._signature()
 
     def _signature(self):
@@ -46,7 +48,24 @@ class Difference:
         for label, answer, why in zip(self.labels, self.answers, self.ended):
             lines.append(f"  {label} answered:" + (f" ({why})" if why else ""))
             lines += [f"    {line}" for line in (normal.readable(answer) if isinstance(answer, bytes) else [answer])]
+        lines += [f"  afterwards {line}" for line in self.asked]
         return "\n".join(lines)
+
+
+# What the pooled side tells of itself behind a difference: where that was, and what may have been wrong there.
+ASKED = ("show rolecall.node", "select string_agg(name || '=' || setting, ' ' order by name) as settings from pg_settings where source = 'session'")
+
+
+def ask(side):
+    if side.socket is None:
+        return []
+    told = []
+    for sql in ASKED:
+        answers, ended = exchange.run([side], Step("asked", ("query", sql)))
+        told += [f"{sql.split(' from')[0][:30]}: {line}" for line in normal.readable(answers[0]) if line[0] in "DE"]
+        if ended[0]:
+            break
+    return told
 
 
 def make_sides(endpoints, profile, timeout):
@@ -85,7 +104,9 @@ class Round:
         self.steps.append(step)
         answers, ended, alike = play(self.sides, step)
         if not alike:
-            return Difference(self.options.seed, self.pair, self.number, self.steps, answers, ended, self.options.labels)
+            found = Difference(self.options.seed, self.pair, self.number, self.steps, answers, ended, self.options.labels)
+            found.asked = ask(self.sides[1])
+            return found
         if any(ended):
             self.close()
         m.connected = self.sides[0].socket is not None
