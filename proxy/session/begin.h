@@ -31,6 +31,7 @@ struct begin {
     struct transaction_modes modes; /* of the open transaction, as far as it began here */
     bool reads_only;                /* READ ONLY, and nothing in it may have changed that */
     enum transfer transfer;         /* whether it may leave its replica, or has */
+    bool has_read;                  /* there: it may have taken a snapshot */
     uint64_t shape;                 /* of its first statement */
 };
 

@@ -52,7 +52,7 @@ bool transfer_on_begin(struct session *session, struct server *server)
         buffer_release(&session->transfer_said, &session->all->spares);
         return true;
     }
-    bool fine = server_inject_begin(server, "SELECT 1");
+    bool fine = !begin->has_read || server_inject_begin(server, "SELECT 1");
     for (size_t at = 0; fine && at < said->len; at += strlen(said->data + at) + 1)
         fine = server_inject_begin(server, said->data + at);
     return fine;
@@ -82,9 +82,12 @@ void transfer_settle(struct session *session, char status)
     struct begin *begin = &session->begin;
     if (status == 'I' || request->flags & (STATEMENT_COMMIT | STATEMENT_ROLLBACK)) /* over, or chained */
         buffer_release(&session->transfer_said, &session->all->spares);
-    if (begin->transfer != TRANSFER_POSSIBLE || status != 'T')
+    if (begin->transfer != TRANSFER_POSSIBLE)
         return;
     bool changes = begin_is_of_transaction(request) && !request->error_seen;
+    begin->has_read |= !begin_is_of_transaction(request);
+    if (status != 'T')
+        return;
     if (request->keeps_portal || (changes && !keep(session)))
         begin->transfer = TRANSFER_NEVER;
 }

@@ -419,6 +419,22 @@ static void a_prepare_takes_the_transaction_to_the_primary(void **state)
     close_world(&client);
 }
 
+/* SET TRANSACTION comes before any query there, as it did here. */
+static void a_transaction_that_has_not_read_moves_as_it_is(void **state)
+{
+    (void)state;
+    struct client client;
+    open_world(SPLIT, &client);
+    ask(&client, "Q:begin~read~only");
+    ask(&client, "Q:set~local~x.y=1");
+    forget();
+    ask(&client, "Q:set~transaction~isolation~level~serializable");
+    assert_int_equal(fake_node_count(&world.nodes[0],
+                         BEGIN_RO " P:=set~local~x.y=1 B: E Q:set~transaction~isolation~level~serializable"),
+        1);
+    close_world(&client);
+}
+
 static void a_lock_is_the_primarys_and_pins(void **state)
 {
     (void)state;
@@ -585,6 +601,7 @@ int main(void)
         cmocka_unit_test(one_that_goes_later_has_lost_the_transaction),
         cmocka_unit_test(what_belongs_to_the_primary_takes_the_transaction_there),
         cmocka_unit_test(a_prepare_takes_the_transaction_to_the_primary),
+        cmocka_unit_test(a_transaction_that_has_not_read_moves_as_it_is),
         cmocka_unit_test(a_lock_is_the_primarys_and_pins),
         cmocka_unit_test(what_is_done_again_may_fail),
         cmocka_unit_test(the_primary_may_go_under_the_statement_that_moved_it),
