@@ -40,6 +40,9 @@ bool setting_ends_with_transaction(struct slice name);
 /* No session can change it, as it belongs to the server or to a connection's start. Letters in any case. */
 bool setting_is_fixed(struct slice name);
 
+/* Only a superuser can, or who was granted SET on it. Letters in any case. */
+bool setting_is_guarded(struct slice name);
+
 /* role, session_authorization: who the session acts as, and so what it may set. Letters in any case. */
 bool setting_is_authority(struct slice name);
 

@@ -1,6 +1,7 @@
 /*
- * Settings that no session can change: those of the server as a whole, and those of a connection's start; see
- * setting.h. Whoever tries gets an error, and the value is no part of a session's state.
+ * Settings that no session can change: those of the server as a whole, and those of a connection's start; and
+ * those that not every session can; see setting.h. Whoever tries gets an error, and the value is no part of a
+ * session's state.
  *
  * In order, as bsearch asks for. tests/oracle/settings.py compares them with pg_settings.context.
  */
@@ -205,6 +206,60 @@ static const char *const fixed[] = {
     "wal_writer_flush_after",
 };
 
+static const char *const guarded[] = {
+    "allow_in_place_tablespaces",
+    "allow_system_table_mods",
+    "backtrace_functions",
+    "commit_delay",
+    "composite_type_mismatch",
+    "compute_query_id",
+    "deadlock_timeout",
+    "debug_discard_caches",
+    "dynamic_library_path",
+    "event_triggers",
+    "extension_control_path",
+    "extension_destdir",
+    "ignore_checksum_failure",
+    "jit_dump_bitcode",
+    "lc_messages",
+    "lo_compat_privileges",
+    "log_duration",
+    "log_error_verbosity",
+    "log_executor_stats",
+    "log_lock_failures",
+    "log_lock_waits",
+    "log_min_duration_sample",
+    "log_min_duration_statement",
+    "log_min_error_statement",
+    "log_min_messages",
+    "log_parameter_max_length",
+    "log_parser_stats",
+    "log_planner_stats",
+    "log_replication_commands",
+    "log_statement",
+    "log_statement_sample_rate",
+    "log_statement_stats",
+    "log_temp_files",
+    "log_transaction_sample_rate",
+    "max_stack_depth",
+    "output_plugin_libraries",
+    "session_preload_libraries",
+    "session_replication_role",
+    "temp_file_limit",
+    "track_activities",
+    "track_cost_delay_timing",
+    "track_counts",
+    "track_functions",
+    "track_io_timing",
+    "track_wal_io_timing",
+    "update_process_title",
+    "wal_compression",
+    "wal_consistency_checking",
+    "wal_init_zero",
+    "wal_recycle",
+    "zero_damaged_pages",
+};
+
 static int compare(const void *key, const void *entry)
 {
     const struct slice *name = key;
@@ -214,9 +269,18 @@ static int compare(const void *key, const void *entry)
     return order != 0 ? order : (name->len > len) - (name->len < len);
 }
 
-bool setting_is_fixed(struct slice name)
+static bool is_in(struct slice name, const char *const *list, size_t n)
 {
     char storage[SETTING_NAME_MAX];
-    return setting_name_fold(name, storage, &name) &&
-           bsearch(&name, fixed, sizeof fixed / sizeof *fixed, sizeof *fixed, compare);
+    return setting_name_fold(name, storage, &name) && bsearch(&name, list, n, sizeof *list, compare);
+}
+
+bool setting_is_fixed(struct slice name)
+{
+    return is_in(name, fixed, sizeof fixed / sizeof *fixed);
+}
+
+bool setting_is_guarded(struct slice name)
+{
+    return is_in(name, guarded, sizeof guarded / sizeof *guarded);
 }

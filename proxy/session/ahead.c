@@ -211,8 +211,7 @@ static void look_at_message(struct ahead *ahead, const struct frame *frame)
 static void look_at_all(struct ahead *ahead)
 {
     for (const struct name *name = ahead->session->names.by_name; name; name = name->hh.next)
-        if (!name->prepared->names && !is_parsed_here(ahead->session->request, name->prepared))
-            parse_as_then(ahead, name->prepared);
+        look_at(ahead, slice_of(name->text, name->len), true);
 }
 
 bool prepare_asks(struct session *session, struct server *server, struct slice statement, bool *fine)

@@ -206,14 +206,19 @@ static void add_union(struct sql *sql)
         sql_add(sql, " UNION ALL ");
 }
 
+/* What a statement names it may have failed to set. That most settings are as they were is no harm; but one
+   that the session may not set could not be put in place or given back, so of these it is asked. */
 static void ask_setting(struct sql *sql, const char *name)
 {
+    bool guarded = setting_is_guarded(slice_from(name));
     add_union(sql);
     sql_add(sql, "SELECT 's',");
     sql_add_literal(sql, slice_from(name));
-    sql_add(sql, ",pg_catalog.current_setting(");
+    sql_add(sql, guarded ? ",(SELECT setting FROM pg_catalog.pg_settings WHERE source OPERATOR(pg_catalog.=)"
+                           " 'session' AND name OPERATOR(pg_catalog.=) "
+                         : ",pg_catalog.current_setting(");
     sql_add_literal(sql, slice_from(name));
-    sql_add(sql, ",true)");
+    sql_add(sql, guarded ? ")" : ",true)");
 }
 
 static void ask_names(struct sql *sql, const struct params *names, bool custom_only)

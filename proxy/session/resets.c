@@ -36,24 +36,51 @@ static bool is_of_word(char c)
     return isalnum((unsigned char)c) || c == '_';
 }
 
-bool resets_mentions(struct slice text, const char *word)
+/* Where the word stands next, at or behind `from`; SIZE_MAX: nowhere. */
+static size_t find_word(struct slice text, const char *word, size_t from)
 {
     size_t len = strlen(word);
-    for (size_t at = 0; at + len <= text.len; at++) {
+    for (size_t at = from; at + len <= text.len; at++) {
         bool begins = at == 0 || !is_of_word(text.data[at - 1]);
         bool ends = at + len == text.len || !is_of_word(text.data[at + len]);
         if (begins && ends && strncasecmp(text.data + at, word, len) == 0)
+            return at;
+    }
+    return SIZE_MAX;
+}
+
+bool resets_mentions(struct slice text, const char *word)
+{
+    return find_word(text, word, 0) != SIZE_MAX;
+}
+
+/* TO DEFAULT, = DEFAULT: but not DEFAULT VALUES, or a column's. */
+static bool sets_default(struct slice text)
+{
+    for (size_t at = 0; (at = find_word(text, "default", at)) != SIZE_MAX; at++) {
+        size_t end = at;
+        while (end > 0 && isspace((unsigned char)text.data[end - 1]))
+            end--;
+        if (end > 0 && text.data[end - 1] == '=')
+            return true;
+        if (end >= 2 && find_word(slice_of(text.data, end), "to", end - 2) == end - 2)
             return true;
     }
     return false;
 }
 
-static bool mentions_any(struct slice text, const char *const *words, size_t n)
+/* Some setting is given back in so many words, wherever they stand. */
+static bool gives_back(struct slice text, bool has_null)
 {
-    for (size_t i = 0; i < n; i++)
-        if (resets_mentions(text, words[i]))
-            return true;
-    return false;
+    bool null = has_null || resets_mentions(text, "null");
+    return resets_mentions(text, "reset") || resets_mentions(text, "discard") || sets_default(text) ||
+           (null && resets_mentions(text, "set_config"));
+}
+
+/* ... or may be, in its own way: TIME ZONE LOCAL, NAMES. */
+static bool may_give_back(struct slice text)
+{
+    return resets_mentions(text, "zone") || resets_mentions(text, "names");
 }
 
 /* ---- what is given back ---- */
@@ -79,13 +106,12 @@ static bool takes_along(struct slice text, const char *name)
 
 void resets_note(struct resets *resets, const struct settings *base, struct slice text, bool has_null)
 {
-    static const char *const verbs[] = {"reset", "default", "discard", "null", "zone", "names"};
     const char *name, *value;
-    bool by_null = has_null && resets_mentions(text, "set_config");
-    if (settings_is_empty(base) || (!by_null && !mentions_any(text, verbs, sizeof verbs / sizeof *verbs)))
+    if (settings_is_empty(base))
         return;
-    resets->spoken = true;
-    for (uint32_t at = 0; params_next(&base->params, &at, &name, &value);)
+    bool gives = gives_back(text, has_null);
+    resets->spoken |= gives || may_give_back(text);
+    for (uint32_t at = 0; gives && params_next(&base->params, &at, &name, &value);)
         if (is_mute(name) && (resets_mentions(text, name) || takes_along(text, name)))
             params_set(&resets->mute, slice_from(name), slice_of("", 0));
 }

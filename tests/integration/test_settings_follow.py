@@ -3,7 +3,7 @@
 import psycopg
 import pytest
 
-from lib.wire import Wire, bind, execute, parse, sync
+from lib.wire import Wire, bind, describe, execute, flush, parse, sync
 
 LISTENERS = {"primary": dict(route="primary", pool="transaction")}
 
@@ -77,6 +77,20 @@ def test_what_was_emptied_is_not_given_back_by_a_reset_that_was_undone(session, 
         except (psycopg.errors.DivisionByZero, psycopg.errors.InFailedSqlTransaction):
             pass
     assert say("select current_setting('app.tenant')") == ""
+
+
+def test_what_a_session_may_not_set_and_has_not_set_is_no_setting_of_its(shared):
+    with shared.connect("primary", autocommit=True) as one, shared.connect("primary", autocommit=True) as two:
+        one.execute("begin")
+        one.execute("savepoint a")
+        with pytest.raises(psycopg.errors.InsufficientPrivilege):
+            one.execute("set deadlock_timeout = '2s'")
+        one.execute("rollback to a")
+        one.execute("set app.last = 'x'")
+        one.execute("commit")
+        two.execute("set work_mem = '5MB'")
+        for c in (one, two, one):
+            assert c.execute("show deadlock_timeout").fetchone() == ("1s",)
 
 
 def test_inside_a_transaction_a_reset_gives_back_nothing_else(session):
@@ -175,3 +189,18 @@ def test_a_begin_with_parameters_that_it_does_not_have_is_refused(shared):
         w.send(parse("", "begin"), bind("", "", ["1"]), execute(), sync())
         answer = w.until()
         assert [m.fields["C"] for m in answer if m.kind == "E"] == ["08P01"] and answer[-1].payload == b"I"
+
+
+def test_a_statement_that_is_bound_in_a_stream_is_the_one_that_was_parsed_under_other_settings(cluster, shared):
+    """search_path has changed since, and the connection that it was parsed on is another's by now."""
+    cluster.primary.sql("create schema if not exists streamed; create table if not exists streamed.only_here (id int); grant usage on schema streamed to app; grant select on streamed.only_here to app")
+    with Wire(shared.ports["primary"]) as w, shared.connect("primary", autocommit=True) as other:
+        w.login(options="-c search_path=streamed")
+        w.send(parse("s", "select id from only_here where id < $1", (23,)), describe("S", "s"), sync())
+        w.until()
+        w.query("set search_path to ''")
+        other.execute("discard all")
+        w.send(parse("", "select 1"), bind("", ""), execute(), flush())
+        w.until("C")
+        w.send(bind("", "s", ["none"]), execute(), sync())
+        assert [m.fields["C"] for m in w.until() if m.kind == "E"] == ["22P02"]

@@ -2,8 +2,8 @@
 """Compares what the router knows of settings (router/setting.c) with PostgreSQL's own list.
 
 Each setting that a session can change must have been decided on: either it is known to be harmless, or it is listed
-here with what it changes about how a statement is understood. What no session can change is listed as such
-(router/setting_fixed.c). And what is listed as harmless must exist, or be known to come with a later version. Exit 1 when something is undecided. Needs PostgreSQL 15's server programs, psycopg and a C
+here with what it changes about how a statement is understood. What no session can change is listed as such, and
+so is what only a superuser can (router/setting_fixed.c). And what is listed as harmless must exist, or be known to come with a later version. Exit 1 when something is undecided. Needs PostgreSQL 15's server programs, psycopg and a C
 compiler; starts a server of its own (postgres.py).
 """
 import ctypes
@@ -36,7 +36,7 @@ MATTERS = {
 }
 # Listed as harmless, but not in version 15's pg_settings.
 ELSEWHERE = {
-    "createrole_self_grant": "16", "io_combine_limit": "17", "scram_iterations": "16", "seed": "hidden",
+    "createrole_self_grant": "16", "event_triggers": "17", "extension_control_path": "18", "log_lock_failures": "18", "track_cost_delay_timing": "18", "io_combine_limit": "17", "scram_iterations": "16", "seed": "hidden",
 }
 
 
@@ -57,29 +57,30 @@ def library(directory):
         function.argtypes, function.restype = [Slice], ctypes.c_bool
         return lambda setting: function(Slice(setting.encode(), len(setting.encode())))
 
-    return predicate("setting_matters_when_parsing"), predicate("setting_is_fixed")
+    return predicate("setting_matters_when_parsing"), predicate("setting_is_fixed"), predicate("setting_is_guarded")
 
 
-def listed_as_harmless():
-    text = (ROOT / "router" / "setting.c").read_text(encoding="utf-8")
-    block = re.search(r"harmless_names\[\] = \{(.*?)\n\};", text, re.S).group(1)
+def listed(file, array):
+    text = (ROOT / "router" / file).read_text(encoding="utf-8")
+    block = re.search(array + r"\[\] = \{(.*?)\n\};", text, re.S).group(1)
     return re.findall(r'"([^"]+)"', block)
 
 
 def main():
     with tempfile.TemporaryDirectory() as directory, Cluster() as cluster, psycopg.connect(cluster.primary_dsn) as connection:
-        matters, fixed = library(directory)
+        matters, fixed, guarded = library(directory)
         names = connection.execute(
-            "select name, context in ('user', 'superuser') from pg_settings where name !~ '[.]' order by 1").fetchall()
+            "select name, context in ('user', 'superuser'), context = 'superuser' from pg_settings where name !~ '[.]' order by 1").fetchall()
     known = {name.lower() for names_ in MATTERS for name in names_.split()}
     wrong = []
-    for name, settable in names:
+    for name, settable, _ in names:
         if settable and matters(name) != (name.lower() in known):
             wrong.append(f"{name}: {'undecided' if matters(name) else 'taken to be harmless, and listed as one that matters'}")
-    wrong += [f"{name}: {'can' if settable else 'cannot'} be set" for name, settable in names if settable == fixed(name)]
-    there = {name for name, _ in names}
-    wrong += [f"{name}: no such setting" for name in listed_as_harmless() if name not in there and name not in ELSEWHERE]
-    settable = [name for name, can in names if can]
+    wrong += [f"{name}: {'can' if settable else 'cannot'} be set" for name, settable, _ in names if settable == fixed(name)]
+    wrong += [f"{name}: is for {'superusers' if superuser else 'everybody'}" for name, _, superuser in names if superuser != guarded(name)]
+    there = {name for name, *_ in names}
+    wrong += [f"{name}: no such setting" for name in listed("setting.c", "harmless_names") + listed("setting_fixed.c", "guarded") if name not in there and name not in ELSEWHERE]
+    settable = [name for name, can, _ in names if can]
     print(f"settings {len(settable)}, of which {sum(map(matters, settable))} matter when a statement is parsed")
     print("".join(f"WRONG {line}\n" for line in wrong), end="")
     sys.exit(bool(wrong))

@@ -136,7 +136,7 @@ class Model:
             self.remember()
         else:
             self.steps_in_transaction += 1
-            self.described |= step.label == "describe" or bool(self.startup and RESETS.search(text))
+            self.described |= step.label == "describe" or bool(self.startup and (RESETS.search(text) or step.label == "bind often"))
 
 
 RESETS = re.compile("reset|default|discard|null|time zone local", re.IGNORECASE)  # gives back what was asked for at startup

@@ -46,7 +46,7 @@ AVOIDED = {
     "set_config(x, NULL) with the NULL as a parameter, where the startup packet had x": "the row that it answers is of that moment, too",
     "Bind and Describe in a failed transaction": "of what was prepared before it: this server may lack it, and cannot parse it now: 25P02 comes before other errors",
     "SET TRANSACTION behind a Describe of an older statement": "the server may lack it, and parsing it takes the transaction's first snapshot (25001)",
-    "SET TRANSACTION behind a RESET, where the startup packet had a search_path": "only set_config() puts a list back as it was written, and that takes a snapshot",
+    "SET TRANSACTION behind a RESET, where the startup packet had a search_path, or behind several in one batch": "only set_config() puts a list back as it was written, and that takes a snapshot; so does asking for what several have given back",
     "PREPARE, in a function, of a name that is prepared outside": "as above: on the server that has another name",
     "AND CHAIN in a failed transaction": "where that was READ ONLY: PostgreSQL forgets it, and the next one, still on the replica, cannot",
     "NOTIFY, LISTEN, locks, temporary objects, cursors WITH HOLD and node-local functions in a READ ONLY transaction with an open portal": "it may run on a replica, which refuses them (25006) or speaks of itself",
