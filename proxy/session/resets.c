@@ -54,16 +54,22 @@ bool resets_mentions(struct slice text, const char *word)
     return find_word(text, word, 0) != SIZE_MAX;
 }
 
-/* TO DEFAULT, = DEFAULT: but not DEFAULT VALUES, or a column's. */
+static bool ends_with_word(struct slice text, const char *word)
+{
+    size_t len = strlen(word);
+    return text.len >= len && find_word(text, word, text.len - len) != SIZE_MAX;
+}
+
+/* = DEFAULT, TO DEFAULT, SESSION AUTHORIZATION DEFAULT: but not DEFAULT VALUES, or a column's. */
 static bool sets_default(struct slice text)
 {
     for (size_t at = 0; (at = find_word(text, "default", at)) != SIZE_MAX; at++) {
-        size_t end = at;
-        while (end > 0 && isspace((unsigned char)text.data[end - 1]))
-            end--;
-        if (end > 0 && text.data[end - 1] == '=')
-            return true;
-        if (end >= 2 && find_word(slice_of(text.data, end), "to", end - 2) == end - 2)
+        struct slice before = slice_of(text.data, at);
+        while (before.len > 0 && isspace((unsigned char)before.data[before.len - 1]))
+            before.len--;
+        bool assigns = before.len > 0 && before.data[before.len - 1] == '=';
+        if (assigns || ends_with_word(before, "to") || ends_with_word(before, "authorization") ||
+            ends_with_word(before, "zone"))
             return true;
     }
     return false;

@@ -117,7 +117,7 @@ def test_behind_a_reset_a_transactions_modes_may_still_be_set(session):
     say("rollback")
 
 
-@pytest.mark.parametrize("sql, left", [("set role none", "app"), ("reset role", "pg_monitor"), ("reset all", "pg_monitor"), ("discard all", "pg_monitor")])
+@pytest.mark.parametrize("sql, left", [("set role none", "app"), ("reset role", "pg_monitor"), ("set session authorization default", "pg_monitor"), ("set role to default", "pg_monitor"), ("reset all", "pg_monitor"), ("discard all", "pg_monitor")])
 def test_a_role_of_the_startup_packet_comes_back_with_reset_role_alone(cluster, session, sql, left):
     cluster.primary.sql("grant pg_monitor to app")
     say = session(options="-c role=pg_monitor")
