@@ -49,7 +49,7 @@ AVOIDED = {
     "SET TRANSACTION behind a RESET, where the startup packet had a search_path, or behind several in one batch": "only set_config() puts a list back as it was written, and that takes a snapshot; so does asking for what several have given back",
     "PREPARE, in a function, of a name that is prepared outside": "as above: on the server that has another name",
     "AND CHAIN in a failed transaction": "where that was READ ONLY: PostgreSQL forgets it, and the next one, still on the replica, cannot",
-    "NOTIFY, LISTEN, locks, temporary objects, cursors WITH HOLD and node-local functions in a READ ONLY transaction with an open portal": "it may run on a replica, which refuses them (25006) or speaks of itself",
+    "NOTIFY, LISTEN, PREPARE, locks, temporary objects, cursors WITH HOLD and node-local functions in a READ ONLY transaction with an open portal, or whose BEGIN came in a string with more": "it may run on a replica, which refuses them (25006) or speaks of itself",
     "debug levels of client_min_messages": "show how a server works inside, and what it ran before",
     "statement_timeout that could fire by chance": "the machine may be busy",
     "ALTER ROLE / ALTER DATABASE ... SET, ALTER SYSTEM": "are for everybody, the neighbours too",
