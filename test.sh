@@ -16,7 +16,7 @@
 #   browser           the page /stats in a headless Chromium, while a primary dies; pictures in $ROLECALL_SCREENSHOTS
 #   consistency       50 sessions read what they write before replicas that are late, paused and killed; the short form
 #   ledger            every acknowledged commit is there, whatever happens to the nodes: a dozen random faults; the short form
-#   property          random statements on a direct and a pooled, split connection: the short form; $ROLECALL_PROPERTY_SEED (default: 1)
+#   property          100,000 random statements on a direct and a pooled, split connection; $ROLECALL_PROPERTY_SEED (default: 1)
 #   regress           PostgreSQL's own regression suite, directly and through split/transaction (the others by hand)
 #   package           the Debian package: built, installed beside this system, run, removed
 #   demo              ./demo.sh with a load, from a build of its own
@@ -140,7 +140,7 @@ step_ledger() {
     [ ! -s "$work/skipped" ] || count 0 0 1
     one env ROLECALL_BIN="$top/build/proxy/rolecall" tests/ledger/run
 }
-step_property() { build release && one env ROLECALL_BIN="$top/build/proxy/rolecall" tests/property/run --statements 15000 --seed "${ROLECALL_PROPERTY_SEED:-1}" --min-unpinned 90; }
+step_property() { build release && one env ROLECALL_BIN="$top/build/proxy/rolecall" tests/property/run --statements 100000 --seed "${ROLECALL_PROPERTY_SEED:-1}" --min-unpinned 90; }
 step_regress() { build release && one env ROLECALL_BIN="$top/build/proxy/rolecall" tests/regress/run --through split/transaction; }
 step_package() {
     tests/package/run
