@@ -476,12 +476,11 @@ static bool ask_in_transaction(struct session *session, struct server *server)
         return false;
     server->prefix_failed = false;
     enum resets_put put = resets_put_by_name(session, server);
-    if (put != RESETS_UNTOLD)
+    if (put != RESETS_UNTOLD) {
         resets_forget(&inquiry->resets);
-    if (put == RESETS_SENT)
-        inquiry->stage = STAGE_RESTORING;
-    if (put != RESETS_UNTOLD)
+        inquiry->stage = put == RESETS_SENT ? STAGE_RESTORING : STAGE_COLLECTING;
         return put == RESETS_SENT;
+    }
     inquiry->resets.spoken = false;
     inquiry->depth = DEPTH_ALL;
     inquiry->asked = 0;
