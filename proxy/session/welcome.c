@@ -1,9 +1,9 @@
 /*
  * A session that has proved who it is gets its pool, its key and the parameters of its server.
  *
- * All well: the ParameterStatus values for (cluster, database, user, settings) are remembered from an earlier
- * login and the client is welcomed at once. Else a server is claimed, the startup settings are put in place
- * on it, and what it then reports is passed on and remembered for a minute. During an outage what is
+ * All well: the ParameterStatus values for (cluster, route, database, user, settings) are remembered from an
+ * earlier login and the client is welcomed at once. Else a server is claimed, the startup settings are put in
+ * place on it, and what it then reports is passed on and remembered for a minute. During an outage what is
  * remembered serves beyond that, so that logins wait with their first statement instead of failing; and what
  * a replica reports in the primary's stead serves only then.
  */
@@ -31,7 +31,7 @@ struct welcome {
     enum default_isolation isolation;
     UT_hash_handle hh;
     size_t key_len;
-    char key[]; /* cluster, database, user, route, settings */
+    char key[]; /* cluster, route, database, user, settings */
 };
 
 void welcomes_clear(struct sessions *sessions)
@@ -57,7 +57,7 @@ static struct welcome *welcome_new(const struct session *session)
     char *at = welcome->key;
     memcpy(at, &cluster, sizeof cluster);
     at += sizeof cluster;
-    *at++ = session->listener->route == ROUTE_REPLICA ? 'r' : 'p';
+    *at++ = (char)session->listener->route;
     memcpy(at, database, d);
     memcpy(at + d, user, u);
     const struct params *startup = &session->startup->params;

@@ -212,6 +212,19 @@ def test_a_read_only_transaction_is_on_a_replica(split, cluster, begin):
 
 
 @pytest.mark.proxy
+def test_it_is_so_after_a_login_through_another_route(make, cluster):
+    """What a login through `primary` has learnt of the role is not all that `split` must know."""
+    r = make(cluster, settings={"workers": 1})
+    fresh = {"options": "-c work_mem=1234kB"}
+    r.value("primary", "select 1", **fresh)
+    with r.connect("split", **fresh) as c:
+        until_replicas_serve(cluster, c)
+        c.execute("begin read only")
+        assert where(c) in cluster.replica_ports
+        c.execute("commit")
+
+
+@pytest.mark.proxy
 def test_default_transaction_read_only_makes_one_too(split, cluster):
     split.execute("set default_transaction_read_only = on")
     until_replicas_serve(cluster, split)
@@ -473,7 +486,7 @@ def test_a_first_statement_that_a_replica_cannot_answer_moves_the_transaction(ma
         assert c.execute("select a from fresh").fetchone()[0] == 7
         assert where(c) == own_cluster.primary.port
         assert c.execute("commit").statusmessage == "COMMIT"
-        begin_on_replica(c, own_cluster, "lagging")  # not while the catalogue is read anew, for the new table
+        begin_on_replica(c, own_cluster, "lagging")  # not at once: the catalogue is read anew, for the new table
         with pytest.raises(psycopg.errors.UndefinedTable):
             c.execute("select a from fresh")
         c.execute("rollback")
