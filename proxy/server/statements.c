@@ -132,6 +132,12 @@ void statements_clear(struct statements *statements)
     statements->unsure = false;
 }
 
+void statements_distrust(struct statements *statements)
+{
+    statements_clear(statements);
+    statements->unsure = true;
+}
+
 size_t statement_name(uint64_t id, char out[STATEMENT_NAME_MAX])
 {
     return (size_t)snprintf(out, STATEMENT_NAME_MAX, "rc_%" PRIx64, id);

@@ -44,6 +44,8 @@ void statements_describe(struct statements *statements, uint64_t id, uint64_t co
 uint64_t statements_excess(const struct statements *statements, uint32_t max);
 /* Forgets all; which unnamed one is there is not known then. */
 void statements_clear(struct statements *statements);
+/* ... and it may hold others yet: none that is there is used again. */
+void statements_distrust(struct statements *statements);
 
 /* Writes the name that statement `id` has on servers; returns its length. */
 size_t statement_name(uint64_t id, char out[STATEMENT_NAME_MAX]);

@@ -327,6 +327,7 @@ void dispatch_request(struct session *session, struct server *server)
     request_pin(session);
     server->shutdown_warned = server->prefix_failed = false;
     statements_begin(&server->statements);
+    prefix_before_statements(session, server);
     dispatch_go_on(session, server);
 }
 

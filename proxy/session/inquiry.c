@@ -400,8 +400,7 @@ static bool adopt_reset(struct session *session, struct server *server)
 static void note_temporary(struct server *server)
 {
     server->has_temporary = true;
-    statements_clear(&server->statements);
-    server->statements.unsure = true;
+    statements_distrust(&server->statements);
 }
 
 static bool take_answer(struct session *session, struct server *server)

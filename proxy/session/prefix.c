@@ -170,6 +170,13 @@ static bool send_encoding(
     return sent;
 }
 
+/* PostgreSQL drops every plan when this changes: it would parse what is there anew, with its literals, under
+   the settings of whoever comes next. */
+static bool drops_plans(const struct params *from, const struct params *to)
+{
+    return differs(from, to, "session_replication_role");
+}
+
 bool prefix_change(struct session *session, struct server *server, const struct settings *wanted)
 {
     const struct params *to = &wanted->params;
@@ -177,8 +184,11 @@ bool prefix_change(struct session *session, struct server *server, const struct 
     params_init(&from);
     bool fine = !server->applied || params_copy(&from, &server->applied->params);
     bool sent = fine && send_encoding(session, server, &from, to);
-    if (fine && !params_equal(&from, to))
+    if (fine && !params_equal(&from, to)) {
+        if (drops_plans(&from, to))
+            statements_distrust(&server->statements);
         sent |= send_difference(session, server, &from, to);
+    }
     params_fini(&from);
     settings_replace(&server->applied, settings_ref(wanted));
     return sent;
@@ -234,4 +244,12 @@ bool prefix_settings(struct session *session, struct server *server)
     if (!SESSION_TRACKING || server->applied == session->settings || server->tx_status != 'I')
         return false;
     return prefix_change(session, server, session->settings);
+}
+
+void prefix_before_statements(struct session *session, struct server *server)
+{
+    static const struct params none;
+    const struct params *from = server->applied ? &server->applied->params : &none;
+    if (server->applied != session->settings && drops_plans(from, &session->settings->params))
+        prefix_settings(session, server);
 }

@@ -29,6 +29,8 @@ bool sql_send(struct sql *sql, struct server *server, enum injected injected);
 
 /* Puts the session's settings in place on a server outside of a transaction; true when something was sent. */
 bool prefix_settings(struct session *session, struct server *server);
+/* The same, where it takes away what the server holds prepared: before that is looked at. */
+void prefix_before_statements(struct session *session, struct server *server);
 /* The node had trouble of its own (it went away, a conflict with recovery, a timeout), not with what was to
  * be put in place. */
 bool prefix_may_succeed_elsewhere(const struct error *error);

@@ -251,8 +251,7 @@ static bool resolve(struct session *session, struct server *server, const struct
         *as = slice_of(out, (size_t)snprintf(out, STATEMENT_NAME_MAX, DEALLOCATED "%zu", nth));
         return put_empty(server, *as);
     case VERB_DEALLOCATE_ALL:
-        statements_clear(&server->statements);
-        server->statements.unsure = true;
+        statements_distrust(&server->statements);
         *as = use->token;
         return true;
     }

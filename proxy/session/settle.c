@@ -159,8 +159,7 @@ static void settle_statements(struct session *session, struct server *server)
     if (request->drops_statements && alone) {
         server->statements.unsure = false;
     } else if (request->drops_statements || request->drops_plans) {
-        statements_clear(&server->statements);
-        server->statements.unsure = true;
+        statements_distrust(&server->statements);
     }
 }
 

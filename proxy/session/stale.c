@@ -258,8 +258,7 @@ bool stale_on_error(struct session *session, struct server *server, const struct
     if (!gone && !stale && !undescribed)
         return false;
     if (gone) { /* somebody took it away where it could not be seen */
-        statements_clear(&server->statements);
-        server->statements.unsure = true;
+        statements_distrust(&server->statements);
     } else if (stale) {
         prepared_renew(session->all->pools.prepared, name->prepared);
     }

@@ -314,6 +314,23 @@ def test_discard_plans_of_another_session_lets_nothing_be_folded_anew(wire):
     assert rows(run(w, "p"))[0][0] == "2020-01-02"
 
 
+def test_the_replication_role_of_another_session_lets_nothing_be_folded_anew(request, make, cluster):
+    """PostgreSQL drops all plans when session_replication_role changes."""
+    cluster.primary.sql("grant set on parameter session_replication_role to app")
+    r = make(cluster, {"primary": LISTENERS["primary"]}, settings={"pool_size": 1, "workers": 1})
+    w, other = [Wire(r.ports["primary"]).login() for _ in range(2)]
+    for each in (w, other):
+        request.addfinalizer(each.close)
+    w.query("set intervalstyle = sql_standard")
+    w.query("prepare p as select extract(epoch from '-1 2:00'::interval)::int")
+    w.query("reset intervalstyle")
+    assert w.value("execute p") == "-93600"
+    other.query("set session_replication_role = replica")
+    for _ in range(3):
+        assert w.value("execute p") == "-93600"
+        assert other.value("show session_replication_role") == "replica"
+
+
 @pytest.mark.parametrize("sql", [False, True])
 def test_a_temporary_table_of_another_session_lets_nothing_be_folded_anew(request, make, cluster, sql):
     """The first one of a connection changes its search_path: PostgreSQL parses what it holds again then."""

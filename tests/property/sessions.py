@@ -265,7 +265,8 @@ def startup(m):
     return parameters
 
 
-REFUSED = [{"options": "-c no_such_setting=1"}, {"options": "-c work_mem=1"}, {"TimeZone": "No/Where"}, {"client_encoding": "KLINGON"}, {"options": "-c max_connections=3"}, {"options": "-c role=stranger"}]
+REFUSED = [{"options": "-c no_such_setting=1"}, {"options": "-c work_mem=1"}, {"TimeZone": "No/Where"}, {"client_encoding": "KLINGON"}, {"options": "-c max_connections=3"}]
+REFUSED_BUT_TO_BOSS = {"options": "-c role=stranger"}
 
 
 def login(m):
@@ -276,7 +277,7 @@ def login(m):
 
 
 def login_refused(m):
-    return Step("login refused", ("login", m.pick(REFUSED)))
+    return Step("login refused", ("login", m.pick(REFUSED + [REFUSED_BUT_TO_BOSS] * (m.profile.kind != "boss"))))
 
 
 # What pins by its nature is rare; the "special" pair has much of it.
