@@ -23,6 +23,7 @@ enum pool_mode { POOL_NONE, POOL_SESSION, POOL_TRANSACTION, POOL_STATEMENT };
 enum auth_method { AUTH_SCRAM, AUTH_MD5, AUTH_PASSWORD, AUTH_TRUST, AUTH_CERT, AUTH_HBA, AUTH_PASSTHROUGH };
 enum tls_mode { TLS_DISABLE, TLS_ALLOW, TLS_REQUIRE, TLS_VERIFY_CA, TLS_VERIFY_FULL };
 enum fallback { FALLBACK_PRIMARY, FALLBACK_WAIT, FALLBACK_ERROR };
+enum draining { DRAINING_HOLD, DRAINING_SERVE };
 enum failover_mode { FAILOVER_EXTERNAL, FAILOVER_BUILTIN };
 enum data_loss { DATA_LOSS_REFUSE, DATA_LOSS_ALLOW };
 
@@ -96,6 +97,7 @@ struct config_cluster {
     char *monitor_nodes; /* the relation that lists them: a name, or a schema and a name */
     uint16_t monitor_port;
     uint32_t monitor_group;
+    enum draining monitor_draining;
     /* probes */
     char *probe_user, *probe_password, *probe_database;
     uint64_t probe_interval_ms, probe_timeout_ms, observation_ttl_ms;

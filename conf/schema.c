@@ -60,6 +60,7 @@ static const char *const tls_modes[] = {[TLS_DISABLE] = "disable",
     [TLS_REQUIRE] = "require",
     [TLS_VERIFY_CA] = "verify-ca",
     [TLS_VERIFY_FULL] = "verify-full"};
+static const char *const drainings[] = {[DRAINING_HOLD] = "hold", [DRAINING_SERVE] = "serve"};
 static const char *const fallbacks[] = {
     [FALLBACK_PRIMARY] = "primary", [FALLBACK_WAIT] = "wait", [FALLBACK_ERROR] = "error"};
 static const char *const managers[] = {
@@ -166,6 +167,10 @@ static const struct schema_key keys[] = {
     {"monitor_nodes", CLUSTER, VALUE_STRING, IN_CLUSTER(monitor_nodes), .value = "pgautofailover.node",
         .not_empty = true,
         .help = "The monitor's table of nodes, or a view of it for a user with no other rights there."},
+    {"monitor_draining", CLUSTER, VALUE_ENUM, IN_CLUSTER(monitor_draining), .value = "hold", NAMES(drainings),
+        .help = "What becomes of new work once the monitor has a primary's goal at draining: it waits, and "
+                "what runs may end before the stop; or it goes on until the stop, 0.1 s longer, which costs "
+                "open transactions 40001 and writes that wait for a standby 08007."},
     {"patroni_urls", CLUSTER, VALUE_LIST, IN_CLUSTER(patroni.urls), .value = "",
         .help =
             "With manager = patroni: where its REST API answers, http://host:8008, comma separated. One node "

@@ -314,8 +314,10 @@ static void word(
     const struct manager *manager, const char *host, uint16_t port, uint64_t now_us, struct manager_word *out)
 {
     const struct monitor *monitor = (const struct monitor *)manager;
-    monitor_table_word(monitor_table_find(&monitor->table, host, port), now_us, silent_us(monitor, now_us),
-        grace_us(monitor), out);
+    const struct monitor_rules rules = {
+        grace_us(monitor), config_of(monitor)->monitor_draining == DRAINING_SERVE};
+    monitor_table_word(
+        monitor_table_find(&monitor->table, host, port), now_us, silent_us(monitor, now_us), &rules, out);
 }
 
 /* A notification tells of each change; this is for one that was lost. */

@@ -151,17 +151,18 @@ const struct monitor_node *monitor_table_find(
 }
 
 /* A deposed primary whose PostgreSQL goes on (its keeper is dead, say) does not leave for ever. */
-static void count_out(
-    const struct monitor_node *node, uint64_t now_us, uint64_t grace_us, struct manager_word *word)
+static void count_out(const struct monitor_node *node, uint64_t now_us, const struct monitor_rules *rules,
+    struct manager_word *word)
 {
     uint64_t leaving_us = now_us > node->leaving_since_us ? now_us - node->leaving_since_us : 0;
     if (word->role != MANAGER_LEAVING)
         return;
-    word->age_ms = leaving_us / 1000;
-    if (leaving_us < grace_us)
-        return;
-    word->age_ms = 0;
-    word->role = MANAGER_NONE;
+    bool over = leaving_us >= rules->grace_us;
+    word->age_ms = over ? 0 : leaving_us / 1000;
+    if (over)
+        word->role = MANAGER_NONE;
+    else if (rules->serve_draining && node->goal == MONITOR_DRAINING && !node->keeper_silent)
+        word->role = MANAGER_PRIMARY;
 }
 
 static void tell_keeper(struct manager_word *word)
@@ -172,9 +173,9 @@ static void tell_keeper(struct manager_word *word)
 
 /* The monitor's word has no age: it stands until it is another, see monitor_state.c. */
 void monitor_table_word(const struct monitor_node *node, uint64_t now_us, uint64_t silent_us,
-    uint64_t grace_us, struct manager_word *word)
+    const struct monitor_rules *rules, struct manager_word *word)
 {
-    bool silent = silent_us >= grace_us;
+    bool silent = silent_us >= rules->grace_us;
     *word = (struct manager_word){.heard = node || silent};
     if (!node && silent)
         monitor_state_word_unheard(MONITOR_SECONDARY, MONITOR_SECONDARY, word);
@@ -185,7 +186,7 @@ void monitor_table_word(const struct monitor_node *node, uint64_t now_us, uint64
         return;
     }
     monitor_state_word(node->goal, node->reported, word);
-    count_out(node, now_us, grace_us, word);
+    count_out(node, now_us, rules, word);
     if (node->keeper_silent)
         tell_keeper(word);
 }

@@ -48,9 +48,14 @@ bool monitor_table_differs(const struct monitor_table *a, const struct monitor_t
 const struct monitor_node *monitor_table_find(
     const struct monitor_table *table, const char *host, uint16_t port);
 
+struct monitor_rules {
+    uint64_t grace_us;   /* manager_grace */
+    bool serve_draining; /* a primary whose goal is draining stays PRIMARY as long as it would be LEAVING */
+};
+
 /* The word of the monitor that was heard last `silent_us` ago, about a node of the table or (NULL) another.
  */
 void monitor_table_word(const struct monitor_node *node, uint64_t now_us, uint64_t silent_us,
-    uint64_t grace_us, struct manager_word *word);
+    const struct monitor_rules *rules, struct manager_word *word);
 
 #endif

@@ -23,8 +23,9 @@ static void check_query(const char *relation)
 static void check_node(const struct monitor_node *node)
 {
     struct manager_word word;
-    for (uint64_t silent_us = 0; silent_us < 3; silent_us++) {
-        monitor_table_word(node, 5, silent_us, 2, &word);
+    for (uint64_t silent_us = 0; silent_us < 6; silent_us++) {
+        const struct monitor_rules rules = {2, silent_us >= 3};
+        monitor_table_word(node, 5, silent_us % 3, &rules, &word);
         if (!memchr(word.why, '\0', sizeof word.why) || word.why[0] == '\0')
             abort();
     }

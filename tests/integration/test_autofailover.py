@@ -2,6 +2,8 @@
 its monitor does (DESIGN.md sections 6 and 7)."""
 
 import os
+import threading
+import time
 
 import psycopg
 import pytest
@@ -97,6 +99,32 @@ def test_a_switchover_is_seen_by_open_transactions_alone(formation, r):
     print(crowd.summary())
     formation.settle()
     assert formation.primary is not before
+    crowd.check(formation.primary)
+
+
+def test_work_may_go_on_until_the_old_primary_stops(formation, r):
+    """monitor_draining = serve: beside one that holds it answers longer, and what it acknowledged is there."""
+    before, last = formation.primary, {}
+    with Rolecall(formation, LISTENERS, cluster_settings={"monitor_draining": "serve"}) as serving, Crowd(serving, before) as crowd:
+        wait_until(lambda: roles(serving) == wanted_roles(formation), 20, "it sees the formation")
+
+        def write(name, endpoint):
+            with endpoint.connect("primary") as c:
+                while where(c) == before.port:
+                    last[name] = time.monotonic()
+
+        writers = [threading.Thread(target=write, args=each, daemon=True) for each in {"held": r, "served": serving}.items()]
+        for writer in writers:
+            writer.start()
+        wait_until(lambda: len(last) == 2, 10, "both answer")
+        formation.switchover()
+        for writer in writers:
+            writer.join(60)
+            assert not writer.is_alive(), "the new primary is reached"
+        crowd.wait_for(10)
+    print(crowd.summary())
+    formation.settle()
+    assert last["served"] - last["held"] > 0.02, last
     crowd.check(formation.primary)
 
 

@@ -23,7 +23,7 @@ struct instance {
     uint32_t timeline;
     enum monitor_state goal, reported;
     uint64_t wrote_at_ms;  /* when it was last able to take writes */
-    uint64_t wanted_at_ms; /* when its goal was last one that writes */
+    uint64_t wanted_at_ms; /* when its goal was last one that writes, or in which it may be served */
 };
 
 struct world {
@@ -32,6 +32,7 @@ struct world {
     struct instance instances[NODES];
     bool monitor_up, reachable; /* reachable: by rolecall */
     /* rolecall's side */
+    bool serve_draining;
     struct monitor_table table;
     uint64_t heard_at_ms;
     struct evidence evidence[NODES];
@@ -163,7 +164,8 @@ static void time_passes(struct world *world)
         struct instance *instance = &world->instances[i];
         if (is_alive(instance) && instance->primary && !instance->read_only)
             instance->wrote_at_ms = world->now_ms;
-        if (monitor_state_writes(instance->goal))
+        if (monitor_state_writes(instance->goal) ||
+            (world->serve_draining && instance->goal == MONITOR_DRAINING))
             instance->wanted_at_ms = world->now_ms;
     }
 }
@@ -215,11 +217,12 @@ static void judge_now(struct world *world)
         .managed = true,
         .manager_grace_ms = GRACE_MS,
         .read_only_waits = true};
+    const struct monitor_rules word_rules = {GRACE_MS * 1000, world->serve_draining};
     uint64_t silent_us = (world->now_ms - world->heard_at_ms) * 1000;
     for (int i = 0; i < NODES; i++) {
         world->evidence[i].age_ms = world->now_ms - world->answered_at_ms[i];
         monitor_table_word(world->table.n ? &world->table.nodes[i] : NULL, world->now_ms * 1000, silent_us,
-            GRACE_MS * 1000, &world->evidence[i].word);
+            &word_rules, &world->evidence[i].word);
     }
     judge(&rules, world->evidence, &world->verdict);
 }
@@ -257,6 +260,7 @@ static void begin(struct world *world, uint64_t seed)
     world->random = seed * 7919 + 1;
     world->now_ms = world->heard_at_ms = 100000;
     world->timeline = 1;
+    world->serve_draining = seed % 2;
     world->monitor_up = world->reachable = true;
     for (int i = 0; i < NODES; i++) {
         enum monitor_state as = i == 0 ? MONITOR_PRIMARY : MONITOR_SECONDARY;

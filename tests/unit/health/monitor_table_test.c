@@ -142,8 +142,9 @@ static void only_what_the_judge_should_know_is_a_difference(void **state)
 static struct manager_word word_of(
     const struct monitor_table *table, size_t node, uint64_t now_us, uint64_t silent_us)
 {
+    const struct monitor_rules rules = {.grace_us = GRACE_US};
     struct manager_word word;
-    monitor_table_word(node < table->n ? &table->nodes[node] : NULL, now_us, silent_us, GRACE_US, &word);
+    monitor_table_word(node < table->n ? &table->nodes[node] : NULL, now_us, silent_us, &rules, &word);
     return word;
 }
 
@@ -200,6 +201,25 @@ static void a_primary_leaves_no_longer_than_the_grace(void **state)
     assert_int_equal(word_of(&table, 0, 8000000, 0).role, MANAGER_LEAVING);
 }
 
+static void a_draining_primary_may_be_served_until_it_stops(void **state)
+{
+    (void)state;
+    static const char *const lines[] = {"n1 h1 5001 draining primary 0",
+        "n2 h2 5002 demote_timeout primary 0", "n3 h3 5003 draining primary 60000",
+        "n4 h4 5004 draining draining 0"};
+    const enum manager_role during[] = {MANAGER_PRIMARY, MANAGER_LEAVING, MANAGER_LEAVING, MANAGER_NONE};
+    const struct monitor_rules rules = {.grace_us = GRACE_US, .serve_draining = true};
+    struct monitor_table table = {0};
+    must_read(&table, lines, 4, 1000000);
+    for (size_t i = 0; i < COUNT(during); i++) {
+        struct manager_word word;
+        monitor_table_word(&table.nodes[i], 1000000 + GRACE_US - 1, 0, &rules, &word);
+        assert_int_equal(word.role, during[i]);
+        monitor_table_word(&table.nodes[i], 1000000 + GRACE_US, 0, &rules, &word);
+        assert_int_equal(word.role, MANAGER_NONE);
+    }
+}
+
 static void a_silent_keeper_is_told_and_takes_nothing_away(void **state)
 {
     (void)state;
@@ -243,6 +263,7 @@ int main(void)
         cmocka_unit_test(a_silent_monitor_leaves_the_choice_to_postgresql),
         cmocka_unit_test(of_a_node_that_it_does_not_list_it_says_nothing_but_by_silence),
         cmocka_unit_test(a_primary_leaves_no_longer_than_the_grace),
+        cmocka_unit_test(a_draining_primary_may_be_served_until_it_stops),
         cmocka_unit_test(a_silent_keeper_is_told_and_takes_nothing_away),
         cmocka_unit_test(a_relation_is_quoted_whatever_is_in_it),
     };
