@@ -2,7 +2,8 @@
  * A node's addresses; see endpoint.h. When all is well one name gives one address that never changes. A name
  * with several addresses ("localhost" on a host with IPv6) is tried in turn from the one that worked last. A
  * name that no longer resolves keeps its old addresses: a broken resolver must not take down nodes that still
- * answer.
+ * answer. A name whose addresses are all others than before has moved: what was connected to the old ones is
+ * not the node any more.
  */
 #include "health/endpoint.h"
 
@@ -44,7 +45,7 @@ bool endpoint_must_resolve(const struct endpoint *endpoint)
     return endpoint->stale || endpoint->n_addresses == 0;
 }
 
-static bool known_already(const struct endpoint *endpoint, const char *address)
+static bool has_address(const struct endpoint *endpoint, const char *address)
 {
     for (size_t i = 0; i < endpoint->n_addresses; i++) {
         if (strcmp(endpoint->addresses[i], address) == 0)
@@ -53,23 +54,31 @@ static bool known_already(const struct endpoint *endpoint, const char *address)
     return false;
 }
 
+static bool has_moved(const struct endpoint *before, const struct endpoint *now)
+{
+    bool moved = before->n_addresses > 0 && now->n_addresses > 0;
+    for (size_t i = 0; i < before->n_addresses; i++)
+        moved = moved && !has_address(now, before->addresses[i]);
+    return moved;
+}
+
 void endpoint_resolved(struct endpoint *endpoint, const struct addrinfo *answer)
 {
-    char before[ENDPOINT_ADDRESS_MAX] = "";
-    if (endpoint->n_addresses > 0)
-        snprintf(before, sizeof before, "%s", endpoint->addresses[endpoint->current]);
+    const struct endpoint old = *endpoint;
+    const char *before = old.n_addresses > 0 ? old.addresses[old.current] : "";
     endpoint->n_addresses = 0;
     endpoint->current = 0;
     for (; answer && endpoint->n_addresses < ENDPOINT_MAX_ADDRESSES; answer = answer->ai_next) {
         char text[ENDPOINT_ADDRESS_MAX];
         if (getnameinfo(answer->ai_addr, answer->ai_addrlen, text, sizeof text, NULL, 0, NI_NUMERICHOST) != 0)
             continue;
-        if (known_already(endpoint, text))
+        if (has_address(endpoint, text))
             continue;
         if (strcmp(text, before) == 0)
             endpoint->current = endpoint->n_addresses;
         snprintf(endpoint->addresses[endpoint->n_addresses++], ENDPOINT_ADDRESS_MAX, "%s", text);
     }
+    endpoint->moves += has_moved(&old, endpoint);
     endpoint->stale = false;
 }
 

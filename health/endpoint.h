@@ -25,6 +25,7 @@ struct endpoint {
     char addresses[ENDPOINT_MAX_ADDRESSES][ENDPOINT_ADDRESS_MAX];
     size_t n_addresses;
     size_t current; /* the address that worked last, or that is to be tried first */
+    uint32_t moves; /* how often the name has come to stand for none of the addresses that it had */
 };
 
 void endpoint_init(struct endpoint *endpoint, const char *host, uint16_t port);

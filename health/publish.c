@@ -65,6 +65,7 @@ static void fill_node(
     out->name = memory_copy(config->name);
     out->host = memory_copy(config->host);
     out->hostaddr = memory_copy(endpoint_address(node->endpoint));
+    out->moves = node->endpoint->moves;
     out->port = config->port;
     out->weight = verdict->no_reads ? 0 : orders_weight(node->orders, config->weight);
     out->max_connections = config->max_connections;
@@ -104,9 +105,10 @@ static bool same_node(const struct topology_node *a, const struct topology_node 
 {
     return a->live == b->live && a->role == b->role && a->read_only == b->read_only &&
            a->condition == b->condition && a->duty == b->duty && a->generation == b->generation &&
-           a->port == b->port && a->weight == b->weight && a->max_connections == b->max_connections &&
-           same_text(a->name, b->name) && same_text(a->host, b->host) &&
-           same_text(a->hostaddr, b->hostaddr) && same_text(a->reason, b->reason);
+           a->port == b->port && a->moves == b->moves && a->weight == b->weight &&
+           a->max_connections == b->max_connections && same_text(a->name, b->name) &&
+           same_text(a->host, b->host) && same_text(a->hostaddr, b->hostaddr) &&
+           same_text(a->reason, b->reason);
 }
 
 static bool same(const struct topology *a, const struct topology *b)

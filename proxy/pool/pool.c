@@ -135,7 +135,7 @@ void pools_set_runtime(struct pools *pools, struct runtime *runtime)
 
 static bool must_cut(const struct server *server, const struct topology_node *node)
 {
-    if (!node || node->condition == CONDITION_DOWN)
+    if (!node || node->condition == CONDITION_DOWN || server_is_elsewhere(server, node))
         return true;
     return server->generation != node->generation && server->role == ROLE_PRIMARY;
 }

@@ -209,6 +209,7 @@ struct server *server_open(struct reactor *reactor, const struct server_target *
     server->reactor = reactor;
     server->owner_events = events;
     server->generation = target->node->generation;
+    server->moves = target->node->moves;
     server->role = target->node->role;
     server->tx_status = 'I';
     if (target->settings && !params_copy(&server->native, target->settings))

@@ -111,8 +111,8 @@ struct server {
     void *user;
 
     struct node_live *node;
-    uint32_t generation;
-    enum node_role role; /* of the node when the connection was made */
+    uint32_t generation, moves; /* of its node's entry then */
+    enum node_role role;        /* of the node when the connection was made */
 
     char tx_status;
     struct expect_queue expect;
@@ -189,6 +189,12 @@ void server_attach(struct server *server, struct reactor *reactor, const struct 
 
 /* Address of a node for connect(2). False when it is not known yet. */
 bool server_address(const struct topology_node *node, struct sockaddr_storage *out, socklen_t *len);
+
+/* The node's name stands for other addresses by now. */
+static inline bool server_is_elsewhere(const struct server *server, const struct topology_node *node)
+{
+    return server->moves != node->moves;
+}
 
 const char *server_state_name(enum server_state state);
 

@@ -89,7 +89,7 @@ static void parse_as_then(struct ahead *ahead, const struct prepared *prepared)
         !was_parsed_otherwise(ahead, prepared->settings))
         return;
     save(ahead);
-    prefix_change(ahead->session, ahead->server, prepared->settings);
+    prefix_change_to_parse(ahead->session, ahead->server, prepared->settings);
     ahead->fine = ahead->fine && prepare_ensure(ahead->session, ahead->server, prepared);
     send_sync(ahead);
 }

@@ -172,10 +172,7 @@ static bool send_encoding(
 
 /* PostgreSQL drops every plan when this changes: it would parse what is there anew, with its literals, under
    the settings of whoever comes next. */
-static bool drops_plans(const struct params *from, const struct params *to)
-{
-    return differs(from, to, "session_replication_role");
-}
+static const char drops_plans[] = "session_replication_role";
 
 bool prefix_change(struct session *session, struct server *server, const struct settings *wanted)
 {
@@ -185,7 +182,7 @@ bool prefix_change(struct session *session, struct server *server, const struct 
     bool fine = !server->applied || params_copy(&from, &server->applied->params);
     bool sent = fine && send_encoding(session, server, &from, to);
     if (fine && !params_equal(&from, to)) {
-        if (drops_plans(&from, to))
+        if (differs(&from, to, drops_plans))
             statements_distrust(&server->statements);
         sent |= send_difference(session, server, &from, to);
     }
@@ -250,6 +247,26 @@ void prefix_before_statements(struct session *session, struct server *server)
 {
     static const struct params none;
     const struct params *from = server->applied ? &server->applied->params : &none;
-    if (server->applied != session->settings && drops_plans(from, &session->settings->params))
+    if (server->applied != session->settings && differs(from, &session->settings->params, drops_plans))
         prefix_settings(session, server);
+}
+
+bool prefix_change_to_parse(struct session *session, struct server *server, const struct settings *then)
+{
+    const struct params *now = &session->settings->params;
+    const char *value = params_get(now, drops_plans);
+    if (!differs(&then->params, now, drops_plans))
+        return prefix_change(session, server, then);
+    struct params mixed;
+    params_init(&mixed);
+    bool fine = params_copy(&mixed, &then->params);
+    if (value)
+        fine = fine && params_set(&mixed, slice_from(drops_plans), slice_from(value));
+    else
+        params_remove(&mixed, slice_from(drops_plans));
+    const struct settings *settings = fine ? settings_get(session->all->pools.settings, &mixed) : NULL;
+    params_fini(&mixed);
+    bool sent = settings && prefix_change(session, server, settings);
+    settings_unref(settings);
+    return sent;
 }

@@ -42,5 +42,8 @@ bool prefix_forgives(struct session *session, const struct error *error);
 bool prefix_put(struct session *session, struct server *server, const struct params *values);
 /* The same for any set, and whatever the transaction's state. */
 bool prefix_change(struct session *session, struct server *server, const struct settings *wanted);
+/* The settings that a statement is parsed under, but for the one that would take away what is prepared: that
+   stays the session's, as PostgreSQL forgets what was parsed under another one. */
+bool prefix_change_to_parse(struct session *session, struct server *server, const struct settings *then);
 
 #endif

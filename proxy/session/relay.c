@@ -217,7 +217,7 @@ void relay_review(struct session *session)
     struct server *server = session->relay;
     int index = topology ? topology_find(topology, server->node) : -1;
     const struct topology_node *node = index < 0 ? NULL : &topology->nodes[index];
-    bool gone = !node || node->condition == CONDITION_DOWN;
+    bool gone = !node || node->condition == CONDITION_DOWN || server_is_elsewhere(server, node);
     if (!gone && (node->generation == server->generation || node->role == server->role ||
                      session->listener->route == ROUTE_ANY))
         return;

@@ -331,6 +331,24 @@ def test_the_replication_role_of_another_session_lets_nothing_be_folded_anew(req
         assert other.value("show session_replication_role") == "replica"
 
 
+@pytest.mark.proxy
+def test_statements_of_before_and_after_a_change_of_the_replication_role_are_both_there(request, make, cluster):
+    cluster.primary.sql("grant set on parameter session_replication_role to app")
+    r = make(cluster, {"primary": LISTENERS["primary"]}, settings={"pool_size": 1, "workers": 1})
+    w, other = [Wire(r.ports["primary"]).login() for _ in range(2)]
+    for each in (w, other):
+        request.addfinalizer(each.close)
+    for role in ("origin", "replica", "local"):
+        w.query(f"set session_replication_role = {role}")
+        ask(w, parse(role, f"select $1::timestamptz, '{role}'"), describe("S", role))
+    for _ in range(2):
+        other.value("select 1")
+        w.send(parse("", "select 1"), bind(), execute(), flush())  # a stream: all that it may use is looked at
+        assert kinds(w.until("C")) == "12DC"
+        w.send(*[m for role in ("origin", "replica", "local") for m in (bind("", role, ("2020-02-03 04:05:06+00",)), execute())], sync())
+        assert [row[1] for row in rows(w.until())] == ["origin", "replica", "local"]
+
+
 @pytest.mark.parametrize("sql", [False, True])
 def test_a_temporary_table_of_another_session_lets_nothing_be_folded_anew(request, make, cluster, sql):
     """The first one of a connection changes its search_path: PostgreSQL parses what it holds again then."""

@@ -60,6 +60,26 @@ static void a_name_is_asked_for_once_and_again_after_a_failure(void **state)
     endpoint_fini(&endpoint);
 }
 
+static void a_name_has_moved_when_all_its_addresses_are_others(void **state)
+{
+    (void)state;
+    struct endpoint endpoint;
+    struct answer answer;
+    static const char *const first[] = {"10.0.0.1", "10.0.0.2"}, *const other[] = {"10.0.0.2", "10.0.0.3"},
+                             *const away[] = {"10.0.0.1"};
+    endpoint_init(&endpoint, "db", 5432);
+    endpoint_resolved(&endpoint, make(&answer, first, 2));
+    endpoint_resolved(&endpoint, make(&answer, other, 2)); /* one of them is still there */
+    assert_int_equal(endpoint.moves, 0);
+    endpoint_resolved(&endpoint, make(&answer, away, 1));
+    assert_int_equal(endpoint.moves, 1);
+    endpoint_resolved(&endpoint, make(&answer, away, 1));
+    assert_int_equal(endpoint.moves, 1);
+    endpoint_resolved(&endpoint, make(&answer, other, 2));
+    assert_int_equal(endpoint.moves, 2);
+    endpoint_fini(&endpoint);
+}
+
 static void the_address_that_worked_is_tried_first(void **state)
 {
     (void)state;
@@ -105,6 +125,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(addresses_and_sockets_need_no_resolver),
         cmocka_unit_test(a_name_is_asked_for_once_and_again_after_a_failure),
+        cmocka_unit_test(a_name_has_moved_when_all_its_addresses_are_others),
         cmocka_unit_test(the_address_that_worked_is_tried_first),
         cmocka_unit_test(many_addresses_are_cut_to_the_first),
     };

@@ -506,6 +506,34 @@ static void a_replica_that_is_promoted_keeps_its_connections_once_they_are_free(
     rig_close();
 }
 
+static void a_node_at_another_address_cuts_its_connections_whatever_its_role(void **state)
+{
+    (void)state;
+    static const enum node_role roles[] = {ROLE_PRIMARY, ROLE_REPLICA};
+    for (size_t i = 0; i < sizeof roles / sizeof *roles; i++) {
+        struct waiter one, two;
+        rig_open("pool_size = 5", 0);
+        rig_publish(1, roles[i], CONDITION_UP);
+        struct pool *pool = rig_join(0, "shop");
+        rig_claim(pool, &one, 1);
+        rig_claim(pool, &two, 2);
+        rig_turns(8);
+        pool_release(&two.claim, false);
+        struct topology *moved = rig_topology(1, roles[i], CONDITION_UP);
+        moved->nodes[0].moves++;
+        pools_set_topology(&rig.workers[0].pools, moved);
+        assert_string_equal(rig.order, "g1 g2 l1");
+        rig_turns(4);
+        assert_int_equal(fake_node_open_peers(&rig.node), 0);
+        rig_claim(pool, &one, 3);
+        rig_turns(8);
+        assert_string_equal(rig.order, "g1 g2 l1 g3");
+        pool_release(&one.claim, false);
+        pool_leave(pool);
+        rig_close();
+    }
+}
+
 static void a_node_that_is_down_refuses_who_waits(void **state)
 {
     (void)state;
@@ -624,6 +652,7 @@ int main(void)
         cmocka_unit_test(a_minimum_is_kept_open),
         cmocka_unit_test(a_login_that_takes_too_long_is_given_up),
         cmocka_unit_test(a_primary_that_changes_cuts_its_connections),
+        cmocka_unit_test(a_node_at_another_address_cuts_its_connections_whatever_its_role),
         cmocka_unit_test(a_replica_that_changes_ends_its_connections_as_they_become_free),
         cmocka_unit_test(a_replica_that_is_promoted_keeps_its_connections_once_they_are_free),
         cmocka_unit_test(a_node_that_is_down_refuses_who_waits),
