@@ -154,7 +154,7 @@ enum resets_put resets_put_by_name(struct session *session, struct server *serve
     struct slice text;
     const char *name, *value;
     bool runs, lists = false;
-    if (request->statements != 1 || request->reason != REASON_SESSION ||
+    if (request->statements != 1 || request->reason != REASON_SESSION || request->names_statements ||
         !lone_statement(session, &text, &runs))
         return RESETS_UNTOLD;
     params_init(&told);

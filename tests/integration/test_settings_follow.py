@@ -204,3 +204,17 @@ def test_a_statement_that_is_bound_in_a_stream_is_the_one_that_was_parsed_under_
         w.until("C")
         w.send(bind("", "s", ["none"]), execute(), sync())
         assert [m.fields["C"] for m in w.until() if m.kind == "E"] == ["22P02"]
+
+
+def test_a_reset_that_execute_runs_in_a_transaction_gives_back_what_came_with_the_startup_packet(shared):
+    """Only the protocol prepares a RESET."""
+    with Wire(shared.ports["primary"]) as w:
+        w.login(options="-c app.tenant=startup")
+        w.send(parse("giver", "reset app.tenant"), sync())
+        w.until()
+        w.query("set app.tenant = 'other'")
+        w.query("begin")
+        assert w.query("execute giver")[0].tag == "RESET"
+        assert w.value("show app.tenant") == "startup"
+        w.query("commit")
+        assert w.value("show app.tenant") == "startup"

@@ -50,7 +50,7 @@ class Model:
         self.status = "I"
         self.steps_in_transaction = 0
         self.begun_in_company = False  # the transaction's BEGIN was sent with something else
-        self.described = False  # a statement was, or something was reset, in this transaction
+        self.described = False  # an older statement was, or was run, or something was reset, in this transaction
         self.planned = []  # steps that come next, perhaps after others
         self.quiet = 0  # so many steps of the plan follow with nothing between that would disturb them
         self.forget()
@@ -139,7 +139,7 @@ class Model:
             self.remember()
         else:
             self.steps_in_transaction += 1
-            self.described |= step.label == "describe" or bool(self.startup and (RESETS.search(text) or step.label == "bind often"))
+            self.described |= step.label in ("describe", "bind", "bind often") or bool(self.startup and RESETS.search(text))
 
 
 RESETS = re.compile("reset|default|discard|null|time zone local", re.IGNORECASE)  # gives back what was asked for at startup
