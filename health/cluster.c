@@ -407,6 +407,11 @@ static void on_handover_changed(void *context)
     judge_now(context);
 }
 
+static void on_handover_looks(void *context)
+{
+    probe_all(context);
+}
+
 static struct endpoint *handover_endpoint(void *context, size_t node)
 {
     struct cluster *cluster = context;
@@ -630,6 +635,7 @@ struct cluster *cluster_open(
     cluster->hooks = hook_queue_open(loop, &cluster->settings, &cluster->news);
     const struct handover_owner handover = {.context = cluster,
         .changed = on_handover_changed,
+        .look = on_handover_looks,
         .endpoint = handover_endpoint,
         .census = take_census,
         .delegate = delegate};

@@ -57,20 +57,6 @@ void failover_confirm(const struct view *view)
     handover_move(handover, HANDOVER_CHOOSING);
 }
 
-/* Every node that may have something to say has said it, or had its time. */
-static bool all_asked(const struct view *view)
-{
-    const struct handover *handover = view->handover;
-    if (handover_waited(view, 2 * handover->settings->cluster->probe_timeout_ms))
-        return true;
-    for (size_t i = 0; i < view->verdict->n; i++) {
-        bool gone = view->verdict->nodes[i].condition == CONDITION_DOWN;
-        if ((int)i != handover->old && !gone && !handover_fresh(view, (int)i, handover->since_us))
-            return false;
-    }
-    return true;
-}
-
 void failover_choose(const struct view *view)
 {
     struct handover *handover = view->handover;
@@ -80,7 +66,7 @@ void failover_choose(const struct view *view)
         handover_move(handover, HANDOVER_CONFIRMING);
         return;
     }
-    if (!all_asked(view))
+    if (!handover_all_asked(view, handover->old))
         return;
     struct plan_facts facts = handover_facts(view, handover->since_us);
     char reason[PLAN_REASON_MAX];

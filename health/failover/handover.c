@@ -2,9 +2,10 @@
  * Failover and switchover; see handover.h.
  *
  *     failover     IDLE -> CONFIRMING -> CHOOSING -> FENCING -> CHOOSING -> PROMOTING -> REPOINTING -> IDLE
- *     switchover   IDLE -> PREPARING -> DRAINING -> DEMOTING -> CATCHING_UP -> PROMOTING -> REPOINTING ->
- * IDLE called off: -> IDLE         or, once the demote hook has begun: -> UNDOING -> IDLE with a manager ->
- * DELEGATED -> IDLE
+ *     switchover   IDLE -> LOOKING -> PREPARING -> DRAINING -> DEMOTING -> CATCHING_UP -> PROMOTING ->
+ *                  REPOINTING -> IDLE
+ *                  with a manager   DRAINING -> DELEGATED -> IDLE
+ *                  called off       -> IDLE, or, once the demote hook has begun, -> UNDOING -> IDLE
  *
  * Callbacks note what came of a hook or an errand and have the cluster judged anew; with each verdict `step`
  * looks what the state waits for. Whenever another node than the one to be replaced turns out to be primary,
@@ -30,6 +31,7 @@ static const char *const state_names[] = {[HANDOVER_IDLE] = "idle",
     [HANDOVER_CONFIRMING] = "confirming",
     [HANDOVER_CHOOSING] = "choosing",
     [HANDOVER_FENCING] = "fencing",
+    [HANDOVER_LOOKING] = "looking",
     [HANDOVER_PREPARING] = "making a checkpoint",
     [HANDOVER_DRAINING] = "draining",
     [HANDOVER_DEMOTING] = "demoting",
@@ -40,7 +42,8 @@ static const char *const state_names[] = {[HANDOVER_IDLE] = "idle",
     [HANDOVER_REPOINTING] = "re-pointing",
     [HANDOVER_STOPPED] = "stopped"};
 static const uint64_t moves[] = {
-    [HANDOVER_IDLE] = FSM_TO(HANDOVER_CONFIRMING) | FSM_TO(HANDOVER_PREPARING) | FSM_TO(HANDOVER_REPOINTING),
+    [HANDOVER_IDLE] = FSM_TO(HANDOVER_CONFIRMING) | FSM_TO(HANDOVER_LOOKING) | FSM_TO(HANDOVER_REPOINTING),
+    [HANDOVER_LOOKING] = FSM_TO(HANDOVER_PREPARING) | FSM_TO(HANDOVER_IDLE),
     [HANDOVER_PREPARING] = FSM_TO(HANDOVER_DRAINING) | FSM_TO(HANDOVER_IDLE),
     [HANDOVER_CONFIRMING] = FSM_TO(HANDOVER_CHOOSING) | FSM_TO(HANDOVER_IDLE),
     [HANDOVER_CHOOSING] = FSM_TO(HANDOVER_FENCING) | FSM_TO(HANDOVER_PROMOTING) |
@@ -248,6 +251,19 @@ bool handover_fresh(const struct view *view, int node, uint64_t since_us)
     return evidence->finding == FINDING_ANSWER && evidence->age_ms <= (view->now_us - since_us) / 1000;
 }
 
+bool handover_all_asked(const struct view *view, int but)
+{
+    const struct handover *handover = view->handover;
+    if (handover_waited(view, 2 * handover->settings->cluster->probe_timeout_ms))
+        return true;
+    for (size_t i = 0; i < view->verdict->n; i++) {
+        bool gone = view->verdict->nodes[i].condition == CONDITION_DOWN;
+        if ((int)i != but && !gone && !handover_fresh(view, (int)i, handover->since_us))
+            return false;
+    }
+    return true;
+}
+
 /* --- the whole --- */
 
 static void step_idle(const struct view *view)
@@ -280,6 +296,7 @@ static bool is_over(const struct view *view)
     case HANDOVER_FENCING: /* whose end is waited for */
         return view->verdict->primary >= 0 && view->handover->outcome != OUTCOME_PENDING;
     case HANDOVER_IDLE:
+    case HANDOVER_LOOKING:
     case HANDOVER_PREPARING:
     case HANDOVER_DRAINING:
     case HANDOVER_DEMOTING:
@@ -305,6 +322,7 @@ static void step(const struct view *view)
     case HANDOVER_CONFIRMING: failover_confirm(view); return;
     case HANDOVER_CHOOSING: failover_choose(view); return;
     case HANDOVER_FENCING: failover_fence(view); return;
+    case HANDOVER_LOOKING: switchover_look(view); return;
     case HANDOVER_PREPARING: switchover_prepare(view); return;
     case HANDOVER_DRAINING: switchover_drain(view); return;
     case HANDOVER_DEMOTING: switchover_demote(view); return;
@@ -370,7 +388,8 @@ void handover_answered(struct handover *handover, bool accepted, const char *wor
 void handover_call_off(struct handover *handover, struct message *message)
 {
     const struct message *order = handover->order;
-    bool waits = handover->state == HANDOVER_PREPARING || handover->state == HANDOVER_DRAINING;
+    bool waits = handover->state == HANDOVER_LOOKING || handover->state == HANDOVER_PREPARING ||
+                 handover->state == HANDOVER_DRAINING;
     struct error error;
     if (waits && order && order->node_order.ticket == message->node_order.ticket) {
         switchover_call_off(handover, "whoever asked for it has canceled it");

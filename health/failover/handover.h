@@ -26,6 +26,7 @@ struct handover_census {
 struct handover_owner {
     void *context;
     void (*changed)(void *context); /* judge again; from the loop, never from within a call */
+    void (*look)(void *context);    /* look at all nodes at once; each answer is judged */
     struct endpoint *(*endpoint)(void *context, size_t node);
     void (*census)(void *context, size_t node, struct handover_census *census);
     /* Has the manager make `to` (-1: whichever it finds best) the primary instead of `from`; what it says to

@@ -12,6 +12,7 @@ enum handover_state {
     HANDOVER_CONFIRMING,  /* the primary does not answer: for how long, and does anybody hear from it? */
     HANDOVER_CHOOSING,    /* it is gone: who can be promoted? */
     HANDOVER_FENCING,     /* before_promote runs */
+    HANDOVER_LOOKING,     /* a switchover was ordered: what is true now? */
     HANDOVER_PREPARING,   /* the primary makes a checkpoint, so that it stops quickly */
     HANDOVER_DRAINING,    /* new work is held, open transactions end */
     HANDOVER_DEMOTING,    /* the demote hook runs */
@@ -93,6 +94,9 @@ void handover_tell_hook(const struct view *view, enum hook hook, int node);
 struct plan_facts handover_facts(const struct view *view, uint64_t since_us);
 /* Has the node answered since then? */
 bool handover_fresh(const struct view *view, int node, uint64_t since_us);
+/* Every node but one (-1 = none) that may have something to say has said it in this state, or had its time.
+ */
+bool handover_all_asked(const struct view *view, int but);
 
 /* promotion.c */
 void handover_promote(struct handover *handover);
@@ -110,6 +114,7 @@ void failover_fence(const struct view *view);
 
 /* switchover.c */
 void switchover_begin(const struct view *view);
+void switchover_look(const struct view *view);
 void switchover_prepare(const struct view *view);
 void switchover_drain(const struct view *view);
 void switchover_demote(const struct view *view);

@@ -1,8 +1,8 @@
 /*
- * SWITCHOVER: the primary makes a checkpoint, new work is held, and open transactions end. Then, where there
- * is a manager, it is told to move the primary (delegated.c); else the demote hook makes a standby of the
- * primary, and the target is promoted when it has the end of the old one's log. Until then it is called off
- * without a trace; afterwards the hook is asked to undo what it did.
+ * SWITCHOVER: all nodes are looked at, the primary makes a checkpoint, new work is held, and open
+ * transactions end. Then, where there is a manager, it is told to move the primary (delegated.c); else the
+ * demote hook makes a standby of the primary, and the target is promoted when it has the end of the old one's
+ * log. Until then it is called off without a trace; afterwards the hook is asked to undo what it did.
  */
 #include "health/failover/handover_private.h"
 
@@ -253,15 +253,26 @@ static bool may_switch(const struct view *view, char why[PLAN_REASON_MAX])
     return false;
 }
 
+/* What was seen last may be as old as probe_interval. */
 void switchover_begin(const struct view *view)
 {
     struct handover *handover = view->handover;
-    char why[PLAN_REASON_MAX];
     handover->switchover = true;
-    if (!may_switch(view, why)) {
-        handover_answer(handover, false, why);
-        handover->switchover = false;
+    handover_move(handover, HANDOVER_LOOKING);
+    handover->owner.look(handover->owner.context);
+}
+
+void switchover_look(const struct view *view)
+{
+    struct handover *handover = view->handover;
+    char why[PLAN_REASON_MAX];
+    failover_remember(view);
+    if (!handover_all_asked(view, -1))
+        return;
+    if (may_switch(view, why)) {
+        begin_checkpoint(handover);
         return;
     }
-    begin_checkpoint(handover);
+    handover_answer(handover, false, why);
+    handover_rest(handover);
 }

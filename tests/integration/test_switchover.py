@@ -125,6 +125,27 @@ def test_64_busy_clients_see_no_error_of_switchovers(managed):
         assert after.value("select count(distinct n) from w where client = %s", [i]) == n
 
 
+def test_what_was_seen_before_the_order_does_not_decide(managed):
+    """A replica follows again, and no probe has seen that yet."""
+    m = managed(probe_interval="30s", observation_ttl="60s")
+    replica = next(node for node in m.cluster.replicas if node.name == "node3")
+    follows = replica.value("show primary_conninfo")
+
+    def seen():
+        return {row["node"]: row["state"] for row in m.r.admin_table("show replication")}["node3"]
+
+    replica.set("primary_conninfo", "")
+    wait_until(lambda: not replica.value("select count(*) from pg_stat_wal_receiver"), 20, "it follows nobody")
+    worked, text = m.switch("to node3")
+    assert not worked and "does not follow" in text
+    replica.sql("alter system set primary_conninfo = '{}'".format(follows.replace("'", "''")))
+    replica.sql("select pg_reload_conf()")
+    wait_until(lambda: replica.value("select count(*) from pg_stat_wal_receiver where status = 'streaming'"), 20, "it follows")
+    assert seen() != "streaming"
+    worked, text = m.switch("to node3")
+    assert worked and m.primary() is replica, text
+
+
 def test_the_node_that_is_named_becomes_the_primary(managed):
     m = managed()
     old = m.primary()
@@ -135,7 +156,10 @@ def test_the_node_that_is_named_becomes_the_primary(managed):
     assert m.primary().name == "node3" and "on timeline 2 instead of node1" in text
     told = m.hooks.of("demote")[0]
     assert (told["NODE"], told["TARGET"]) == ("node1", "node3") and "UNDO" not in told
-    wait_until(lambda: m.switch("to node1 cluster main")[0], 30, "node1 follows, and takes over again", 0.5)
+    wait_until(lambda: m.primary().value("select count(*) from pg_stat_replication where state = 'streaming'") == 2, 30,
+               "node1 follows")
+    worked, text = m.switch("to node1 cluster main")
+    assert worked, text
     assert m.primary().name == "node1"
 
 
