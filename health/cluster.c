@@ -14,6 +14,7 @@
 #include "health/catalogue_reader.h"
 #include "health/failover/handover.h"
 #include "health/hook/events.h"
+#include "health/hook/rejoin.h"
 #include "health/manager.h"
 #include "health/memory.h"
 #include "health/news.h"
@@ -48,6 +49,7 @@ struct cluster {
     struct catalogue_reader *catalogues;
     struct state_file *state_file;
     struct hook_queue *hooks;
+    struct rejoin rejoin;
     struct handover *handover;
     uv_timer_t expiry;
 };
@@ -214,6 +216,8 @@ static void judge_now(struct cluster *cluster)
     publish_now(cluster);
     news_of_verdict(&cluster->news, &before, &cluster->verdict, evidence, cluster->seeking_since_us);
     events_tell(cluster->hooks, &cluster->settings, &cluster->roster, &before, &cluster->verdict);
+    rejoin_judged(&cluster->rejoin, cluster->hooks, &cluster->settings, &cluster->roster, &cluster->verdict,
+        clock_now_us());
     if (cluster->verdict.memory.system_identifier != 0)
         state_file_save(cluster->state_file, &cluster->verdict.memory);
     if (cluster->verdict.primary >= 0)
@@ -550,6 +554,7 @@ static void change_members(struct cluster *cluster)
     }
     open_sampler(cluster);
     handover_reload(cluster->handover, true);
+    rejoin_forget(&cluster->rejoin);
 }
 
 /* The sections, or what the manager lists, may have changed. */
@@ -633,6 +638,7 @@ struct cluster *cluster_open(
     cluster->secrets = secrets_open(loop, &cluster->settings, subscribers, &fit);
     cluster->catalogues = catalogue_reader_open(loop, &cluster->settings, subscribers, &fit);
     cluster->hooks = hook_queue_open(loop, &cluster->settings, &cluster->news);
+    rejoin_init(&cluster->rejoin);
     const struct handover_owner handover = {.context = cluster,
         .changed = on_handover_changed,
         .look = on_handover_looks,

@@ -62,12 +62,6 @@ static void tell_split(const struct telling *telling)
     hook_queue_run(telling->queue, HOOK_ON_SPLIT, &facts, NULL, NULL);
 }
 
-/* A node that must be rewound or cloned, and there is one to do it from. */
-static bool can_rejoin(const struct verdict *verdict, size_t node)
-{
-    return verdict->primary >= 0 && verdict->nodes[node].strayed;
-}
-
 static void tell_of_node(const struct telling *telling, size_t i)
 {
     const struct node_verdict *before = &telling->before->nodes[i], *now = &telling->now->nodes[i];
@@ -77,8 +71,6 @@ static void tell_of_node(const struct telling *telling, size_t i)
         tell_node(telling, HOOK_ON_NODE_UP, i);
     if (now->role != before->role)
         tell_node(telling, HOOK_ON_ROLE_CHANGE, i);
-    if (can_rejoin(telling->now, i) && !can_rejoin(telling->before, i))
-        tell_node(telling, HOOK_REJOIN, i);
 }
 
 /* Who had the role, and has it no more, not even until its successor stands. */

@@ -218,9 +218,15 @@ def test_the_rights_that_the_readme_names_are_enough(make, synchronous):
 
 
 def test_an_old_primary_is_rewound_by_a_hook_and_follows_the_new_one(make, synchronous, hooked):
-    """It has written what nobody else has: that is gone afterwards, and all the rest is there."""
+    """It has written what nobody else has: that is gone afterwards, and all the rest is there. The hook fails at first."""
     first, second, third = synchronous.nodes
-    hooked.actions["rejoin"] = Supervisor(synchronous).rejoin
+    rejoin = Supervisor(synchronous).rejoin
+
+    def fail_once(facts):
+        assert facts["ATTEMPT"] != "1", "not yet"
+        return rejoin(facts)
+
+    hooked.actions["rejoin"] = fail_once
     r = make(synchronous, cluster_settings={**SETTINGS, **hooked.settings("rejoin")})
     insert(r, 1)
     first.kill()
@@ -230,7 +236,7 @@ def test_an_old_primary_is_rewound_by_a_hook_and_follows_the_new_one(make, synch
     first.start()
     wait_until(lambda: hooked.of("rejoin"), 20, "the hook")
     wait_until(lambda: follows(first, new), 60, "the old primary follows the new one")
-    assert hooked.of("rejoin")[0]["NODE"] == "node1"
+    assert [(facts["NODE"], facts["ATTEMPT"]) for facts in hooked.of("rejoin")] == [("node1", "1"), ("node1", "2")]
     wait_until(lambda: "rejoined: start PostgreSQL" in r.log(), 20, "the hook has ended, and its output is in the log")
     insert(r, 3)
     wait_until(lambda: first.value("select array_agg(a order by a) from w") == [1, 2, 3], what="it has everything")

@@ -19,7 +19,7 @@ RULES = {
     "E": "ErrorResponse: file, line and function of PostgreSQL's source (fields F, L, R)",
     "N": "NoticeResponse: fields F, L, R, as above",
     "W": "context: whether PL/pgSQL names a function with its schema and in quotes was decided when the process compiled it, whoever called",
-    "P": "position of an error in a statement that SQL's PREPARE made, when that is run: it counts in the text of the PREPARE, where the name is rolecall's",
+    "P": "position of an error in a statement that SQL's PREPARE made, when that is run or described: it counts in the text of the PREPARE, where the name is rolecall's",
     "25006": "its message: in a READ ONLY transaction a replica may say `during recovery` where the primary says `in a read-only transaction`",
     "K": "BackendKeyData: process id and key are rolecall's own, and only at login",
 }

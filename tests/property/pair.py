@@ -20,7 +20,7 @@ from ops import Step
 SIDES = ("direct", "pooled")
 
 
-BY_SQL = re.compile(r"execute|\bB\('[^']*', '(s1|q1|q2|Q 3|fold|inside)'", re.IGNORECASE)
+BY_SQL = re.compile(r"execute|\b(?:B\('[^']*'|D\('S'), '(s1|q1|q2|Q 3|fold|inside)'", re.IGNORECASE)
 
 
 class Difference:
