@@ -148,7 +148,7 @@ void read_prepare(struct reading *reading)
     struct tokens *tokens = reading->tokens;
     tokens_advance(tokens);
     if (reading_word(reading) == KEYWORD_TRANSACTION && tokens->next.kind == TOKEN_STRING) {
-        reading_verdict(reading, STATEMENT_TRANSACTION, REASON_TRANSACTION, reading->out->culprit);
+        reading_verdict(reading, STATEMENT_WRITE, REASON_TRANSACTION, reading->out->culprit);
         reading->out->effect.flags |= STATEMENT_COMMIT;
     } else {
         reading->out->effect.pins |= PIN_PREPARE;

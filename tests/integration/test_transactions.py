@@ -408,6 +408,15 @@ def test_what_a_transaction_that_moves_has_prepared_is_its_sessions_alone(make, 
 
 
 @pytest.mark.proxy
+def test_prepare_transaction_moves_one_too(rolecall, cluster):
+    with rolecall.connect("split", autocommit=True) as c:
+        begin_on_replica(c, cluster, "two_phase")
+        with pytest.raises(psycopg.errors.ObjectNotInPrerequisiteState, match="prepared transactions are disabled"):
+            c.execute("prepare transaction 'x'")
+        assert c.info.transaction_status == psycopg.pq.TransactionStatus.IDLE
+
+
+@pytest.mark.proxy
 def test_a_transaction_that_moves_takes_long_settings_along(rolecall, cluster):
     with rolecall.connect("split") as c:
         begin_on_replica(c, cluster, "long_settings")

@@ -371,9 +371,10 @@ static void transaction_commands_have_their_flags(void **state)
         BLOCK("commit and chain", STATEMENT_COMMIT), BLOCK("rollback", STATEMENT_ROLLBACK),
         BLOCK("abort transaction and no chain", STATEMENT_ROLLBACK), BLOCK("rollback to savepoint a", 0),
         BLOCK("rollback work to a", 0), BLOCK("savepoint a", 0), BLOCK("release a", 0),
-        BLOCK("prepare transaction 'x'", STATEMENT_COMMIT), BLOCK("set transaction read only", 0),
+        BLOCK("set transaction read only", 0),
         BLOCK("set transaction isolation level serializable", STATEMENT_ISOLATION),
         BLOCK("set transaction snapshot '0-1-1'", STATEMENT_ISOLATION),
+        {"prepare transaction 'x'", 'W', REASON_TRANSACTION, STATEMENT_COMMIT, 0, NULL},
         {"commit prepared 'x'", 'W', REASON_TRANSACTION, STATEMENT_COMMIT, 0, NULL},
         {"rollback prepared 'x'", 'W', REASON_TRANSACTION, 0, 0, NULL});
 #undef BLOCK
