@@ -76,9 +76,29 @@ void lost_fail_request(struct session *session, const char *sqlstate, const char
 
 /* ---- an open transaction whose server is gone ---- */
 
+/* A batch that only parses, binds or describes: there is nothing to commit. */
+static bool runs_nothing(const struct request *request)
+{
+    return request->kind == REQUEST_BATCH && request->complete && !request->stream &&
+           request->noted_of[CAUSE_EXECUTE] == 0;
+}
+
+/* Of the flags, what it does to its transaction: drivers prepare COMMIT and ROLLBACK before they run them. */
+static uint32_t ends(const struct request *request)
+{
+    return runs_nothing(request) ? 0 : request->flags & (STATEMENT_ROLLBACK | STATEMENT_COMMIT);
+}
+
 static bool ends_transaction(const struct request *request)
 {
-    return request->statements == 1 && (request->flags & (STATEMENT_ROLLBACK | STATEMENT_COMMIT));
+    return request->statements == 1 && ends(request);
+}
+
+/* What may still be prepared in a failed transaction. */
+static bool prepares_its_end(const struct request *request)
+{
+    return runs_nothing(request) && request->statements == 1 &&
+           request->flags & (STATEMENT_ROLLBACK | STATEMENT_COMMIT);
 }
 
 static void lost_words(struct error *error, const char *node)
@@ -90,9 +110,14 @@ static void lost_words(struct error *error, const char *node)
 bool lost_answer(struct session *session)
 {
     struct request *request = session->request;
-    bool ends = ends_transaction(request);
-    bool commit = ends && (request->flags & STATEMENT_COMMIT);
+    bool over = ends_transaction(request);
+    bool commit = over && (request->flags & STATEMENT_COMMIT);
     struct local_result result = {.tag = "ROLLBACK"};
+    if (prepares_its_end(request)) {
+        local_answer(session, &result);
+        end_request_as(session, session->lost == LOST_PENDING ? 'T' : 'E', 'E', false);
+        return true;
+    }
     bool empty = request->kind == REQUEST_BATCH && request->noted_of[CAUSE_PARSE] == 0 &&
                  request->noted_of[CAUSE_EXECUTE] == 0;
     if (empty && session->lost == LOST_REPORTED) { /* a lone Sync */
@@ -100,11 +125,11 @@ bool lost_answer(struct session *session)
         return true;
     }
     if (session->lost == LOST_PENDING &&
-        (!ends || commit)) { /* the first word of it; a COMMIT ends what there is */
+        (!over || commit)) { /* the first word of it; a COMMIT ends what there is */
         result.tag = NULL;
         lost_words(&result.error, session->last_node ? session->last_node->name : "");
         session->lost = LOST_REPORTED;
-    } else if (!ends) {
+    } else if (!over) {
         result.tag = NULL;
         error_set(&result.error, SQLSTATE_IN_FAILED_TRANSACTION,
             "current transaction is aborted, commands ignored until end of transaction block");
@@ -113,9 +138,9 @@ bool lost_answer(struct session *session)
         local_answer(session, &result);
     else
         session_error(session, result.error.sqlstate, result.error.text);
-    if (ends)
+    if (over)
         session->lost = LOST_NONE;
-    end_request(session, ends ? 'I' : 'E', result.tag == NULL);
+    end_request(session, over ? 'I' : 'E', result.tag == NULL);
     return true;
 }
 
@@ -126,14 +151,7 @@ enum outcome { OUTCOME_RERUN, OUTCOME_ROLLED_BACK, OUTCOME_UNKNOWN };
 static bool commits(const struct session *session)
 {
     const struct request *request = session->request;
-    return (request->flags & STATEMENT_COMMIT) != 0 || !request->in_transaction;
-}
-
-/* A batch that only parses, binds or describes: there is nothing to commit. */
-static bool runs_nothing(const struct request *request)
-{
-    return request->kind == REQUEST_BATCH && request->complete && !request->stream &&
-           request->noted_of[CAUSE_EXECUTE] == 0;
+    return (ends(request) & STATEMENT_COMMIT) != 0 || !request->in_transaction;
 }
 
 /* The server's last word, when it was FATAL: instead of an answer, or before the request was sent, which then
@@ -173,7 +191,7 @@ static enum outcome outcome_of(const struct session *session, const struct serve
         return request->in_transaction || request->committed ? OUTCOME_ROLLED_BACK : OUTCOME_RERUN;
     bool at_client = request->committed;
     bool handed_over = server->stream.out.len == 0 && request->complete && session->passing == 0;
-    if (request->in_transaction && !(request->flags & STATEMENT_COMMIT))
+    if (request->in_transaction && !(ends(request) & STATEMENT_COMMIT))
         return OUTCOME_ROLLED_BACK;
     if (request->in_transaction && session->tx_status == 'E')
         return OUTCOME_ROLLED_BACK; /* COMMIT of a failed transaction is a rollback */
@@ -215,7 +233,7 @@ static bool is_answered(const struct session *session, struct server *server)
 static void end_answered(struct session *session)
 {
     struct request *request = session->request;
-    bool open = request->in_transaction && !(request->flags & (STATEMENT_COMMIT | STATEMENT_ROLLBACK));
+    bool open = request->in_transaction && !ends(request);
     inquiry_free(session);
     session->begin = (struct begin){.state = BEGIN_NONE};
     if (open)
@@ -256,11 +274,9 @@ static void report(struct session *session, enum outcome outcome, const char *no
     snprintf(text, sizeof text,
         "the connection to node %s was lost; the transaction was rolled back, retry it", node);
     session_error(session, SQLSTATE_SERIALIZATION_FAILURE, text);
-    bool open = session->request->in_transaction &&
-                !(session->request->flags & (STATEMENT_COMMIT | STATEMENT_ROLLBACK));
-    if (open) {
+    bool open = session->request->in_transaction && !ends(session->request);
+    if (open)
         session->lost = LOST_REPORTED;
-    }
     end_request(session, open ? 'E' : 'I', true);
 }
 

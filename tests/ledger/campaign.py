@@ -157,7 +157,8 @@ class World:
         yield
 
     def row(self, rolecall, node):
-        return next(row for row in rolecall.admin_table("show nodes") if row["node"] == node.name)
+        """None: it is no member at the moment."""
+        return next((row for row in rolecall.admin_table("show nodes") if row["node"] == node.name), None)
 
     def is_split(self, rolecall):
         return "split" in (rolecall.admin_table("show clusters")[0]["reason"] or "")
@@ -167,9 +168,14 @@ class World:
         for rolecall in self.rolecalls:
             for node in self.cluster.nodes:
                 row = self.row(rolecall, node)
-                if (row["role"], row["condition"]) != ("primary" if node is self.cluster.primary else "replica", "up"):
+                wanted = "primary" if node is self.cluster.primary else "replica"
+                if not row or (row["role"], row["condition"]) != (wanted, "up"):
                     return False
         return True
+
+    def seen(self):
+        return [[(row["node"], row["role"], row["condition"], row["reason"]) for row in rolecall.admin_table("show nodes")]
+                for rolecall in self.rolecalls]
 
 
 class Campaign:
@@ -220,7 +226,10 @@ class Campaign:
         fault.end(self.world)
         ended = time.monotonic()
         self.cluster.wait_settled()
-        wait_until(self.world.converged, CONVERGES_S, "every proxy knows every node by its role", 0.05)
+        try:
+            wait_until(self.world.converged, CONVERGES_S, "every proxy knows every node by its role", 0.05)
+        except AssertionError as error:
+            raise AssertionError(f"{error}; {self.cluster.primary.name} is primary, seen is {self.world.seen()}") from None
         self.world.end()
         new = [event for event in self.world.events[promoted:] if isinstance(event, check.Promotion)]
         self.pauses.add(str(fault).split(" ")[0], began, ended, new[-1] if new else None)

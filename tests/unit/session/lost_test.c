@@ -72,6 +72,12 @@ static const struct lost_case cases[] = {
         "Q:select~1", "1 2 C:ROLLBACK Z:I C:OK Z:I", 0, NULL},
     {"a lost transaction ends with ROLLBACK", "Q:begin Q:select~1", INSERT, "EOF", "Q:rollback",
         "E:40001 Z:E C:ROLLBACK Z:I", 1, INSERT},
+    {"a ROLLBACK that is only parsed does not end a lost transaction", "Q:begin Q:select~1", INSERT, "EOF",
+        "P:a=rollback S B:a E: S", "E:40001 Z:E 1 Z:E 2 C:ROLLBACK Z:I", 1, INSERT},
+    {"a COMMIT that was only parsed has committed nothing", "Q:begin Q:select~1", "P:a=commit S", "EOF",
+        "Q:select~1 Q:rollback", "E:40001 Z:E E:25P02 Z:E C:ROLLBACK Z:I", 0, NULL},
+    {"nor has a ROLLBACK that was only parsed been done", "Q:begin Q:select~1", "P:a=rollback S", "EOF",
+        "Q:select~1 Q:rollback", "E:40001 Z:E E:25P02 Z:E C:ROLLBACK Z:I", 0, NULL},
     {"COMMIT of a lost transaction is a ROLLBACK", "Q:begin Q:select~1", INSERT, "EOF", "Q:commit",
         "E:40001 Z:E C:ROLLBACK Z:I", 1, INSERT},
     {"a COMMIT in flight has an unknown outcome", "Q:begin Q:select~1", "Q:commit", "EOF", "Q:select~1",
@@ -169,6 +175,7 @@ static void an_idle_transaction_is_told_at_its_next_message(void **state)
     assert_string_equal(client_ask(&world, &client, "Q:begin Q:select~1"), "C:BEGIN Z:T C:OK Z:T");
     fake_node_drop(&world.nodes[0], 0);
     assert_string_equal(client_listen(&world, &client), "");
+    assert_string_equal(client_ask(&world, &client, "P:a=commit S"), "1 Z:T"); /* nothing of it is told yet */
     assert_string_equal(client_ask(&world, &client, "Q:select~1"), "E:40001 Z:E");
     assert_string_equal(client_ask(&world, &client, "Q:select~1"), "E:25P02 Z:E");
     assert_string_equal(client_ask(&world, &client, "Q:rollback"), "C:ROLLBACK Z:I");
