@@ -211,3 +211,16 @@ size_t statement_names(
     }
     return finding.n;
 }
+
+struct slice statement_take(struct slice *rest, bool standard_strings)
+{
+    struct slice all = *rest;
+    struct tokens tokens;
+    tokens_init(&tokens, all, standard_strings);
+    while (!tokens_at_end(&tokens))
+        tokens_advance(&tokens);
+    size_t len = token_is(&tokens.now, ';') ? (size_t)(tokens.now.text.data - all.data) : all.len;
+    size_t behind = len < all.len ? len + 1 : all.len;
+    *rest = slice_of(all.data + behind, all.len - behind);
+    return slice_of(all.data, len);
+}

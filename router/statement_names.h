@@ -32,4 +32,8 @@ struct statement_name {
 size_t statement_names(
     struct slice text, bool standard_strings, struct statement_name out[STATEMENT_NAMES_MAX]);
 
+/* The first statement of *rest, which is what follows it then, a semicolon left out; all of it when it cannot
+   be read. */
+struct slice statement_take(struct slice *rest, bool standard_strings);
+
 #endif

@@ -88,7 +88,8 @@ static void add_catalogue_names(struct session *session, struct inquiry *inquiry
 void inquiry_runs(struct session *session, struct slice text, bool has_null)
 {
     if (session->inquiry)
-        resets_note(&session->inquiry->resets, session_base(session), text, has_null);
+        resets_note(
+            &session->inquiry->resets, session_base(session), text, !session->escape_strings, has_null);
 }
 
 void inquiry_note(struct session *session, const struct classification *class, struct slice text)

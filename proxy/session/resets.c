@@ -13,6 +13,7 @@
 #include "proxy/session/prefix.h"
 #include "proxy/session/session.h"
 #include "router/setting.h"
+#include "router/statement_names.h"
 
 #include <ctype.h>
 #include <string.h>
@@ -110,16 +111,25 @@ static bool takes_along(struct slice text, const char *name)
            (resets_mentions(text, "discard") && resets_mentions(text, "all"));
 }
 
-void resets_note(struct resets *resets, const struct settings *base, struct slice text, bool has_null)
+static void note_statement(
+    struct resets *resets, const struct settings *base, struct slice text, bool has_null)
 {
     const char *name, *value;
-    if (settings_is_empty(base))
-        return;
     bool gives = gives_back(text, has_null);
     resets->spoken |= gives || may_give_back(text);
     for (uint32_t at = 0; gives && params_next(&base->params, &at, &name, &value);)
         if (is_mute(name) && (resets_mentions(text, name) || takes_along(text, name)))
             params_set(&resets->mute, slice_from(name), slice_of("", 0));
+}
+
+/* What one statement of a string says of a setting is nothing of what another says of giving back. */
+void resets_note(struct resets *resets, const struct settings *base, struct slice text, bool standard_strings,
+    bool has_null)
+{
+    while (text.len > 0 && !settings_is_empty(base)) {
+        struct slice statement = statement_take(&text, standard_strings);
+        note_statement(resets, base, statement, has_null);
+    }
 }
 
 bool resets_gave_back(const struct resets *resets, const struct params *found, const char *name)

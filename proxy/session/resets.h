@@ -23,7 +23,8 @@ void resets_forget(struct resets *resets);
 /* The word stands in the text, whatever it means there. */
 bool resets_mentions(struct slice text, const char *word);
 /* A text is run. `base` is what the client asked for; `has_null`: a parameter of it is NULL. */
-void resets_note(struct resets *resets, const struct settings *base, struct slice text, bool has_null);
+void resets_note(struct resets *resets, const struct settings *base, struct slice text, bool standard_strings,
+    bool has_null);
 
 /* The setting has gone back to the server's default, as far as `found`, what is set there, tells. */
 bool resets_gave_back(const struct resets *resets, const struct params *found, const char *name);

@@ -85,7 +85,7 @@ void transfer_settle(struct session *session, char status)
     if (begin->transfer != TRANSFER_POSSIBLE)
         return;
     bool changes = begin_is_of_transaction(request) && !request->error_seen;
-    begin->has_read |= !begin_is_of_transaction(request);
+    begin->has_read |= request->statements > 0 && !begin_is_of_transaction(request);
     if (status != 'T')
         return;
     if (request->keeps_portal || (changes && !keep(session)))

@@ -206,6 +206,16 @@ def test_a_statement_that_is_bound_in_a_stream_is_the_one_that_was_parsed_under_
         assert [m.fields["C"] for m in w.until() if m.kind == "E"] == ["22P02"]
 
 
+def test_what_other_statements_of_a_string_say_gives_nothing_back(session):
+    say = session(options="-c app.tenant=startup")
+    say("set app.tenant = ''")
+    say("select set_config('app.last', 'x', false); values (null); select current_setting('app.tenant')")
+    say("set app.other = 'y'; reset app.other; select ';', current_setting('app.tenant')")
+    assert say("select current_setting('app.tenant')") == ""
+    say("select 1; reset app.tenant; select 2")
+    assert say("select current_setting('app.tenant')") == "startup"
+
+
 def test_a_reset_that_execute_runs_in_a_transaction_gives_back_what_came_with_the_startup_packet(shared):
     """Only the protocol prepares a RESET."""
     with Wire(shared.ports["primary"]) as w:

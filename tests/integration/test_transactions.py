@@ -9,7 +9,7 @@ import pytest
 
 from lib.cluster import DATABASE, PASSWORD, USER
 from lib.processes import wait_until
-from lib.wire import Wire, bind, describe, execute, flush, kinds, parse, query, rows, sync
+from lib.wire import Wire, bind, close, describe, execute, flush, kinds, parse, query, rows, sync
 
 
 def where(connection, sql="select whereami()"):
@@ -405,6 +405,19 @@ def test_what_a_transaction_that_moves_has_prepared_is_its_sessions_alone(make, 
         with pytest.raises(psycopg.errors.InvalidSqlStatementName):
             other.execute("/* rolecall: primary */ create temp table leaked on commit drop as execute secret")
         assert c.execute("execute secret").fetchone() == (42,)
+
+
+@pytest.mark.proxy
+def test_closing_a_statement_is_no_query_in_one_that_moves(rolecall):
+    with Wire(rolecall.ports["split"]) as w:
+        w.login()
+        w.query("begin read only")
+        w.query("set local app.x = '1'")
+        w.send(close("S", "nothing"), sync())
+        w.until()
+        assert w.query("set transaction isolation level repeatable read")[0].tag == "SET"
+        assert w.value("show app.x") == "1"
+        w.query("commit")
 
 
 @pytest.mark.proxy

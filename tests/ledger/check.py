@@ -34,6 +34,7 @@ HELD = "57P03"
 PINNED = "and with it this session's state"
 LISTS = 64  # that a session is known to have read
 WAITED_S = 0.5  # an answer that took longer was held up
+AT_ONCE_S = 5  # what needs no node takes no longer
 SLACK_S = 0.25  # between two workers of a proxy that learn of the same promotion
 
 Promotion = collections.namedtuple("Promotion", "old new began at until")
@@ -211,7 +212,11 @@ class Reader:
 def check_errors(report, session, hold_timeout_s):
     report.counts["sessions", session.kind] += 1
     for op in session.ops:
+        lost = False
         for step in op.steps:
+            slow = step.outcome and step.ended - step.asked > AT_ONCE_S
+            report.must(not (lost and slow), "late", f"nothing was to wait for in a transaction that was lost: {tell(op)}")
+            lost |= step.outcome == "error"
             report.counts["waited"] += step.outcome == "got" and step.ended - step.asked > WAITED_S
             if step.outcome == "error":
                 check_error(report, session, op, step, hold_timeout_s)

@@ -98,8 +98,11 @@ class Patroni(Managed):
         return [node.rest_port]
 
     def restore(self):
-        for node in self.cluster.settle(REINIT_AFTER_S):
+        """The nodes that had to be made anew."""
+        anew = self.cluster.settle(REINIT_AFTER_S)
+        for node in anew:
             print(f"; {node.name} was made anew", end="", flush=True)
+        return anew
 
     def hand_over(self):
         """As an operator does it: to the standby that commits wait for, the only one that may take over."""
@@ -126,7 +129,7 @@ class AutoFailover(Managed):
             keeper.thaw()
             if not keeper.alive:
                 keeper.start()
-        super().restore()
+        return super().restore()
 
     def hand_over(self):
         self.cluster.switchover()

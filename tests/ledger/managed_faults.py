@@ -30,7 +30,8 @@ class OfPrimary(Fault):
 
     def end(self, world):
         self.restore(world)
-        world.cluster.restore()
+        for node in world.cluster.restore() or ():
+            world.forget(node)
 
 
 class Replaced(OfPrimary):
@@ -264,7 +265,8 @@ class StandbyMachineLost(OfStandby):
         self.victim.kill()
 
     def restore(self, world):
-        world.cluster.restore()
+        for node in world.cluster.restore() or ():
+            world.forget(node)
 
 
 @fault(1, AUTOFAILOVER)

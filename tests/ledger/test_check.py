@@ -172,6 +172,16 @@ def test_57P03_is_for_those_who_waited():
     assert rules(Story().append("error", "57P03", "no primary")) == ["sqlstate"]
 
 
+def test_a_lost_transaction_is_rolled_back_at_once():
+    def story(seconds):
+        made = Story().op("append in transaction").step("begin", "got", "BEGIN").step("write", "error", "40001", "lost")
+        made.line("ask", made.n, "rollback").at += seconds
+        return made.line("got", made.n, "rollback", "ROLLBACK")
+
+    assert rules(story(1)) == []
+    assert rules(story(6)) == ["late"]
+
+
 def test_no_session_is_closed():
     assert rules(Story().append("closed", "gone")) == ["closed"]
     story = Story(kind="idle")

@@ -98,12 +98,26 @@ static void more_than_can_be_told_is_not_told(void **state)
     assert_true(statement_names(slice_from(text), true, uses) == SIZE_MAX);
 }
 
+static void a_string_is_taken_apart_statement_by_statement(void **state)
+{
+    (void)state;
+    static const char *const parts[] = {"select ';', \"a;b\" ", " ", " do $$ x; y $$", "-- z;\n end"};
+    struct slice rest = slice_from("select ';', \"a;b\" ; ; do $$ x; y $$;-- z;\n end");
+    for (size_t i = 0; i < sizeof parts / sizeof *parts; i++)
+        assert_true(slice_is(statement_take(&rest, true), parts[i]));
+    assert_int_equal(rest.len, 0);
+    rest = slice_from("select 'open; reset all");
+    assert_int_equal(statement_take(&rest, true).len, strlen("select 'open; reset all"));
+    assert_int_equal(rest.len, 0);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(each_name_is_found_where_it_stands),
         cmocka_unit_test(names_are_folded_and_unquoted),
         cmocka_unit_test(more_than_can_be_told_is_not_told),
+        cmocka_unit_test(a_string_is_taken_apart_statement_by_statement),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
