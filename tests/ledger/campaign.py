@@ -160,11 +160,6 @@ class World:
         """None: it is no member at the moment."""
         return next((row for row in rolecall.admin_table("show nodes") if row["node"] == node.name), None)
 
-    def forget(self, node):
-        """As an operator does it when a node, and the timeline that it was on, is gone for good."""
-        for rolecall in self.rolecalls:
-            rolecall.admin_table(f"forget {node.name}")
-
     def is_split(self, rolecall):
         return "split" in (rolecall.admin_table("show clusters")[0]["reason"] or "")
 

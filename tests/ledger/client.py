@@ -76,6 +76,14 @@ class Session:
         self.record.got(self.n, stage, answer[0][0] if node_only else answer if isinstance(answer, str) else None)
         return answer
 
+    def roll_back(self):
+        """Without the DEALLOCATE ALL that the driver lets follow, which waits for a node."""
+        self.record.ask(self.n, "rollback")
+        result = self.connection.pgconn.exec_(b"rollback")
+        if result.status != psycopg.pq.ExecStatus.COMMAND_OK:
+            self.fail("rollback", psycopg.errors.error_from_result(result))
+        self.record.got(self.n, "rollback", "ROLLBACK")
+
     def fail(self, stage, error):
         text = " ".join(str(error).split())
         if self.connection is None or self.connection.closed:
@@ -171,12 +179,12 @@ class Client(Session):
         try:
             body()
             if self.random.random() < 0.1:
-                self.ask("rollback", "rollback")
+                self.roll_back()
             else:
                 self.ask("commit", "commit")
         except Failed:
             if not self.connection.closed and self.connection.info.transaction_status != psycopg.pq.TransactionStatus.IDLE:
-                self.ask("rollback", "rollback")
+                self.roll_back()
             raise
 
     def append_in_transaction(self):
@@ -238,7 +246,7 @@ class Client(Session):
             self.ask("commit_read", "commit")
         except Failed:
             if not self.connection.closed and self.connection.info.transaction_status != psycopg.pq.TransactionStatus.IDLE:
-                self.ask("rollback", "rollback")
+                self.roll_back()
             raise
 
 

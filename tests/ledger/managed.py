@@ -98,11 +98,8 @@ class Patroni(Managed):
         return [node.rest_port]
 
     def restore(self):
-        """The nodes that had to be made anew."""
-        anew = self.cluster.settle(REINIT_AFTER_S)
-        for node in anew:
+        for node in self.cluster.settle(REINIT_AFTER_S):
             print(f"; {node.name} was made anew", end="", flush=True)
-        return anew
 
     def hand_over(self):
         """As an operator does it: to the standby that commits wait for, the only one that may take over."""
@@ -129,7 +126,7 @@ class AutoFailover(Managed):
             keeper.thaw()
             if not keeper.alive:
                 keeper.start()
-        return super().restore()
+        super().restore()
 
     def hand_over(self):
         self.cluster.switchover()

@@ -30,8 +30,7 @@ class OfPrimary(Fault):
 
     def end(self, world):
         self.restore(world)
-        for node in world.cluster.restore() or ():
-            world.forget(node)
+        world.cluster.restore()
 
 
 class Replaced(OfPrimary):
@@ -265,8 +264,7 @@ class StandbyMachineLost(OfStandby):
         self.victim.kill()
 
     def restore(self, world):
-        for node in world.cluster.restore() or ():
-            world.forget(node)
+        world.cluster.restore()
 
 
 @fault(1, AUTOFAILOVER)
