@@ -73,8 +73,7 @@ struct topology_node {
     char *name;
     char *host;     /* as configured; a socket directory starts with '/' */
     char *hostaddr; /* the resolved address that the probes use; NULL for sockets or when not known yet */
-    uint32_t
-        moves; /* raised when the host has other addresses altogether; what was connected before is cut */
+    uint32_t moves; /* raised when the host's addresses are all others; what was connected before is cut */
     uint16_t port;
     uint32_t weight, max_connections;
     enum node_role role;

@@ -56,6 +56,7 @@ static void run(struct rejoin *rejoin, struct hook_queue *queue, const struct se
     rejoin->nodes[i].attempts++;
     events_facts(&facts, HOOK_REJOIN, settings, roster, verdict);
     events_node_facts(&facts, roster, verdict, i);
+    facts_add(&facts, "OLD_ROLE", "%s", node_role_name(verdict->nodes[i].role)); /* it has none to lose */
     facts_add(&facts, "ATTEMPT", "%u", (unsigned)rejoin->nodes[i].attempts);
     hook_queue_run(queue, HOOK_REJOIN, &facts, rejoin, on_ended);
 }
