@@ -314,13 +314,19 @@ def test_discard_plans_of_another_session_lets_nothing_be_folded_anew(wire):
     assert rows(run(w, "p"))[0][0] == "2020-01-02"
 
 
-def test_the_replication_role_of_another_session_lets_nothing_be_folded_anew(request, make, cluster):
-    """PostgreSQL drops all plans when session_replication_role changes."""
+@pytest.fixture
+def two_on_one(make, cluster):
+    """Two clients on one connection, who may set session_replication_role."""
     cluster.primary.sql("grant set on parameter session_replication_role to app")
     r = make(cluster, {"primary": LISTENERS["primary"]}, settings={"pool_size": 1, "workers": 1})
-    w, other = [Wire(r.ports["primary"]).login() for _ in range(2)]
-    for each in (w, other):
-        request.addfinalizer(each.close)
+    with Wire(r.ports["primary"]) as w, Wire(r.ports["primary"]) as other:
+        yield w.login(), other.login()
+
+
+@pytest.mark.proxy
+def test_the_replication_role_of_another_session_lets_nothing_be_folded_anew(two_on_one):
+    """PostgreSQL drops all plans when session_replication_role changes."""
+    w, other = two_on_one
     w.query("set intervalstyle = sql_standard")
     w.query("prepare p as select extract(epoch from '-1 2:00'::interval)::int")
     w.query("reset intervalstyle")
@@ -332,12 +338,8 @@ def test_the_replication_role_of_another_session_lets_nothing_be_folded_anew(req
 
 
 @pytest.mark.proxy
-def test_statements_of_before_and_after_a_change_of_the_replication_role_are_both_there(request, make, cluster):
-    cluster.primary.sql("grant set on parameter session_replication_role to app")
-    r = make(cluster, {"primary": LISTENERS["primary"]}, settings={"pool_size": 1, "workers": 1})
-    w, other = [Wire(r.ports["primary"]).login() for _ in range(2)]
-    for each in (w, other):
-        request.addfinalizer(each.close)
+def test_statements_of_before_and_after_a_change_of_the_replication_role_are_both_there(two_on_one):
+    w, other = two_on_one
     for role in ("origin", "replica", "local"):
         w.query(f"set session_replication_role = {role}")
         ask(w, parse(role, f"select $1::timestamptz, '{role}'"), describe("S", role))
