@@ -31,7 +31,8 @@ static void on_ended(void *context, const struct command_end *end)
     rejoin->ended_well = end->ok;
 }
 
-static void settle(struct rejoin *rejoin, const struct roster *roster, uint64_t now_us)
+static void settle(
+    struct rejoin *rejoin, const struct settings *settings, const struct roster *roster, uint64_t now_us)
 {
     struct rejoin_node *node = &rejoin->nodes[rejoin->running];
     uint32_t doublings = node->attempts < 6 ? node->attempts : 6;
@@ -41,8 +42,8 @@ static void settle(struct rejoin *rejoin, const struct roster *roster, uint64_t 
     node->not_before_us = now_us + pause_us;
     node->trusted = rejoin->ended_well;
     if (!node->trusted)
-        log_event(LOG_WARNING, "rejoin_waits", "node=%s attempts=%u next_ms=%llu",
-            roster->nodes[rejoin->running].name, (unsigned)node->attempts,
+        log_event(LOG_WARNING, "rejoin_waits", "cluster=%s node=%s attempts=%u next_ms=%llu",
+            settings->cluster->name, roster->nodes[rejoin->running].name, (unsigned)node->attempts,
             (unsigned long long)pause_us / 1000);
     rejoin->running = -1;
     rejoin->ended = false;
@@ -65,7 +66,7 @@ void rejoin_judged(struct rejoin *rejoin, struct hook_queue *queue, const struct
     const struct roster *roster, const struct verdict *verdict, uint64_t now_us)
 {
     if (rejoin->ended)
-        settle(rejoin, roster, now_us);
+        settle(rejoin, settings, roster, now_us);
     for (size_t i = 0; i < verdict->n; i++) {
         struct rejoin_node *node = &rejoin->nodes[i];
         const struct node_verdict *now = &verdict->nodes[i];
