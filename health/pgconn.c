@@ -26,21 +26,24 @@
 #include <stdio.h>
 #include <sys/socket.h>
 
-enum state { STARTING, RESOLVING, CONNECTING, READY, QUERYING, BROKEN, CLOSED };
+/* UNTOLD: broken while idle, and the owner does not listen for that: the next query tells. */
+enum state { STARTING, RESOLVING, CONNECTING, READY, QUERYING, UNTOLD, BROKEN, CLOSED };
 
 static const char *const state_names[] = {[STARTING] = "starting",
     [RESOLVING] = "resolving",
     [CONNECTING] = "connecting",
     [READY] = "ready",
     [QUERYING] = "querying",
+    [UNTOLD] = "untold",
     [BROKEN] = "broken",
     [CLOSED] = "closed"};
 static const uint64_t moves[] = {
     [STARTING] = FSM_TO(RESOLVING) | FSM_TO(CONNECTING) | FSM_TO(BROKEN) | FSM_TO(CLOSED),
     [RESOLVING] = FSM_TO(CONNECTING) | FSM_TO(BROKEN) | FSM_TO(CLOSED),
     [CONNECTING] = FSM_TO(CONNECTING) | FSM_TO(READY) | FSM_TO(BROKEN) | FSM_TO(CLOSED),
-    [READY] = FSM_TO(QUERYING) | FSM_TO(BROKEN) | FSM_TO(CLOSED),
+    [READY] = FSM_TO(QUERYING) | FSM_TO(UNTOLD) | FSM_TO(BROKEN) | FSM_TO(CLOSED),
     [QUERYING] = FSM_TO(READY) | FSM_TO(BROKEN) | FSM_TO(CLOSED),
+    [UNTOLD] = FSM_TO(BROKEN) | FSM_TO(CLOSED),
     [BROKEN] = FSM_TO(CLOSED),
     [CLOSED] = 0};
 static const struct fsm fsm = {"pgconn", state_names, moves, CLOSED + 1};
@@ -63,9 +66,10 @@ struct pgconn {
     uv_timer_t deadline;
     bool overtime; /* the deadline passed while an answer was waiting to be read */
     uv_getaddrinfo_t resolve;
-    int handles;           /* open handles and requests, the struct's own life not counted */
-    PGresult *result;      /* of the query under way: the first error, else the newest */
-    char last_sqlstate[6]; /* of the last FATAL or ERROR that came while idle */
+    int handles;                 /* open handles and requests, the struct's own life not counted */
+    PGresult *result;            /* of the query under way: the first error, else the newest */
+    char last_sqlstate[6];       /* of the last FATAL or ERROR that came while idle */
+    struct pgconn_answer untold; /* what the next query is answered, when UNTOLD */
     void *context, *query_context;
     void (*opened)(void *context, const struct pgconn_answer *answer);
     void (*lost)(void *context, const struct pgconn_answer *answer);
@@ -139,20 +143,24 @@ static void tell(struct pgconn *conn, enum state was, const struct pgconn_answer
 {
     if (was == QUERYING)
         conn->done(conn->query_context, answer);
-    else if (was != READY)
-        conn->opened(conn->context, answer);
-    else if (conn->lost)
+    else if (was == READY)
         conn->lost(conn->context, answer);
+    else
+        conn->opened(conn->context, answer);
 }
 
 static void break_with(struct pgconn *conn, struct pgconn_answer *answer)
 {
     enum state was = conn->state;
-    set_state(conn, BROKEN);
+    bool untold = was == READY && !conn->lost;
+    set_state(conn, untold ? UNTOLD : BROKEN);
     uv_timer_stop(&conn->deadline);
     watch_stop(conn);
     drop_libpq(conn);
-    tell(conn, was, answer);
+    if (untold)
+        conn->untold = *answer;
+    else
+        tell(conn, was, answer);
 }
 
 static void break_as(struct pgconn *conn, enum pgconn_outcome outcome, const char *sqlstate, const char *text)
@@ -413,6 +421,7 @@ static void on_ready(uv_poll_t *poll, int status, int events)
     case QUERYING: query_step(conn, status, events); break;
     case STARTING:
     case RESOLVING:
+    case UNTOLD:
     case BROKEN:
     case CLOSED: assert(!"a watched socket in a state that has none");
     }
@@ -465,6 +474,7 @@ static void on_deadline(uv_timer_t *timer)
         break;
     case QUERYING: break_as(conn, PGCONN_TIMEOUT, SQLSTATE_CONNECTION_FAILURE, "no answer in time"); break;
     case READY:
+    case UNTOLD:
     case BROKEN:
     case CLOSED: break;
     }
@@ -473,8 +483,12 @@ static void on_deadline(uv_timer_t *timer)
 static void on_not_sent(uv_timer_t *timer)
 {
     struct pgconn *conn = timer->data;
-    if (conn->state == QUERYING)
+    if (conn->state == QUERYING) {
         break_lost(conn);
+        return;
+    }
+    set_state(conn, BROKEN);
+    conn->done(conn->query_context, &conn->untold);
 }
 
 struct pgconn *pgconn_open(uv_loop_t *loop, const struct pgconn_params *params)
@@ -500,10 +514,14 @@ void pgconn_query(struct pgconn *conn, const char *sql, const char *const *value
     uint64_t timeout_ms, void *context, void (*done)(void *context, const struct pgconn_answer *answer))
 {
     static const Oid text_types[] = {25, 25, 25, 25};
-    assert(conn->state == READY && n_values <= 4);
-    set_state(conn, QUERYING);
+    assert((conn->state == READY || conn->state == UNTOLD) && n_values <= 4);
     conn->query_context = context;
     conn->done = done;
+    if (conn->state == UNTOLD) {
+        uv_timer_start(&conn->deadline, on_not_sent, 0, 0);
+        return;
+    }
+    set_state(conn, QUERYING);
     conn->last_sqlstate[0] = '\0';
     int sent = n_values == PGCONN_PREPARED ? PQsendQueryPrepared(conn->pg, sql, 0, NULL, NULL, NULL, 0)
                : n_values == 0

@@ -68,10 +68,10 @@ struct pgconn;
 struct pgconn *pgconn_open(uv_loop_t *loop, const struct pgconn_params *params);
 
 /*
- * Only when ready. Without values: the simple protocol (replication commands, several statements: the last
- * answer or the first error counts); with values: each a text parameter $1..$n (NULL = SQL NULL); with
- * PGCONN_PREPARED for n_values, `sql` is the name of what PREPARE has made on this connection, without
- * parameters: half the work for the server.
+ * Only when ready, or broken while idle without a `lost` to be told. Without values: the simple protocol
+ * (replication commands, several statements: the last answer or the first error counts); with values: each a
+ * text parameter $1..$n (NULL = SQL NULL); with PGCONN_PREPARED for n_values, `sql` is the name of what
+ * PREPARE has made on this connection, without parameters: half the work for the server.
  */
 #define PGCONN_PREPARED (-1)
 void pgconn_query(struct pgconn *conn, const char *sql, const char *const *values, int n_values,

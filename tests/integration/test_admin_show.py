@@ -31,7 +31,8 @@ def test_replication_is_shown(admin, cluster):
 
     cluster.primary.sql("select pg_switch_wal()")
     cluster.catch_up()
-    wait_until(lambda: len({row["lsn"] for row in rows().values()}) == 1, what="all are looked at again")
+    end = "select pg_current_wal_insert_lsn()::text"
+    wait_until(lambda: {row["lsn"] for row in rows().values()} == {cluster.primary.value(end)}, what="all are looked at again")
     shown = rows()
     primary = shown.pop("node1")
     assert (primary["role"], primary["state"], primary["timeline"], primary["receive_lag_bytes"]) == ("primary", "none", 1, None)
@@ -45,6 +46,16 @@ def test_replication_is_shown(admin, cluster):
     finally:
         cluster.replicas[0].sql("select pg_wal_replay_resume()")
     wait_until(lambda: rows()["node2"]["replay_lag_bytes"] == 0, what="it has replayed")
+
+
+def test_what_a_replica_has_without_a_receiver_counts_as_received(make, own_cluster):
+    replica = own_cluster.replicas[0]
+    replica.set("primary_conninfo", "")
+    replica.stop()
+    replica.start()
+    replayed = replica.value("select pg_last_wal_replay_lsn()::text where pg_last_wal_receive_lsn() is null")
+    r = make(own_cluster, {"main": dict(route="primary", pool="transaction")}, settings=SETTINGS)
+    wait_until(lambda: one(r, "show replication", node=replica.name)["received_lsn"] == replayed, what="it is shown")
 
 
 def test_a_node_that_dies_is_shown_with_the_reason(make, own_cluster):

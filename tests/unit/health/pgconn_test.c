@@ -60,7 +60,7 @@ struct stage {
     int opened, lost, done;
     struct pgconn_answer answer; /* the last one's outcome and error */
     char value[32];
-    bool close_in_callback, query_when_open;
+    bool close_in_callback, query_when_open, does_not_listen;
     int notified;
     char channel[16], payload[16];
     bool close_when_notified, query_when_notified;
@@ -302,7 +302,7 @@ static void open_at(struct stage *stage, const char *host, uint16_t port, const 
         .connect_timeout_ms = TIMEOUT_MS,
         .context = stage,
         .opened = on_opened,
-        .lost = on_lost,
+        .lost = stage->does_not_listen ? NULL : on_lost,
         .notified = on_notified};
     stage->conn = pgconn_open(&stage->loop, &params);
 }
@@ -560,6 +560,30 @@ static void a_server_that_goes_while_idle_is_noticed_with_its_reason(void **stat
         run_until(&stage, 2);
         assert_int_equal(stage.opened, 1);
         assert_int_equal(stage.lost, 1);
+        assert_int_equal(stage.answer.outcome, PGCONN_RESET);
+        assert_string_equal(stage.answer.error.sqlstate, ends[i] == ACT_SHUTDOWN ? "57P01" : "08006");
+        end(&stage);
+    }
+}
+
+static void a_server_that_went_while_nobody_listened_is_told_by_the_next_query(void **state)
+{
+    (void)state;
+    static const enum act ends[] = {ACT_HANG_UP, ACT_RESET, ACT_SHUTDOWN};
+    for (size_t i = 0; i < COUNT(ends); i++) {
+        enum act acts[] = {ACT_TAKE, ACT_LOGIN, ACT_PAUSE, ends[i], ACT_END};
+        struct stage stage;
+        begin(&stage, acts);
+        stage.does_not_listen = true;
+        open_at(&stage, "127.0.0.1", stage.fake.port, NULL);
+        run_until(&stage, 1);
+        assert_true(pgconn_ready(stage.conn));
+        run_for(&stage, 50);
+        assert_false(pgconn_ready(stage.conn));
+        send_query(&stage);
+        assert_int_equal(stage.done, 0); /* never from within pgconn_query */
+        run_until(&stage, 2);
+        assert_int_equal(stage.done, 1);
         assert_int_equal(stage.answer.outcome, PGCONN_RESET);
         assert_string_equal(stage.answer.error.sqlstate, ends[i] == ACT_SHUTDOWN ? "57P01" : "08006");
         end(&stage);
@@ -825,6 +849,7 @@ int main(void)
         cmocka_unit_test(a_server_without_tls_is_unusable_when_tls_is_required),
         cmocka_unit_test(each_end_of_a_query_is_told_apart),
         cmocka_unit_test(a_server_that_goes_while_idle_is_noticed_with_its_reason),
+        cmocka_unit_test(a_server_that_went_while_nobody_listened_is_told_by_the_next_query),
         cmocka_unit_test(queries_follow_each_other_on_one_connection),
         cmocka_unit_test(notifications_are_told_while_idle),
         cmocka_unit_test(notifications_are_told_while_a_query_is_under_way),
