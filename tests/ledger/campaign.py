@@ -134,7 +134,7 @@ class World:
 
     def _tell(self, old, new, at, wait=True):
         for rolecall in self.rolecalls if wait else ():
-            wait_until(lambda: self.row(rolecall, new)["role"] == "primary", CONVERGES_S, f"{new.name} is primary to rolecall")
+            wait_until(lambda: self.role(rolecall, new) == "primary", CONVERGES_S, f"{new.name} is primary to rolecall")
         self.events.append(check.Promotion(old.port, new.port, self.struck_at, at, time.monotonic() + check.SLACK_S))
 
     @contextlib.contextmanager
@@ -159,6 +159,10 @@ class World:
     def row(self, rolecall, node):
         """None: it is no member at the moment."""
         return next((row for row in rolecall.admin_table("show nodes") if row["node"] == node.name), None)
+
+    def role(self, rolecall, node):
+        row = self.row(rolecall, node)
+        return row and row["role"]
 
     def is_split(self, rolecall):
         return "split" in (rolecall.admin_table("show clusters")[0]["reason"] or "")
@@ -199,6 +203,9 @@ class Campaign:
     # Running.
 
     def run(self):
+        left_out = [kind.__name__ for kind, _ in self.kinds if not kind.possible(self.world)]
+        if left_out:
+            print(f"    cannot be had here: {', '.join(left_out)}", flush=True)
         time.sleep(2)
         began = time.monotonic()
         done = 0

@@ -148,7 +148,7 @@ class OldPrimaryReturns(Lost):
         self.victim.start()
         pause(self.stays)
         for rolecall in world.rolecalls:
-            role = world.row(rolecall, self.victim)["role"]
+            role = world.role(rolecall, self.victim)
             assert role != "primary", f"the old primary is {role}"
 
 

@@ -16,6 +16,7 @@ SETTLES_S, REINIT_AFTER_S = 180.0, 60.0  # a manager is slow when the machine is
 
 
 class Managed:
+    manager = "monitor"
     decides = False
     failed = ()
     network, synchronous = None, True
@@ -75,6 +76,8 @@ class Managed:
 
 class Patroni(Managed):
     """With synchronous_mode: what was acknowledged survives a failover."""
+
+    manager = "patroni"
 
     def __init__(self, network, _synchronous, _disks):
         from lib.patroni import PatroniCluster

@@ -3,6 +3,7 @@ What goes wrong where a manager decides. Its decisions are waited for, never mad
 What a manager does about each is as it was found with the real ones: who is replaced, who is not, and who comes back.
 """
 
+import re
 import signal
 
 from lib import processes
@@ -85,6 +86,15 @@ def agent_and_all(node):
     return [agent, *processes.children(agent), node.postmaster, *processes.children(node.postmaster)]
 
 
+def takes_the_lock_back(world):
+    """Patroni before 3.0.3, with etcd 3: a leader that was frozen for longer than its ttl writes the leader key anew when it goes on,
+    without looking whose it is by now. Its successor gives up within a second, and what that one acknowledged is lost."""
+    if world.cluster.manager != "patroni":
+        return False
+    version = re.search(r"[0-9.]+", processes.run(["patroni", "--version"]).stdout)[0]
+    return tuple(map(int, version.split("."))) < (3, 0, 3)
+
+
 class Frozen:
     """SIGSTOP; once thawed it believes what it believed."""
 
@@ -97,8 +107,14 @@ class Frozen:
         pause(2.0)
 
 
+class FrozenAgent(Frozen, Replaced):
+    @classmethod
+    def possible(cls, world):
+        return not takes_the_lock_back(world)
+
+
 @fault(1, PATRONI, AUTOFAILOVER)
-class MachineFrozen(Frozen, Replaced):
+class MachineFrozen(FrozenAgent):
     """The agent and everything of PostgreSQL."""
 
     def pids(self):
@@ -106,7 +122,7 @@ class MachineFrozen(Frozen, Replaced):
 
 
 @fault(1, PATRONI)
-class AgentFrozen(Frozen, Replaced):
+class AgentFrozen(FrozenAgent):
     """Patroni alone: its REST says nothing, its lock expires, and its PostgreSQL goes on as primary beside the next one."""
 
     def pids(self):
