@@ -463,6 +463,8 @@ void pool_drop_server(
         claim->server = NULL;
         claim->at = NULL;
         server->claim = NULL;
+        if (server->stream.out.len > 0) /* it may be run elsewhere: this server must not run it, too */
+            stream_stop_sending(&server->stream);
         claim->events->on_lost(claim->user, server, end, error ? error : &unknown);
     }
     server_close(server);

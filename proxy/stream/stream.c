@@ -545,6 +545,11 @@ static void leave_lists(struct stream *stream)
     stream->dirty_next = stream->again_next = NULL;
 }
 
+void stream_stop_sending(struct stream *stream)
+{
+    stream->broken = 1;
+}
+
 void stream_close(struct stream *stream)
 {
     if (stream->state == STREAM_CLOSED)

@@ -89,6 +89,10 @@ bool stream_is_full(const struct stream *stream);
 void stream_hold(struct stream *stream);
 void stream_release(struct stream *stream);
 
+/* Nothing more is sent, at the close neither: what is waiting stays counted. For an owner that takes it for
+ * not sent. */
+void stream_stop_sending(struct stream *stream);
+
 /* Sends what is waiting as far as the kernel takes it now, then closes. Idempotent. */
 void stream_close(struct stream *stream);
 

@@ -1,5 +1,10 @@
 """The operator's word about nodes: DRAIN, DISABLE, ENABLE, SET WEIGHT, ACCEPT, FORGET, PROBE."""
 
+import collections
+import itertools
+import threading
+import time
+
 import psycopg
 import pytest
 
@@ -89,6 +94,37 @@ def test_a_disabled_node_is_cut_off(r, cluster):
     for name in names.values():
         ask(r, f"enable {name}")
     r.wait_answer("replica", {relayed})
+
+
+def test_no_write_is_run_twice_when_the_primary_is_cut_off(r, cluster, table):
+    """What a connection that is cut had not been sent is run on the next one, and there alone."""
+    stop, said = threading.Event(), {}
+
+    def write(client):
+        with r.connect("primary") as connection:
+            for n in itertools.count():
+                if stop.is_set():
+                    return
+                try:
+                    connection.execute(f"insert into {table} values (%s, %s)", (client, str(n)))
+                    said[client, str(n)] = None
+                except psycopg.Error as error:
+                    said[client, str(n)] = error.sqlstate
+
+    threads = [threading.Thread(target=write, args=(client,)) for client in range(24)]
+    for thread in threads:
+        thread.start()
+    for _ in range(25):
+        ask(r, "disable node1")
+        ask(r, "enable node1")
+        time.sleep(0.1)
+    stop.set()
+    for thread in threads:
+        thread.join(30)
+    there = collections.Counter(cluster.primary.sql(f"select * from {table}"))
+    assert set(said.values()) == {None, "08007"}
+    assert [write for write, count in there.items() if count > 1] == []
+    assert [write for write, sqlstate in said.items() if sqlstate is None and write not in there] == []
 
 
 def test_a_duty_and_a_weight_outlive_a_reload_until_the_weight_is_changed_there(r):

@@ -458,6 +458,25 @@ static void a_primary_that_changes_cuts_its_connections(void **state)
     rig_close();
 }
 
+static void what_was_not_sent_when_its_connection_is_cut_is_never_sent(void **state)
+{
+    static const char insert[] = "Q\0\0\0\x0Binsert";
+    (void)state;
+    struct waiter one;
+    rig_open("pool_size = 5", 0);
+    struct pool *pool = rig_join(0, "shop");
+    rig_claim(pool, &one, 1);
+    rig_turns(8);
+    stream_write(&one.claim.server->stream, insert, sizeof insert);
+    rig_publish(2, ROLE_REPLICA, CONDITION_UP);
+    assert_string_equal(rig.order, "g1 l1"); /* who lost it may run it elsewhere */
+    rig_turns(4);
+    assert_int_equal(fake_node_open_peers(&rig.node), 0);
+    assert_int_equal(fake_node_count(&rig.node, "Q:insert"), 0);
+    pool_leave(pool);
+    rig_close();
+}
+
 static void a_replica_that_changes_ends_its_connections_as_they_become_free(void **state)
 {
     (void)state;
@@ -652,6 +671,7 @@ int main(void)
         cmocka_unit_test(a_minimum_is_kept_open),
         cmocka_unit_test(a_login_that_takes_too_long_is_given_up),
         cmocka_unit_test(a_primary_that_changes_cuts_its_connections),
+        cmocka_unit_test(what_was_not_sent_when_its_connection_is_cut_is_never_sent),
         cmocka_unit_test(a_node_at_another_address_cuts_its_connections_whatever_its_role),
         cmocka_unit_test(a_replica_that_changes_ends_its_connections_as_they_become_free),
         cmocka_unit_test(a_replica_that_is_promoted_keeps_its_connections_once_they_are_free),
