@@ -371,7 +371,12 @@ class PatroniCluster:
     # What an operator does.
 
     def reinit(self, node):
+        """One that Patroni does not list, since its agent has just been started again, is not known to it yet."""
+        wait_until(lambda: node.name in self.members(), 30, f"{node.name} is a member")
         self.ctl("reinit", SCOPE, node.name, "--force")
+
+    def members(self):
+        return {member["name"] for member in (self.leader.rest("/cluster")[1] or {"members": []})["members"]}
 
     def ctl(self, *args, check=True):
         path = os.path.join(self.directory, "ctl.yml")
