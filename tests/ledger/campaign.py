@@ -150,6 +150,12 @@ class World:
         self.events.append(check.Outage(index, began, time.monotonic()))
 
     @contextlib.contextmanager
+    def primary_cut_off(self):
+        began = time.monotonic()
+        yield self.cluster.primary.name
+        self.events.append(check.CutOff(began, time.monotonic()))
+
+    @contextlib.contextmanager
     def commits_wait_for_all(self):
         names = ", ".join(node.name for node in self.cluster.nodes)
         self.cluster.primary.set("synchronous_standby_names", f"ANY {len(self.cluster.nodes) - 1} ({names})")

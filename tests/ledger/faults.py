@@ -441,6 +441,25 @@ class TooManyConnections(Away):
             connection.close()
 
 
+@fault(2)
+class Disabled(Fault):
+    """An operator has rolecall cut it off, time and again, though it serves: what had been sent by then it runs, and nobody else."""
+
+    def draw(self):
+        self.times = self.random.choice((1, 10))
+
+    def begin(self, world):
+        with world.primary_cut_off() as name:
+            for _ in range(self.times):
+                for order in (f"disable {name}", f"enable {name}"):
+                    for rolecall in world.rolecalls:
+                        assert "error" not in rolecall.admin_table(order)
+                    pause(0.1)
+
+    def end(self, world):
+        pass
+
+
 # A standby.
 
 

@@ -8,7 +8,7 @@ import signal
 
 from lib import processes
 
-from .faults import Fault, OfStandby, ProxyRestart, fault, pause, tell
+from .faults import Disabled, Fault, OfStandby, ProxyRestart, fault, pause, tell
 
 PATRONI, AUTOFAILOVER = [], []
 SUCCESSION_S = 40.0
@@ -329,3 +329,4 @@ class Terminated(Decided):
 
 
 fault(1, PATRONI, AUTOFAILOVER)(ProxyRestart)
+fault(1, PATRONI, AUTOFAILOVER)(Disabled)
