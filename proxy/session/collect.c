@@ -74,6 +74,17 @@ void request_again(struct session *session)
     buffer_release(&request->kept_error, &session->all->spares);
 }
 
+bool request_runs_nothing(const struct request *request)
+{
+    return request->kind == REQUEST_BATCH && request->complete && !request->stream &&
+           request->noted_of[CAUSE_EXECUTE] == 0;
+}
+
+uint32_t request_ends(const struct request *request)
+{
+    return request_runs_nothing(request) ? 0 : request->flags & (STATEMENT_ROLLBACK | STATEMENT_COMMIT);
+}
+
 /* ---- messages ---- */
 
 static bool append(struct session *session, const char *bytes, size_t len)

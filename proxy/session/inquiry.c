@@ -520,7 +520,7 @@ bool inquiry_begin(struct session *session, struct server *server, char status)
     if (!inquiry)
         return false;
     inquiry->status = status;
-    if (session->request->flags & STATEMENT_COMMIT && status != 'I')
+    if (request_ends(session->request) & STATEMENT_COMMIT && status != 'I')
         inquiry->chained = true;
     if (status == 'E') /* whatever the failed request has reset is undone, or will be */
         resets_forget(&inquiry->resets);

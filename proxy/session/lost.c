@@ -76,28 +76,15 @@ void lost_fail_request(struct session *session, const char *sqlstate, const char
 
 /* ---- an open transaction whose server is gone ---- */
 
-/* A batch that only parses, binds or describes: there is nothing to commit. */
-static bool runs_nothing(const struct request *request)
-{
-    return request->kind == REQUEST_BATCH && request->complete && !request->stream &&
-           request->noted_of[CAUSE_EXECUTE] == 0;
-}
-
-/* Of the flags, what it does to its transaction: drivers prepare COMMIT and ROLLBACK before they run them. */
-static uint32_t ends(const struct request *request)
-{
-    return runs_nothing(request) ? 0 : request->flags & (STATEMENT_ROLLBACK | STATEMENT_COMMIT);
-}
-
 static bool ends_transaction(const struct request *request)
 {
-    return request->statements == 1 && ends(request);
+    return request->statements == 1 && request_ends(request);
 }
 
 /* What may still be prepared in a failed transaction. */
 static bool prepares_its_end(const struct request *request)
 {
-    return runs_nothing(request) && request->statements == 1 &&
+    return request_runs_nothing(request) && request->statements == 1 &&
            request->flags & (STATEMENT_ROLLBACK | STATEMENT_COMMIT);
 }
 
@@ -151,7 +138,7 @@ enum outcome { OUTCOME_RERUN, OUTCOME_ROLLED_BACK, OUTCOME_UNKNOWN };
 static bool commits(const struct session *session)
 {
     const struct request *request = session->request;
-    return (ends(request) & STATEMENT_COMMIT) != 0 || !request->in_transaction;
+    return (request_ends(request) & STATEMENT_COMMIT) != 0 || !request->in_transaction;
 }
 
 /* The server's last word, when it was FATAL: instead of an answer, or before the request was sent, which then
@@ -191,13 +178,13 @@ static enum outcome outcome_of(const struct session *session, const struct serve
         return request->in_transaction || request->committed ? OUTCOME_ROLLED_BACK : OUTCOME_RERUN;
     bool at_client = request->committed;
     bool handed_over = server->stream.out.len == 0 && request->complete && session->passing == 0;
-    if (request->in_transaction && !(ends(request) & STATEMENT_COMMIT))
+    if (request->in_transaction && !(request_ends(request) & STATEMENT_COMMIT))
         return OUTCOME_ROLLED_BACK;
     if (request->in_transaction && session->tx_status == 'E')
         return OUTCOME_ROLLED_BACK; /* COMMIT of a failed transaction is a rollback */
     if (request->in_transaction && begin_only_reads(session))
         return OUTCOME_ROLLED_BACK; /* COMMIT of a READ ONLY one: there is nothing that may be there */
-    if (!request->in_transaction && (settle_writes_nothing(request) || runs_nothing(request)))
+    if (!request->in_transaction && (settle_writes_nothing(request) || request_runs_nothing(request)))
         return at_client ? OUTCOME_ROLLED_BACK : OUTCOME_RERUN;
     if (request->copying && !request->copy_done)
         return OUTCOME_ROLLED_BACK;
@@ -233,7 +220,7 @@ static bool is_answered(const struct session *session, struct server *server)
 static void end_answered(struct session *session)
 {
     struct request *request = session->request;
-    bool open = request->in_transaction && !ends(request);
+    bool open = request->in_transaction && !request_ends(request);
     inquiry_free(session);
     session->begin = (struct begin){.state = BEGIN_NONE};
     if (open)
@@ -274,7 +261,7 @@ static void report(struct session *session, enum outcome outcome, const char *no
     snprintf(text, sizeof text,
         "the connection to node %s was lost; the transaction was rolled back, retry it", node);
     session_error(session, SQLSTATE_SERIALIZATION_FAILURE, text);
-    bool open = session->request->in_transaction && !ends(session->request);
+    bool open = session->request->in_transaction && !request_ends(session->request);
     if (open)
         session->lost = LOST_REPORTED;
     end_request(session, open ? 'E' : 'I', true);

@@ -117,15 +117,15 @@ void own_free(struct session *session)
 void own_settle(struct session *session, char status)
 {
     const struct request *request = session->request;
-    const uint32_t ends = STATEMENT_COMMIT | STATEMENT_ROLLBACK;
+    uint32_t ends = request_ends(request);
     if (request->flags & STATEMENT_RESETS && !request->error_seen)
         reset_all(session);
     if (!session->own_change)
         return;
-    bool chained = request->flags & ends && request->statements == 1 && !request->error_seen;
+    bool chained = ends && request->statements == 1 && !request->error_seen;
     if (status != 'I' && !chained)
         return;
-    bool undone = session->tx_status == 'E' || request->error_seen || request->flags & STATEMENT_ROLLBACK;
+    bool undone = session->tx_status == 'E' || request->error_seen || ends & STATEMENT_ROLLBACK;
     session->own = undone ? session->own_change->before : session->own_change->after;
     own_free(session);
 }

@@ -319,6 +319,11 @@ struct request *request_begin(struct session *session);
 void request_reset(struct session *session);
 /* It will be sent again: forgets how far it came. */
 void request_again(struct session *session);
+/* A batch, whole, that only parses, binds or describes: there is nothing to commit. */
+bool request_runs_nothing(const struct request *request);
+/* STATEMENT_COMMIT and STATEMENT_ROLLBACK, of what it runs: drivers prepare such a statement before they run
+ * it. */
+uint32_t request_ends(const struct request *request);
 
 /* route.c */
 void route_request(struct session *session);

@@ -80,7 +80,7 @@ void transfer_settle(struct session *session, char status)
 {
     const struct request *request = session->request;
     struct begin *begin = &session->begin;
-    if (status == 'I' || request->flags & (STATEMENT_COMMIT | STATEMENT_ROLLBACK)) /* over, or chained */
+    if (status == 'I' || request_ends(request)) /* over, or chained */
         buffer_release(&session->transfer_said, &session->all->spares);
     if (begin->transfer != TRANSFER_POSSIBLE)
         return;

@@ -386,6 +386,7 @@ static void what_belongs_to_the_primary_takes_the_transaction_there(void **state
     ask(&client, "Q:set~local~work_mem=1");
     ask(&client, "Q:select~1");
     ask(&client, "P:=savepoint~a B: E: S");
+    ask(&client, "P:c=commit S"); /* is only parsed */
     fake_node_script(&world.nodes[1], "E:22012 Z:E");
     ask(&client, "Q:select~1/0");
     ask(&client, "Q:rollback~to~a");

@@ -173,6 +173,8 @@ static void set_local_ends_with_its_transaction(void **state)
     assert_string_equal(ask(&client, "Q:set~local~rolecall.route=primary"), "C:SET Z:T");
     assert_string_equal(ask(&client, "Q:set~rolecall.consistency=strong"), "C:SET Z:T");
     assert_string_equal(ask(&client, "Q:show~rolecall.route"), "T D:primary C:SHOW Z:T");
+    assert_string_equal(ask(&client, "P:c=commit S"), "1 Z:T"); /* is only parsed */
+    assert_string_equal(ask(&client, "Q:show~rolecall.route"), "T D:primary C:SHOW Z:T");
     ask(&client, "Q:commit");
     assert_string_equal(ask(&client, "Q:show~rolecall.route"), "T D:default C:SHOW Z:I");
     assert_string_equal(ask(&client, "Q:show~rolecall.consistency"), "T D:strong C:SHOW Z:I");
