@@ -10,6 +10,7 @@
 
 #include "conf/base/log.h"
 #include "proxy/session/prefix.h"
+#include "proxy/session/question.h"
 #include "proxy/session/resets.h"
 #include "proxy/session/session.h"
 #include "proxy/wire/reader.h"
@@ -27,8 +28,6 @@
 #define SETS (STATEMENT_SETS | STATEMENT_SETS_ANY | STATEMENT_SURVEY)
 
 enum stage { STAGE_COLLECTING, STAGE_ASKING, STAGE_RESTORING };
-
-enum depth { DEPTH_NONE, DEPTH_NAMED, DEPTH_ALL }; /* how much of the settings is asked for */
 
 struct inquiry {
     enum stage stage;
@@ -184,91 +183,13 @@ void inquiry_saw_tag(struct session *session, struct slice tag)
 
 /* ---- the question ---- */
 
-static const struct {
-    enum pin pin;
-    const char *text; /* behind SELECT 'p','', */
-} questions[] = {
-    {PIN_LISTEN, "'listen' WHERE EXISTS(SELECT FROM pg_catalog.pg_listening_channels())"},
-    {PIN_TEMPORARY,
-        "'temporary' WHERE EXISTS(SELECT FROM pg_catalog.pg_depend WHERE refclassid OPERATOR(pg_catalog.=)"
-        " 'pg_catalog.pg_namespace'::pg_catalog.regclass"
-        " AND refobjid OPERATOR(pg_catalog.=) pg_catalog.pg_my_temp_schema())"},
-    {PIN_CURSOR, "'cursor' WHERE EXISTS(SELECT FROM pg_catalog.pg_cursors WHERE is_holdable)"},
-    {PIN_ADVISORY_LOCK,
-        "'advisory_lock' WHERE EXISTS(SELECT FROM pg_catalog.pg_locks WHERE locktype OPERATOR(pg_catalog.=)"
-        " 'advisory' AND pid OPERATOR(pg_catalog.=) pg_catalog.pg_backend_pid())"},
-    {PIN_PREPARE, "'prepare' WHERE EXISTS(SELECT FROM pg_catalog.pg_prepared_statements WHERE from_sql"
-                  " AND NOT pg_catalog.starts_with(name, 'rc_'))"},
-};
-
-static void add_union(struct sql *sql)
-{
-    if (sql->text.len > 0)
-        sql_add(sql, " UNION ALL ");
-}
-
-/* What a statement names it may have failed to set. That most settings are as they were is no harm; but one
-   that the session may not set could not be put in place or given back, so of these it is asked. */
-static void ask_setting(struct sql *sql, const char *name)
-{
-    bool guarded = setting_is_guarded(slice_from(name));
-    add_union(sql);
-    sql_add(sql, "SELECT 's',");
-    sql_add_literal(sql, slice_from(name));
-    sql_add(sql, guarded ? ",(SELECT setting FROM pg_catalog.pg_settings WHERE source OPERATOR(pg_catalog.=)"
-                           " 'session' AND name OPERATOR(pg_catalog.=) "
-                         : ",pg_catalog.current_setting(");
-    sql_add_literal(sql, slice_from(name));
-    sql_add(sql, guarded ? ")" : ",true)");
-}
-
-static void ask_names(struct sql *sql, const struct params *names, bool custom_only)
-{
-    const char *name, *value;
-    for (uint32_t at = 0; params_next(names, &at, &name, &value);)
-        if (!custom_only || setting_is_custom(slice_from(name)))
-            ask_setting(sql, name);
-}
-
-/* Whatever pg_settings shows, what it does not show, and whether all of it could be set elsewhere. */
-static void ask_all(struct session *session, struct sql *sql)
-{
-    add_union(sql);
-    sql_add(sql,
-        "SELECT 's',name,setting FROM pg_catalog.pg_settings WHERE source OPERATOR(pg_catalog.=)"
-        " 'session' AND name OPERATOR(pg_catalog.<>) ALL (ARRAY['exit_on_error','transaction_isolation',"
-        "'transaction_read_only','transaction_deferrable'])"); /* as they were, when it is over */
-    ask_setting(sql, "role");
-    ask_setting(sql, "session_authorization");
-    ask_names(sql, &session->inquiry->names, true);
-    ask_names(sql, &session->settings->params, true);
-    sql_add(sql, " UNION ALL SELECT 'p','','setting' FROM pg_catalog.pg_roles r WHERE r.rolname"
-                 " OPERATOR(pg_catalog.=) ");
-    sql_add_literal(sql, slice_from(pool_user(session->pool)));
-    sql_add(sql, " AND NOT r.rolsuper AND EXISTS(SELECT FROM pg_catalog.pg_settings s WHERE s.source"
-                 " OPERATOR(pg_catalog.=) 'session' AND s.context OPERATOR(pg_catalog.=) 'superuser')");
-}
-
 static bool ask(struct session *session, struct server *server)
 {
     struct inquiry *inquiry = session->inquiry;
-    struct sql sql = {.spares = &session->all->spares};
-    if (inquiry->depth == DEPTH_NAMED)
-        ask_names(&sql, &inquiry->names, false);
-    else if (inquiry->depth == DEPTH_ALL)
-        ask_all(session, &sql);
-    for (size_t i = 0; i < sizeof questions / sizeof *questions; i++) {
-        if (!(inquiry->asked & questions[i].pin))
-            continue;
-        add_union(&sql);
-        sql_add(&sql, "SELECT 'p','',");
-        sql_add(&sql, questions[i].text);
-    }
-    if (inquiry->asked & PIN_TEMPORARY && !server->has_temporary)
-        sql_add(&sql, " UNION ALL SELECT 't','','' WHERE pg_catalog.pg_my_temp_schema()"
-                      " OPERATOR(pg_catalog.<>) '0'");
+    const struct question question = {
+        .depth = inquiry->depth, .names = &inquiry->names, .pins = inquiry->asked};
     server->prefix_failed = inquiry->overflow = inquiry->temporary = false;
-    return sql_send(&sql, server, INJECTED_INQUIRY);
+    return question_send(session, server, &question);
 }
 
 /* ---- the answer ---- */

@@ -228,3 +228,18 @@ def test_a_reset_that_execute_runs_in_a_transaction_gives_back_what_came_with_th
         assert w.value("show app.tenant") == "startup"
         w.query("commit")
         assert w.value("show app.tenant") == "startup"
+
+
+@pytest.mark.parametrize("left_by", [
+    "set session characteristics as transaction read only",
+    "begin; savepoint a; set default_transaction_isolation = serializable; rollback to a; commit",
+])
+def test_what_another_session_has_named_and_not_set_is_put_in_place(shared, left_by):
+    """Its value is what this session has set, but by the server's default: which reads as a RESET later."""
+    with shared.connect("primary", prepare_threshold=None) as other:
+        with shared.connect("primary", prepare_threshold=None, options="-c default_transaction_isolation=repeatable\\ read") as c:
+            c.execute("set session characteristics as transaction isolation level read committed")
+            for statement in left_by.split("; "):
+                other.execute(statement)
+            c.execute("do $$ begin execute 'set app.last = 1'; end $$")
+            assert c.execute("show default_transaction_isolation").fetchone()[0] == "read committed"
