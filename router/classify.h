@@ -65,7 +65,8 @@ enum statement_flag {
     STATEMENT_CALL = 1 << 6,      /* CALL or DO: may commit inside */
     STATEMENT_RESET_ALL = 1 << 7, /* DISCARD ALL */
     STATEMENT_COPY_FROM = 1 << 8, /* COPY ... FROM STDIN */
-    STATEMENT_ISOLATION = 1 << 9, /* names an isolation level above READ COMMITTED */
+    STATEMENT_ISOLATION = 1 << 9, /* names an isolation level above READ COMMITTED; of a transaction that has
+                                     begun, READ WRITE too: what a replica does not give */
     STATEMENT_SETS = 1 << 10,     /* changes settings of the session: those that setting_names() tells */
     STATEMENT_SETS_ANY = 1 << 11, /* ... and others, which the text does not tell or which go back to their
                                      defaults (RESET name, SET name TO DEFAULT): any that pg_settings shows */

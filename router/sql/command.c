@@ -14,7 +14,7 @@
 
 /* READ ONLY, READ WRITE, ISOLATION LEVEL ..., SNAPSHOT: up to the end. Gives STATEMENT_BEGIN_READ_ONLY when
  * it applies. */
-static uint32_t read_transaction_modes(struct reading *reading)
+static uint32_t read_transaction_modes(struct reading *reading, bool *writes)
 {
     struct tokens *tokens = reading->tokens;
     bool read_only = false, read_write = false;
@@ -28,12 +28,22 @@ static uint32_t read_transaction_modes(struct reading *reading)
             flags |= STATEMENT_ISOLATION;
         }
     }
+    *writes = read_write;
     return read_only && !read_write && !flags ? STATEMENT_BEGIN_READ_ONLY : flags;
+}
+
+/* ... of a transaction that has begun, or of those to come. */
+static uint32_t read_set_modes(struct reading *reading, bool has_begun)
+{
+    bool writes;
+    uint32_t flags = read_transaction_modes(reading, &writes) & STATEMENT_ISOLATION;
+    return has_begun && writes ? STATEMENT_ISOLATION : flags;
 }
 
 void read_begin(struct reading *reading)
 {
-    reading->out->effect.flags |= read_transaction_modes(reading);
+    bool writes;
+    reading->out->effect.flags |= read_transaction_modes(reading, &writes);
 }
 
 void read_commit(struct reading *reading)
@@ -81,6 +91,15 @@ static bool raises_isolation(const struct reading *reading, const struct set_cla
            (slice_is(name, "transaction_isolation") || slice_is(name, "default_transaction_isolation"));
 }
 
+/* SET transaction_read_only = off; the value is at hand. */
+static bool makes_writable(const struct reading *reading, const struct set_clause *clause)
+{
+    struct slice value = reading->tokens->now.text;
+    bool stays = clause->form == SET_VALUE && (slice_is(value, "on") || slice_is(value, "'on'") ||
+                                                  slice_is(value, "true") || slice_is(value, "'true'"));
+    return slice_is(clause->name, "transaction_read_only") && !stays;
+}
+
 struct setter {
     struct effect *effect;
     enum setting_change change;
@@ -102,8 +121,8 @@ static void change_setting(struct reading *reading, const struct set_clause *cla
         effect_of_setting(&out->effect, slice_of("", 0), setter.change);
     set_clause_names(clause, &setter, on_name);
     if (clause->characteristics)
-        out->effect.flags |= read_transaction_modes(reading) & STATEMENT_ISOLATION;
-    if (raises_isolation(reading, clause))
+        out->effect.flags |= read_set_modes(reading, false);
+    if (raises_isolation(reading, clause) || makes_writable(reading, clause))
         out->effect.flags |= STATEMENT_ISOLATION;
     if (!clause->local && puts_temporary_first(reading, clause))
         out->effect.pins |= PIN_TEMPORARY;
@@ -118,7 +137,7 @@ void read_set(struct reading *reading)
     case SET_NONE: return;
     case SET_TRANSACTION:
         reading_verdict(reading, STATEMENT_TRANSACTION, REASON_TRANSACTION, out->culprit);
-        out->effect.flags |= read_transaction_modes(reading) & STATEMENT_ISOLATION;
+        out->effect.flags |= read_set_modes(reading, true);
         return;
     case SET_ALL: out->effect.flags |= STATEMENT_RESETS | STATEMENT_SETS_PARSING; return;
     case SET_VALUE:

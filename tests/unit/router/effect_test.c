@@ -141,6 +141,9 @@ static void set_local_is_over_with_the_transaction(void **state)
         FLAGS("set transaction isolation level serializable", STATEMENT_ISOLATION),
         FLAGS("set transaction_isolation = serializable", STATEMENT_ISOLATION),
         NOTHING("set transaction_isolation to 'read committed'"),
+        FLAGS("set transaction read write", STATEMENT_ISOLATION),
+        FLAGS("set local transaction_read_only = off", STATEMENT_ISOLATION),
+        FLAGS("reset transaction_read_only", STATEMENT_ISOLATION),
         NOTHING("reset transaction isolation level"));
 }
 

@@ -436,6 +436,19 @@ static void a_transaction_that_has_not_read_moves_as_it_is(void **state)
     close_world(&client);
 }
 
+static void read_write_is_the_primarys(void **state)
+{
+    (void)state;
+    struct client client;
+    open_world(SPLIT, &client);
+    ask(&client, "Q:begin~read~only");
+    ask(&client, "Cs:s S");
+    forget();
+    ask(&client, "Q:set~transaction~read~write");
+    assert_int_equal(fake_node_count(&world.nodes[0], BEGIN_RO " Q:set~transaction~read~write"), 1);
+    close_world(&client);
+}
+
 static void a_lock_is_the_primarys_and_pins(void **state)
 {
     (void)state;
@@ -603,6 +616,7 @@ int main(void)
         cmocka_unit_test(what_belongs_to_the_primary_takes_the_transaction_there),
         cmocka_unit_test(a_prepare_takes_the_transaction_to_the_primary),
         cmocka_unit_test(a_transaction_that_has_not_read_moves_as_it_is),
+        cmocka_unit_test(read_write_is_the_primarys),
         cmocka_unit_test(a_lock_is_the_primarys_and_pins),
         cmocka_unit_test(what_is_done_again_may_fail),
         cmocka_unit_test(the_primary_may_go_under_the_statement_that_moved_it),
