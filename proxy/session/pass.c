@@ -59,6 +59,7 @@ static size_t pass_bind(struct session *session, struct server *server, const st
         return there < BIND_HEAD_MAX ? 0 : violation(session, len);
     if (!dispatch_bind_head(session, server, &bind, frame->body_len - bind.head_len))
         return violation(session, len);
+    session->request->probes = 0;
     session->passing = frame->body_len - bind.head_len;
     session->passing_ends = false;
     pass_rest(session, server, bind.rest.data, bind.rest.len);
@@ -191,6 +192,8 @@ size_t streaming_on_data(struct session *session, const char *bytes, size_t len)
     request_pin(session);
     if (!dispatch_message(session, server, &frame))
         return violation(session, len);
+    if (frame.type == FRONTEND_BIND) /* the next one asks for itself */
+        session->request->probes = 0;
     if (frame.type == FRONTEND_SYNC || frame.type == FRONTEND_QUERY || frame.type == FRONTEND_FUNCTION_CALL) {
         session->request->complete = true;
         session_move(session, SESSION_ACTIVE);

@@ -154,7 +154,7 @@ struct request {
     bool copying;        /* COPY FROM STDIN was begun */
     bool undescribed;    /* a statement could not be described: its Bind shall say what is wrong */
     bool probing;        /* statements are described again, hidden, before it is sent */
-    uint32_t probes;     /* how often they were */
+    uint32_t probes;     /* how often they were; of a stream: for the next Bind */
     bool healing;        /* waiting for ReadyForQuery to run again with statements parsed anew */
     uint32_t heals;
     struct buffer kept_error; /* of a hidden message; the client hears it instead of the next one */

@@ -192,7 +192,8 @@ enum stale stale_look(const struct session *session, const struct server *server
         return STALE_NOT;
     if (is_told_again(session, text))
         return columns ? STALE_HELD : STALE_NOT;
-    if (columns || session->request->probes >= HEALS_MAX)
+    bool in_vain = session->request->probes >= HEALS_MAX;
+    if (columns || (in_vain && statements_has(&server->statements, prepared->id))) /* it has none any more */
         return STALE_TOLD;
     return may_find_out_on_the_way(session) ? STALE_UNSURE : STALE_NOT;
 }

@@ -666,6 +666,30 @@ def test_a_large_batch_finds_its_statements(make, cluster):
         other.query("commit")
 
 
+def test_however_many_statements_a_large_batch_binds_their_columns_are_compared(make, cluster):
+    """Each is parsed on a server that lacks it, and described before it is bound: the client knows the columns from before."""
+    r = make(cluster, {"primary": LISTENERS["primary"]}, settings={"pool_size": 2, "workers": 1})
+    with Wire(r.ports["primary"]) as w, Wire(r.ports["primary"]) as other:
+        w.login()
+        other.login()
+        other.query("drop table if exists widened; create table widened as select 1 as a")
+        names = [f"s{n}" for n in range(40)]
+        for n, name in enumerate(names):
+            ask(w, parse(name, f"select a, {n} from widened"), describe("S", name))
+        other.query("begin")
+        other.value("select 1")
+        w.send(parse("", "select 1"), bind(), execute(), flush())
+        assert kinds(w.until("C")) == "12DC"
+        got = ask(w, *[m for name in names for m in (bind("", name), execute())])
+        assert rows(got) == [["1", str(n)] for n in range(40)]
+        other.query("commit; alter table widened alter a type bigint")
+        other.query("begin")
+        other.value("select 1")
+        w.send(parse("", "select 1"), bind(), execute(), flush())
+        assert kinds(w.until("C")) == "12DC"
+        assert error(ask(w, bind("", "s39"), execute()))["C"] == "0A000"
+
+
 def test_psycopg_uses_what_sql_prepared(small):
     with small.connect("primary") as c:
         c.execute("prepare p (int) as select $1 + 1")

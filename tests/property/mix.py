@@ -56,5 +56,10 @@ class Statements:
             make = m.rng.choices(makes, cum_weights=weights)[0]
             stays = m.read_only and (m.portals or m.begun_in_company)
             step = make(m) if not (stays and make.__name__ in NOT_ON_A_REPLICA) else None
-            if step and not (stays and NOR_WORDS.search(repr(step))):
+            if step and not (stays and (NOR_WORDS.search(repr(step)) or _may_be_untold(m, step))):
                 return step
+
+
+def _may_be_untold(m, step):
+    """What it parses or binds may be what prepared.UNTOLD has."""
+    return m.opaque and step.ops[0][0] != "query"

@@ -20,6 +20,7 @@ from ops import Step
 SIDES = ("direct", "pooled")
 
 
+EXECUTES = re.compile("execute", re.IGNORECASE)
 BY_SQL = re.compile(r"execute|\b(?:B\('[^']*'|D\('S'), '(s1|q1|q2|Q 3|fold|inside)'", re.IGNORECASE)
 
 
@@ -76,13 +77,30 @@ def make_sides(endpoints, profile, timeout):
     return made
 
 
-def play(sides, step):
+class Unnamed:
+    """Keeps in mind whether the unnamed statement is an EXECUTE, which later steps may run or describe."""
+
+    def __init__(self):
+        self.executes = False
+
+    def is_used_by(self, step):
+        """Of steps in their order: whether this one uses it as an EXECUTE."""
+        uses = False
+        for op in step.ops:
+            if op[:2] == ("parse", ""):
+                self.executes = bool(EXECUTES.search(op[2]))
+            uses |= self.executes and (op[:3:2] == ("bind", "") or op[:3] == ("describe", "S", ""))
+        return uses
+
+
+def play(sides, step, unnamed):
     """One step on both: (answers, why each ended or None, whether they are the same)."""
+    by_sql = unnamed.is_used_by(step) or bool(BY_SQL.search(repr(step)))
     if step.ops[0][0] == "login":
         told = exchange.login(sides, step.ops[0][1])
         return told, [None, None], told[0] == told[1]
     answers, ended = exchange.run(sides, step)
-    alike = normal.same(*answers, by_sql=bool(BY_SQL.search(repr(step))))
+    alike = normal.same(*answers, by_sql=by_sql)
     return answers, ended, ended[0] == ended[1] and not (ended[0] or "").startswith("no answer") and alike
 
 
@@ -94,6 +112,7 @@ class Round:
         self.model = model.Model(f"{options.seed}/{number}", pair, options.plain_logins, options.without)
         self.statements = mix.Statements(self.model, options.without)
         self.sides = make_sides(endpoints, self.model.profile, options.timeout)
+        self.unnamed = Unnamed()
         self.steps = []
         self.errors = 0
 
@@ -102,7 +121,7 @@ class Round:
         m = self.model
         step = self.statements.next()
         self.steps.append(step)
-        answers, ended, alike = play(self.sides, step)
+        answers, ended, alike = play(self.sides, step, self.unnamed)
         if not alike:
             found = Difference(self.options.seed, self.pair, self.number, self.steps, answers, ended, self.options.labels)
             found.asked = ask(self.sides[1])
@@ -193,11 +212,12 @@ def replay(options, steps, pair, endpoints, cluster):
     world.make_pair(cluster, pair, profile.databases, profile.user)
     world.catch_up(cluster)
     sides = make_sides(endpoints, profile, options.timeout)
+    unnamed = Unnamed()
     try:
         for at, step in enumerate(steps):
             if step.ops[0][0] != "login" and sides[0].socket is None:
                 continue
-            answers, ended, alike = play(sides, step)
+            answers, ended, alike = play(sides, step, unnamed)
             if not alike:
                 return Difference(options.seed, pair, "replayed", steps[: at + 1], answers, ended, options.labels)
         return None
