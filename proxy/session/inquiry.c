@@ -29,13 +29,15 @@
 
 enum stage { STAGE_COLLECTING, STAGE_ASKING, STAGE_RESTORING };
 
+enum tag { TAG_OTHER, TAG_ROLLBACK, TAG_RESET, TAG_DISCARD_ALL };
+
 struct inquiry {
     enum stage stage;
     uint32_t flags, pins, frees; /* of all statements noted */
     struct params names;         /* settings that they name; values are empty */
     struct buffer doubts;        /* texts to be noted anew, a NUL behind each */
     bool chained;                /* some part of the transaction was committed on the way */
-    bool rolled_back;            /* the last command tag was ROLLBACK */
+    enum tag tag;                /* the last command tag */
     struct resets resets;
     char status;
     enum depth depth;
@@ -172,12 +174,20 @@ bool inquiry_may_have_prepared(const struct session *session)
            (inquiry && (inquiry->pins & PIN_PREPARE || inquiry->flags & STATEMENT_SURVEY));
 }
 
+static enum tag tag_of(struct slice text)
+{
+    return slice_is(text, "ROLLBACK")      ? TAG_ROLLBACK
+           : slice_is(text, "RESET")       ? TAG_RESET
+           : slice_is(text, "DISCARD ALL") ? TAG_DISCARD_ALL
+                                           : TAG_OTHER;
+}
+
 void inquiry_saw_tag(struct session *session, struct slice tag)
 {
     struct inquiry *inquiry = session->inquiry;
-    inquiry->rolled_back = slice_is(tag, "ROLLBACK");
-    if (!inquiry->rolled_back && session->request->flags & STATEMENT_COMMIT && slice_is(tag, "COMMIT") &&
-        session->request->statements > 1)
+    inquiry->tag = tag_of(tag);
+    if (inquiry->tag != TAG_ROLLBACK && session->request->flags & STATEMENT_COMMIT &&
+        slice_is(tag, "COMMIT") && session->request->statements > 1)
         inquiry->chained = true;
 }
 
@@ -300,7 +310,7 @@ static bool adopt(struct session *session, struct server *server, struct params 
 /* RESET ALL and DISCARD ALL: what is left is known without asking. */
 static bool adopt_reset(struct session *session, struct server *server)
 {
-    bool authority = !(session->inquiry->flags & STATEMENT_RESET_ALL);
+    bool authority = session->inquiry->tag == TAG_RESET;
     struct params left;
     const char *name, *value;
     params_init(&left);
@@ -358,7 +368,7 @@ static bool is_undone(const struct session *session)
     if (inquiry->chained || session->pins & PIN_UNKNOWN) /* something of transactions before is not known */
         return false;
     if (request->in_transaction)
-        return inquiry->rolled_back && request->statements == 1;
+        return inquiry->tag == TAG_ROLLBACK && request->statements == 1;
     return request->error_seen && !request->discarded && /* which commits by itself */
            !(request->flags & (STATEMENT_COMMIT | STATEMENT_ROLLBACK | STATEMENT_CALL));
 }
@@ -369,11 +379,20 @@ static enum depth depth_of(const struct session *session)
     if (!(inquiry->flags & (SETS | STATEMENT_RESETS)) || is_undone(session))
         return DEPTH_NONE;
     const struct request *request = session->request;
-    bool in_company = inquiry->flags & SETS || request->in_transaction || request->error_seen;
+    bool in_company =
+        inquiry->flags & SETS || request->in_transaction || request->error_seen || request->statements > 1;
     if ((inquiry->flags & STATEMENT_RESETS && in_company) ||
         inquiry->flags & (STATEMENT_SETS_ANY | STATEMENT_SURVEY))
         return DEPTH_ALL;
     return inquiry->flags & SETS ? DEPTH_NAMED : DEPTH_NONE;
+}
+
+/* RESET ALL or DISCARD ALL was run, not only parsed. */
+static bool has_reset(const struct session *session)
+{
+    const struct inquiry *inquiry = session->inquiry;
+    return inquiry->flags & STATEMENT_RESETS && !is_undone(session) &&
+           (inquiry->tag == TAG_RESET || inquiry->tag == TAG_DISCARD_ALL);
 }
 
 /* Puts back in place what the client asked for when it began, so that it hears of no other value. */
@@ -451,8 +470,7 @@ bool inquiry_begin(struct session *session, struct server *server, char status)
     inquiry->depth = depth_of(session);
     inquiry->asked = inquiry->pins | (inquiry->frees & session->pins);
     inquiry->asked = (inquiry->flags & STATEMENT_SURVEY ? PIN_ASKABLE : inquiry->asked) & PIN_ASKABLE;
-    if (inquiry->flags & STATEMENT_RESETS && inquiry->depth == DEPTH_NONE && !is_undone(session) &&
-        !adopt_reset(session, server))
+    if (inquiry->depth == DEPTH_NONE && has_reset(session) && !adopt_reset(session, server))
         inquiry->depth = DEPTH_ALL;
     if (inquiry->depth != DEPTH_NONE || inquiry->asked) {
         inquiry->stage = STAGE_ASKING;

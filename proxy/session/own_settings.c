@@ -118,7 +118,7 @@ void own_settle(struct session *session, char status)
 {
     const struct request *request = session->request;
     uint32_t ends = request_ends(request);
-    if (request->flags & STATEMENT_RESETS && !request->error_seen)
+    if (request->flags & STATEMENT_RESETS && request->completed && !request->error_seen)
         reset_all(session);
     if (!session->own_change)
         return;

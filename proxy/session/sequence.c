@@ -43,7 +43,7 @@ void sequence_settle(struct session *session, struct server *server)
     const struct request *request = session->request;
     if (!applies(session, server))
         return;
-    if (request->frees & PIN_SEQUENCE && !request->error_seen) {
+    if (request->frees & PIN_SEQUENCE && request->completed && !request->error_seen) {
         session->id = session->all->stamp++;
         server->writer = 0;
         session_unpin(session, PIN_SEQUENCE);

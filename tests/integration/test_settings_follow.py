@@ -243,3 +243,20 @@ def test_what_another_session_has_named_and_not_set_is_put_in_place(shared, left
                 other.execute(statement)
             c.execute("do $$ begin execute 'set app.last = 1'; end $$")
             assert c.execute("show default_transaction_isolation").fetchone()[0] == "read committed"
+
+
+@pytest.mark.parametrize("sql, more", [("reset all", []), ("discard all", []), ("reset all", [bind("", "p"), describe("P", "")])])
+def test_a_reset_that_is_not_run_resets_nothing(shared, sql, more):
+    with Wire(shared.ports["primary"]) as w, Wire(shared.ports["primary"]) as other:
+        w.login(options="-c TimeZone=Europe/Berlin")
+        other.login()
+        w.query("set timezone = 'Asia/Tokyo'")
+        w.query("set rolecall.max_lag = '7s'")
+        w.send(parse("p", sql), *more, sync())
+        w.until()
+        assert other.value("show timezone") not in ("Asia/Tokyo", "Europe/Berlin")
+        assert w.value("show timezone") == "Asia/Tokyo"
+        assert w.value("show rolecall.max_lag") == "7s"
+        w.send(bind("", "p"), execute(), sync())
+        w.until()
+        assert w.value("show timezone") == "Europe/Berlin"

@@ -183,6 +183,11 @@ def discard_all(m):
     return Step("discard all", ("query", "discard all"))
 
 
+def reset_only_parsed(m):
+    """By a driver that prepares first. It is closed: bound later, it would run in whatever company."""
+    return Step("reset only parsed", ("parse", "", m.pick(["reset all", "discard all"])), ("describe", "S", ""), ("sync",), ("close", "S", ""), ("sync",))
+
+
 def show(m):
     n = name(m)
     if "." in n:
@@ -201,6 +206,6 @@ def everything(m):
 
 MIX = [
     (7.0, "IT", set_setting), (2.0, "T", set_local), (0.15, "I", set_local), (2.2, "IT", reset), (2.5, "IT", set_config), (1.5, "IT", set_special), (0.06, "IT", set_long),
-    (0.2, "IT", set_read_only), (0.7, "IT", set_role), (0.3, "IT", set_authorization), (0.7, "IT", reset_all), (0.5, "IT", discard), (0.5, "I", discard_all),
+    (0.2, "IT", set_read_only), (0.7, "IT", set_role), (0.3, "IT", set_authorization), (0.7, "IT", reset_all), (0.5, "IT", discard), (0.5, "I", discard_all), (0.1, "IT", reset_only_parsed),
     (0.05, "TE", discard_all), (5.0, "ITE", show), (15.0, "IT", showing), (1.0, "E", showing), (0.4, "IT", everything),
 ]  # fmt: skip
