@@ -436,6 +436,20 @@ static void a_transaction_that_has_not_read_moves_as_it_is(void **state)
     close_world(&client);
 }
 
+static void a_commit_that_is_only_parsed_keeps_what_is_done_again(void **state)
+{
+    (void)state;
+    struct client client;
+    open_world(SPLIT, &client);
+    ask(&client, "Q:begin~read~only");
+    ask(&client, "Q:set~local~x.y=1");
+    assert_string_equal(ask(&client, "P:=commit S"), "1 Z:T");
+    forget();
+    ask(&client, "Q:show~port");
+    assert_int_equal(fake_node_count(&world.nodes[0], " P:=set~local~x.y=1 B: E Q:show~port"), 1);
+    close_world(&client);
+}
+
 static void read_write_is_the_primarys(void **state)
 {
     (void)state;
@@ -616,6 +630,7 @@ int main(void)
         cmocka_unit_test(what_belongs_to_the_primary_takes_the_transaction_there),
         cmocka_unit_test(a_prepare_takes_the_transaction_to_the_primary),
         cmocka_unit_test(a_transaction_that_has_not_read_moves_as_it_is),
+        cmocka_unit_test(a_commit_that_is_only_parsed_keeps_what_is_done_again),
         cmocka_unit_test(read_write_is_the_primarys),
         cmocka_unit_test(a_lock_is_the_primarys_and_pins),
         cmocka_unit_test(what_is_done_again_may_fail),

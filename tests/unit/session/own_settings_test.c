@@ -161,6 +161,20 @@ static void a_rolled_back_set_is_undone(void **state)
     close_world(&client);
 }
 
+static void a_commit_that_is_only_parsed_keeps_nothing(void **state)
+{
+    (void)state;
+    struct client client;
+    open_world("pool = transaction", &client);
+    ask(&client, "Q:begin");
+    ask(&client, "Q:select~1");
+    ask(&client, "Q:set~rolecall.route=primary");
+    assert_string_equal(ask(&client, "P:=commit S"), "1 Z:T");
+    ask(&client, "Q:rollback");
+    assert_string_equal(ask(&client, "Q:show~rolecall.route"), "T D:default C:SHOW Z:I");
+    close_world(&client);
+}
+
 static void set_local_ends_with_its_transaction(void **state)
 {
     (void)state;
@@ -327,6 +341,7 @@ int main(void)
         cmocka_unit_test(they_are_answered_without_a_server),
         cmocka_unit_test(a_set_happens_when_it_is_executed),
         cmocka_unit_test(a_rolled_back_set_is_undone),
+        cmocka_unit_test(a_commit_that_is_only_parsed_keeps_nothing),
         cmocka_unit_test(set_local_ends_with_its_transaction),
         cmocka_unit_test(a_failed_transaction_refuses_them),
         cmocka_unit_test(a_wrong_one_fails_its_transaction_at_the_server),
