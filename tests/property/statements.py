@@ -54,7 +54,11 @@ def write(m):
 
 
 def error(m):
-    return m.say("error", fill(m, m.pick(ERRORS)) if m.chance(0.9) else m.pick(['select "x', "select 'y", "\ufeffselect 1", "select \udce9", ";", "select 1;;"]))
+    if m.chance(0.9):
+        return m.say("error", fill(m, m.pick(ERRORS)))
+    step = m.say("error", m.pick(['select "x', "select 'y", "\ufeffselect 1", "select \udce9", ";", "select 1;;"]))
+    unread = any(op[0] == "parse" and "\udce9" in op[2] for op in step.ops)
+    return Step(step.label, *step.ops, ("close", "S", ""), ("sync",)) if unread else step
 
 
 def notice(m):
