@@ -29,7 +29,7 @@
 
 enum stage { STAGE_COLLECTING, STAGE_ASKING, STAGE_RESTORING };
 
-enum tag { TAG_OTHER, TAG_ROLLBACK, TAG_RESET, TAG_DISCARD_ALL };
+enum tag { TAG_OTHER, TAG_ROLLBACK, TAG_RESET /* or DISCARD ALL */ };
 
 struct inquiry {
     enum stage stage;
@@ -176,10 +176,9 @@ bool inquiry_may_have_prepared(const struct session *session)
 
 static enum tag tag_of(struct slice text)
 {
-    return slice_is(text, "ROLLBACK")      ? TAG_ROLLBACK
-           : slice_is(text, "RESET")       ? TAG_RESET
-           : slice_is(text, "DISCARD ALL") ? TAG_DISCARD_ALL
-                                           : TAG_OTHER;
+    if (slice_is(text, "ROLLBACK"))
+        return TAG_ROLLBACK;
+    return slice_is(text, "RESET") || slice_is(text, "DISCARD ALL") ? TAG_RESET : TAG_OTHER;
 }
 
 void inquiry_saw_tag(struct session *session, struct slice tag)
@@ -310,7 +309,7 @@ static bool adopt(struct session *session, struct server *server, struct params 
 /* RESET ALL and DISCARD ALL: what is left is known without asking. */
 static bool adopt_reset(struct session *session, struct server *server)
 {
-    bool authority = session->inquiry->tag == TAG_RESET;
+    bool authority = !session->request->discarded;
     struct params left;
     const char *name, *value;
     params_init(&left);
@@ -373,6 +372,12 @@ static bool is_undone(const struct session *session)
            !(request->flags & (STATEMENT_COMMIT | STATEMENT_ROLLBACK | STATEMENT_CALL));
 }
 
+/* The last statement was a RESET or DISCARD ALL, and was run, not only parsed. */
+static bool has_reset(const struct inquiry *inquiry)
+{
+    return inquiry->flags & STATEMENT_RESETS && inquiry->tag == TAG_RESET;
+}
+
 static enum depth depth_of(const struct session *session)
 {
     const struct inquiry *inquiry = session->inquiry;
@@ -385,14 +390,6 @@ static enum depth depth_of(const struct session *session)
         inquiry->flags & (STATEMENT_SETS_ANY | STATEMENT_SURVEY))
         return DEPTH_ALL;
     return inquiry->flags & SETS ? DEPTH_NAMED : DEPTH_NONE;
-}
-
-/* RESET ALL or DISCARD ALL was run, not only parsed. */
-static bool has_reset(const struct session *session)
-{
-    const struct inquiry *inquiry = session->inquiry;
-    return inquiry->flags & STATEMENT_RESETS && !is_undone(session) &&
-           (inquiry->tag == TAG_RESET || inquiry->tag == TAG_DISCARD_ALL);
 }
 
 /* Puts back in place what the client asked for when it began, so that it hears of no other value. */
@@ -470,7 +467,8 @@ bool inquiry_begin(struct session *session, struct server *server, char status)
     inquiry->depth = depth_of(session);
     inquiry->asked = inquiry->pins | (inquiry->frees & session->pins);
     inquiry->asked = (inquiry->flags & STATEMENT_SURVEY ? PIN_ASKABLE : inquiry->asked) & PIN_ASKABLE;
-    if (inquiry->depth == DEPTH_NONE && has_reset(session) && !adopt_reset(session, server))
+    if (inquiry->depth == DEPTH_NONE && has_reset(inquiry) && !is_undone(session) &&
+        !adopt_reset(session, server))
         inquiry->depth = DEPTH_ALL;
     if (inquiry->depth != DEPTH_NONE || inquiry->asked) {
         inquiry->stage = STAGE_ASKING;

@@ -165,7 +165,7 @@ enum resets_put resets_put_by_name(struct session *session, struct server *serve
     const char *name, *value;
     bool runs, lists = false;
     if (request->statements != 1 || request->reason != REASON_SESSION || request->names_statements ||
-        !lone_statement(session, &text, &runs))
+        !lone_statement(session, &text, &runs) || !runs)
         return RESETS_UNTOLD;
     params_init(&told);
     setting_names(text, !session->escape_strings, &told, add_told);

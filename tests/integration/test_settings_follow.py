@@ -260,3 +260,25 @@ def test_a_reset_that_is_not_run_resets_nothing(shared, sql, more):
         w.send(bind("", "p"), execute(), sync())
         w.until()
         assert w.value("show timezone") == "Europe/Berlin"
+
+
+@pytest.mark.parametrize("sql", ["reset timezone", "reset all"])
+def test_a_reset_that_is_not_run_resets_nothing_in_a_transaction(shared, sql):
+    with Wire(shared.ports["primary"]) as w:
+        w.login(options="-c TimeZone=Europe/Berlin")
+        w.query("set timezone = 'Asia/Tokyo'")
+        w.query("begin")
+        w.send(parse("", sql), bind("", ""), describe("P", ""), sync())
+        w.until()
+        assert w.value("show timezone") == "Asia/Tokyo"
+        w.query("commit")
+        assert w.value("show timezone") == "Asia/Tokyo"
+
+
+@pytest.mark.parametrize("sql", ["select 1; reset all", "reset all; select 1", "set local app.x = 1; reset all; select 1"])
+def test_a_reset_all_in_a_longer_string_is_one(session, sql):
+    say = session(options="-c TimeZone=Europe/Berlin")
+    say("set timezone = 'Asia/Tokyo'")
+    say("set app.last = 'x'")
+    say(sql)
+    assert say("show timezone") == "Europe/Berlin" and say("show app.last") == ""
