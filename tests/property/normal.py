@@ -49,6 +49,7 @@ AVOIDED = {
     "set_config(x, NULL) with the NULL as a parameter, where the startup packet had x": "the row that it answers is of that moment, too",
     "Bind and Describe in a failed transaction": "of what was prepared before it: this server may lack it, and cannot parse it now: 25P02 comes before other errors",
     "Bind of the unnamed statement behind an unnamed Parse whose text is not in the client's encoding": "PostgreSQL has not read that one and has the one before it; rolecall has not",
+    "a hint in front of a string with several statements": "says that all of them are reads, functions that write among them",
     "SET TRANSACTION behind a Describe of an older statement, or a run of one that is empty or a utility command": "the server may lack it, and parsing it takes the transaction's first snapshot (25001)",
     "SET TRANSACTION behind a RESET, where the startup packet had a search_path, or behind several in one batch": "only set_config() puts a list back as it was written, and that takes a snapshot; so does asking for what several have given back",
     "PREPARE, in a function, of a name that is prepared outside": "as above: on the server that has another name",

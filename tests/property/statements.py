@@ -2,12 +2,13 @@
 
 from ops import Step
 
+HINT = "/* rolecall: replica */ "
 READS = [
     "select id, v from {a}.t where id = {n}", "select * from {a}.t where id <= 3 order by id", "select count(*), sum(n) from {b}.t", "select v from {a}.v order by id",
     "select t.v, u.v from {a}.t join {a}.u on u.t_id = t.id order by u.id", "select v from t where id = {n}", "select count(*) from u", "table {a}.u order by id",
     "with x as (select * from {b}.t where id < 4) select count(*), min(v) from x", "values (1, 'a'), (2, null)", "select generate_series(1, 3)", "select",
     "select {a}.f(), f()", "select {a}.reads({n})", "select lib.add({n}, 2), lib.double({n})", "select lib.setting('app.tenant')", "select 1 union all select 2 order by 1",
-    "select id, v from {a}.u where v like '%u1%' order by id", "/* rolecall: replica */ select v from {a}.t where id = {n}", "select max(id), min(v) from {a}.scratch",
+    "select id, v from {a}.u where v like '%u1%' order by id", HINT + "select v from {a}.t where id = {n}", "select max(id), min(v) from {a}.scratch",
     "/* rolecall: primary */ select v from {b}.t where id = {n}", "select exists (select from {a}.u where id = {n})", "select v from {b}.remembered order by id, v limit 3",
     "select repeat('long', 2000)", "select count(*), max(v) from {a}.stamped", "select i, repeat('x', 50) from generate_series(1, 200) i", "explain (costs off) select 1",
 ]  # fmt: skip
@@ -72,6 +73,7 @@ def several(m):
                     "select set_config('app.last', 'several', false)", "set local app.last = 'local'", "savepoint x"])  # fmt: skip
     if extra and not (m.startup and extra == "reset all"):
         made.insert(m.number(0, len(made)), extra.format(b=m.b))
+    made = [text.removeprefix(HINT) for text in made]  # in front of the string it would be for all, functions that write among them
     return Step("several", ("query", m.pick(["; ", ";\n-- and\n", ";"]).join(made)))
 
 
