@@ -150,12 +150,6 @@ class World:
         self.events.append(check.Outage(index, began, time.monotonic()))
 
     @contextlib.contextmanager
-    def primary_cut_off(self):
-        began = time.monotonic()
-        yield self.cluster.primary.name
-        self.events.append(check.CutOff(began, time.monotonic()))
-
-    @contextlib.contextmanager
     def commits_wait_for_all(self):
         names = ", ".join(node.name for node in self.cluster.nodes)
         self.cluster.primary.set("synchronous_standby_names", f"ANY {len(self.cluster.nodes) - 1} ({names})")
@@ -244,6 +238,7 @@ class Campaign:
         except AssertionError as error:
             raise AssertionError(f"{error}; {self.cluster.primary.name} is primary, seen is {self.world.seen()}") from None
         self.world.end()
+        self.world.events.append(check.Trouble(began, time.monotonic()))
         new = [event for event in self.world.events[promoted:] if isinstance(event, check.Promotion)]
         self.pauses.add(str(fault).split(" ")[0], began, ended, new[-1] if new else None)
         print(f"; {self.cluster.primary.name} is primary, whole after {time.monotonic() - began:.1f} s", flush=True)

@@ -44,8 +44,8 @@ have acknowledged commits up to `until`."""
 Outage = collections.namedtuple("Outage", "proxy began until")
 """A proxy was ended and started again, on purpose."""
 
-CutOff = collections.namedtuple("CutOff", "began until")
-"""An operator had the proxies close their connections to the primary."""
+Trouble = collections.namedtuple("Trouble", "began until")
+"""A fault, of whatever kind, from its begin until all was well again."""
 
 Quiet = collections.namedtuple("Quiet", "began until proxy", defaults=[None])
 """Something planned went on of which no client, of this proxy or of any, may notice more than that it waited."""
@@ -234,15 +234,15 @@ def check_error(report, session, op, step, hold_timeout_s):
     report.must(allowed, "sqlstate", f"{step.sqlstate} {step.text} after {step.ended - step.asked:.3f} s: {tell(op)}")
 
 
-def is_unpinned(at, text, losses):
+def is_unpinned(at, text, troubles):
     """It was told why; or the driver met the closed connection while it sent, and gave up before it read what it had been told."""
-    return PINNED in text or any(lost.began < at < lost.until + WAITED_S for lost in losses)
+    return PINNED in text or any(trouble.began < at < trouble.until + WAITED_S for trouble in troubles)
 
 
-def check_closings(report, session, outages, losses):
+def check_closings(report, session, outages, troubles):
     for at, stage, text, op in session.closings:
         report.counts["closed"] += 1
-        if session.kind == "pinned" and is_unpinned(at, text, losses):
+        if session.kind == "pinned" and is_unpinned(at, text, troubles):
             report.counts["pinned sessions closed"] += 1
             continue
         # The session may find out only when it asks next: since its last opening something must have ended the proxy.
@@ -282,7 +282,7 @@ def check_nodes(report, writes, promotions):
 
 
 def check(sessions, final, events, synchronous, hold_timeout_s=30.0, accounts=None):
-    """`accounts` is how many there must be; `events` are Promotions, Outages, CutOffs and Quiets."""
+    """`accounts` is how many there must be; `events` are Promotions, Outages, Troubles and Quiets."""
     report = Report()
     accounts = len(final.balances) if accounts is None else accounts
     promotions = sorted((e for e in events if isinstance(e, Promotion)), key=lambda p: p.at)
@@ -299,7 +299,7 @@ def check(sessions, final, events, synchronous, hold_timeout_s=30.0, accounts=No
             reader.take(op)
             report.counts[op.kind] += 1
         check_errors(report, session, hold_timeout_s)
-        check_closings(report, session, outages, [e for e in events if isinstance(e, (Promotion, CutOff))])
+        check_closings(report, session, outages, [e for e in events if isinstance(e, Trouble)])
         check_quiet(report, session, [e for e in events if isinstance(e, Quiet)])
         report.must(session.ended, "ended", f"session {session.number} ({session.kind}) did not end when it was told to")
     return report

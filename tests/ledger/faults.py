@@ -449,12 +449,12 @@ class Disabled(Fault):
         self.times = self.random.choice((1, 10))
 
     def begin(self, world):
-        with world.primary_cut_off() as name:
-            for _ in range(self.times):
-                for order in (f"disable {name}", f"enable {name}"):
-                    for rolecall in world.rolecalls:
-                        assert "error" not in rolecall.admin_table(order)
-                    pause(0.1)
+        name = world.cluster.primary.name
+        for _ in range(self.times):
+            for order in (f"disable {name}", f"enable {name}"):
+                for rolecall in world.rolecalls:
+                    assert "error" not in rolecall.admin_table(order)
+                pause(0.1)
 
     def end(self, world):
         pass

@@ -208,8 +208,8 @@ def test_a_pinned_session_may_be_closed_with_its_reason():
     assert rules(Story(kind="pinned").op("use").step("auto_write", "closed", text)) == []
     assert rules(Story(kind="pinned").op("use").step("auto_write", "closed", "gone")) == ["closed"]
     unread = Story(kind="pinned").op("use").step("auto_write", "closed", "gone")
-    assert rules(unread, events=[Promotion(OLD, NEW, 0.1, 0.2, 0.3)]) == []
-    assert rules(unread, events=[check.CutOff(0.1, 0.3)]) == []
+    assert rules(unread, events=[check.Trouble(0.1, 0.3)]) == []
+    assert rules(unread, events=[check.Trouble(1.1, 1.3)]) == ["closed"]
 
 
 def test_nobody_hears_of_what_was_planned():
