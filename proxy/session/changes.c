@@ -164,25 +164,41 @@ static void restore_unnamed(struct session *session)
         request->names_statements && statement_names(parse.query, !session->escape_strings, uses) > 0;
 }
 
+static void undo(struct session *session, struct server *server, struct name_change *change)
+{
+    struct slice name = slice_of(change->name, change->len);
+    if (change->closed && change->prepared && names_add(&session->names, name, change->prepared))
+        change->prepared = NULL;
+    if (change->closed)
+        return;
+    if (change->cause == CAUSE_EXECUTE && server)
+        forget_prepare(server, change->prepared);
+    prepared_unref(session->all->pools.prepared, names_remove(&session->names, name));
+}
+
 void changes_undo(struct session *session, struct server *server)
 {
     struct request *request = session->request;
-    struct prepared_registry *registry = session->all->pools.prepared;
     if (request->has_unnamed_parse && !request->unnamed_closed &&
         request->unnamed_ordinal >= request->done_of[CAUSE_PARSE])
         restore_unnamed(session);
     for (uint32_t i = request->n_changes; i-- > 0;) {
         struct name_change *change = &request->changes[i];
-        struct slice name = slice_of(change->name, change->len);
-        if (change->ordinal < request->done_of[change->cause] || change->duplicate)
-            continue;
-        if (change->closed && change->prepared && names_add(&session->names, name, change->prepared))
-            change->prepared = NULL;
-        if (change->closed)
-            continue;
-        if (change->cause == CAUSE_EXECUTE && server)
-            forget_prepare(server, change->prepared);
-        prepared_unref(registry, names_remove(&session->names, name));
+        if (change->ordinal >= request->done_of[change->cause] && !change->duplicate)
+            undo(session, server, change);
+    }
+}
+
+void changes_undo_bound(struct session *session, struct server *server)
+{
+    struct request *request = session->request;
+    if (request->kind != REQUEST_BATCH || !request->complete || request->stream)
+        return;
+    for (uint32_t i = request->n_changes; i-- > 0;) {
+        struct name_change *change = &request->changes[i];
+        if (change->cause == CAUSE_EXECUTE && change->ordinal >= request->noted_of[CAUSE_EXECUTE] &&
+            !change->duplicate)
+            undo(session, server, change);
     }
 }
 

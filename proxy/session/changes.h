@@ -25,6 +25,8 @@ const struct name_change *changes_next_prepare(const struct request *request, st
 
 /* Takes back what was not done. `server` (may be NULL) forgets statements that were not prepared. */
 void changes_undo(struct session *session, struct server *server);
+/* The same of a batch without an error: what was bound and not run. */
+void changes_undo_bound(struct session *session, struct server *server);
 
 /* The client's name for the statement with this id; false when it has none. */
 bool changes_client_name(const struct session *session, uint64_t id, struct slice *name);

@@ -185,6 +185,8 @@ void settle_request(struct session *session, char status)
     atomic_fetch_add_explicit(&server->node->exchanges, 1, memory_order_relaxed);
     if (request->error_seen)
         changes_undo(session, server);
+    else
+        changes_undo_bound(session, server);
     if (request->unnamed_closed && request->unnamed_ordinal < request->done_of[CAUSE_CLOSE])
         session_forget_unnamed(session);
     if (request->unreadable)

@@ -245,7 +245,8 @@ def test_what_another_session_has_named_and_not_set_is_put_in_place(shared, left
             assert c.execute("show default_transaction_isolation").fetchone()[0] == "read committed"
 
 
-@pytest.mark.parametrize("sql, more", [("reset all", []), ("discard all", []), ("reset all", [bind("", "p"), describe("P", "")])])
+@pytest.mark.parametrize("sql", ["reset all", "discard all"])
+@pytest.mark.parametrize("more", [[], [bind("", "p"), describe("P", "")]])
 def test_a_reset_that_is_not_run_resets_nothing(shared, sql, more):
     with Wire(shared.ports["primary"]) as w, Wire(shared.ports["primary"]) as other:
         w.login(options="-c TimeZone=Europe/Berlin")

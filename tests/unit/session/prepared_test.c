@@ -152,6 +152,25 @@ static void deallocate_takes_nothing_from_others(void **state)
     close_world();
 }
 
+/* A driver may ask for the columns first. */
+static void what_is_bound_and_not_run_gives_and_takes_no_name(void **state)
+{
+    (void)state;
+    open_world("");
+    ask("P:a=select~1 S");
+    ask("P:=deallocate~a B: Dp: S");
+    ask("P:=prepare~p~as~select~1 B: Dp: S");
+    forget(0);
+    assert_string_equal(ask("B:a E: S"), "2 C:SELECT~1 Z:I");
+    fake_node_script(&world.nodes[0], "E:26000 Z:I");
+    ask("Q:execute~p");
+    assert_non_null(strstr(heard(0), "Q:execute~p"));
+    ask("P:=deallocate~a B: E: S");
+    fake_node_script(&world.nodes[0], "E:26000 Z:I");
+    assert_string_equal(ask("B:a E: S"), "E:26000 Z:I");
+    close_world();
+}
+
 static void after_deallocate_all_a_server_holds_nothing(void **state)
 {
     (void)state;
@@ -641,6 +660,7 @@ int main(void)
         cmocka_unit_test(a_prepare_that_fails_leaves_no_name),
         cmocka_unit_test(a_hidden_prepare_that_fails_fails_the_execute_once),
         cmocka_unit_test(deallocate_takes_nothing_from_others),
+        cmocka_unit_test(what_is_bound_and_not_run_gives_and_takes_no_name),
         cmocka_unit_test(after_deallocate_all_a_server_holds_nothing),
         cmocka_unit_test(nobody_runs_anothers_statement_by_its_name_there),
         cmocka_unit_test(a_statement_is_parsed_under_the_settings_that_it_began_with),
