@@ -13,7 +13,7 @@ FIRST_OID = 16384  # oids below are PostgreSQL's own and the same everywhere
 
 RULES = {
     "T": "RowDescription: the two databases were made apart, so oids of tables and of types of our own differ (that one is there is compared)",
-    "t": "ParameterDescription: oids of types of our own, as above",
+    "t": "ParameterDescription: oids of types of our own, as above; and one right before an error: of what can no longer be parsed, where a server lacks it",
     "D": "DataRow: quotes around the name in default_text_search_config, which PostgreSQL writes anew, by quote_all_identifiers, whenever it is set",
     "A": "NotificationResponse: the process id; and its place, before or after ParameterStatus, is PostgreSQL's accident",
     "S": "ParameterStatus: its place and order within an answer; a client reads all of them before ReadyForQuery",
@@ -134,6 +134,7 @@ def normal(answer):
         else:
             made = NORMAL.get(kind)
             rest.append((kind, made(payload) if made else payload))
+    rest = [message for message, behind in zip(rest, rest[1:] + [("", b"")]) if message[0] != "t" or behind[0] != "E"]
     return rest, sorted(parameters), notifications
 
 
