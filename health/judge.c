@@ -213,7 +213,9 @@ static void refuse_old_timelines(struct bench *bench)
             "an old primary: it takes writes on timeline %" PRIu32
             ", but the cluster has reached timeline %" PRIu32,
             timeline, bench->newest);
-        because(verdict->reason, "%s takes writes on timeline %" PRIu32 ", but timeline %" PRIu32 " was seen",
+        because(verdict->reason,
+            "%s takes writes on timeline %" PRIu32 ", but timeline %" PRIu32
+            " was seen (FORGET the node that had it, if that is to be undone)",
             bench->evidence[i].name, timeline, bench->newest);
         verdict->nodes[i].strayed = true;
         bench->standing[i] = STANDING_NONE;
