@@ -105,7 +105,8 @@ static void what_was_remembered_keeps_an_old_primary_out_after_a_restart_of_role
     watcher_until(&stage.watcher, 2000, "up", node_is_up, 0);
     watcher_run(&stage.watcher, 300);
     assert_int_equal(stage.watcher.topology->primary, -1);
-    assert_non_null(strstr(stage.watcher.topology->no_primary_reason, "timeline 2 was seen (FORGET the node"));
+    assert_non_null(
+        strstr(stage.watcher.topology->no_primary_reason, "timeline 2 was seen (FORGET the node"));
     assert_false(watcher_order(&stage.watcher, ORDER_FORGET, "main", "nobody", 0));
     assert_non_null(strstr(stage.watcher.refusal.text, "has no node \"nobody\""));
     assert_false(watcher_order(&stage.watcher, ORDER_FORGET, "elsewhere", "n1", 0));
