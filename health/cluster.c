@@ -13,6 +13,7 @@
 #include "conf/base/log.h"
 #include "health/catalogue_reader.h"
 #include "health/failover/handover.h"
+#include "health/failover/plan.h"
 #include "health/hook/events.h"
 #include "health/hook/rejoin.h"
 #include "health/manager.h"
@@ -260,7 +261,8 @@ static void tell_replication(struct node_live *live, const struct observation *s
         return;
     atomic_store_explicit(&live->timeline, seen->timeline, memory_order_relaxed);
     atomic_store_explicit(&live->lsn, seen->lsn, memory_order_relaxed);
-    atomic_store_explicit(&live->received_lsn, seen->in_recovery ? seen->flush_lsn : 0, memory_order_relaxed);
+    atomic_store_explicit(
+        &live->received_lsn, seen->in_recovery ? plan_position(seen) : 0, memory_order_relaxed);
 }
 
 static void on_looked(void *context, struct node *node, const struct observation *seen)

@@ -32,7 +32,7 @@ struct observation {
     uint64_t system_identifier; /* 0 = not known */
     uint32_t timeline;          /* 0 = not known */
     uint64_t lsn;               /* in recovery: replayed; else: insert position without page header */
-    uint64_t flush_lsn;         /* in recovery: received, what is replayed counted in */
+    uint64_t flush_lsn;         /* in recovery: received */
     uint64_t lag_ms;            /* UINT64_MAX = not known; 0 when all that was received is replayed */
     int64_t started_us;         /* the postmaster's start, by its own clock */
     char standby_name[STANDBY_NAME_MAX]; /* as synchronous_standby_names would call it; "" = not known */

@@ -1,9 +1,7 @@
 /*
  * One query tells everything about a node that plain SQL may know. pg_is_in_recovery is asked once, in a
  * subquery that is not flattened, so that the whole row speaks of one state even while the node is being
- * promoted. What has been replayed counts as received: from an archive it comes without a receiver, and
- * behind a switch of the WAL file replay goes on at the next one's begin, before the rest of the old one is
- * there. The timeline comes from the WAL file name (of a node out of recovery) or from its WAL receiver;
+ * promoted. The timeline comes from the WAL file name (of a node out of recovery) or from its WAL receiver;
  * pg_control_checkpoint lags by minutes after a promotion and is not asked.
  */
 #include "health/probe/sql_row.h"
@@ -18,8 +16,7 @@
     "SELECT r.recovery, " identifier ","                                                                     \
     " CASE WHEN r.recovery THEN NULL ELSE substr(pg_walfile_name(pg_current_wal_insert_lsn()), 1, 8) END,"   \
     " CASE WHEN r.recovery THEN pg_last_wal_replay_lsn() ELSE pg_current_wal_insert_lsn() END,"              \
-    " CASE WHEN r.recovery THEN greatest(pg_last_wal_receive_lsn(), pg_last_wal_replay_lsn())"               \
-    "  ELSE pg_current_wal_flush_lsn() END,"                                                                 \
+    " CASE WHEN r.recovery THEN pg_last_wal_receive_lsn() ELSE pg_current_wal_flush_lsn() END,"              \
     " CASE WHEN NOT r.recovery THEN 0"                                                                       \
     "  WHEN w.pid IS NOT NULL AND pg_last_wal_receive_lsn() <= pg_last_wal_replay_lsn() THEN 0"              \
     "  WHEN pg_last_xact_replay_timestamp() IS NULL THEN NULL"                                               \

@@ -3,6 +3,7 @@ What goes wrong where a manager decides. Its decisions are waited for, never mad
 What a manager does about each is as it was found with the real ones: who is replaced, who is not, and who comes back.
 """
 
+import functools
 import re
 import signal
 
@@ -86,13 +87,16 @@ def agent_and_all(node):
     return [agent, *processes.children(agent), node.postmaster, *processes.children(node.postmaster)]
 
 
+@functools.cache
+def patroni_version():
+    version = re.search(r"[0-9.]+", processes.run(["patroni", "--version"]).stdout)[0]
+    return tuple(map(int, version.split(".")))
+
+
 def takes_the_lock_back(world):
     """Patroni before 3.0.3, with etcd 3: a leader that was frozen for longer than its ttl writes the leader key anew when it goes on,
     without looking whose it is by now. Its successor gives up within a second, and what that one acknowledged is lost."""
-    if world.cluster.manager != "patroni":
-        return False
-    version = re.search(r"[0-9.]+", processes.run(["patroni", "--version"]).stdout)[0]
-    return tuple(map(int, version.split("."))) < (3, 0, 3)
+    return world.cluster.manager == "patroni" and patroni_version() < (3, 0, 3)
 
 
 class Frozen:
