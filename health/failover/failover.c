@@ -8,14 +8,8 @@
 
 #include <stdio.h>
 
-void failover_remember(const struct view *view)
+static void warn_when_unsafe(struct handover *handover)
 {
-    struct handover *handover = view->handover;
-    int primary = view->verdict->primary;
-    if (primary < 0 || view->evidence[primary].finding != FINDING_ANSWER)
-        return;
-    handover->old = primary;
-    handover->primary = view->evidence[primary].seen;
     bool unsafe = handover_is_builtin(handover) &&
                   handover->settings->cluster->data_loss == DATA_LOSS_REFUSE &&
                   handover->primary.sync_names_known && !handover->primary.sync_names[0];
@@ -25,6 +19,23 @@ void failover_remember(const struct view *view)
             "no replica will be promoted when the primary crashes: it may lack commits",
             "set synchronous_standby_names, or data_loss = allow");
     handover->told_unsafe = unsafe;
+}
+
+void failover_see(const struct view *view)
+{
+    struct handover *handover = view->handover;
+    int primary = view->verdict->primary;
+    if (primary < 0 || view->evidence[primary].finding != FINDING_ANSWER)
+        return;
+    handover->last = primary;
+    handover->last_seen = view->evidence[primary].seen;
+}
+
+void failover_take_old(struct handover *handover)
+{
+    handover->old = handover->last;
+    handover->primary = handover->last_seen;
+    warn_when_unsafe(handover);
 }
 
 static void note_gone(const struct view *view)

@@ -269,7 +269,7 @@ bool handover_all_asked(const struct view *view, int but)
 static void step_idle(const struct view *view)
 {
     struct handover *handover = view->handover;
-    failover_remember(view);
+    failover_take_old(handover);
     if (handover->order) {
         switchover_begin(view);
         return;
@@ -339,6 +339,7 @@ void handover_judged(
     struct handover *handover, const struct verdict *verdict, const struct evidence *evidence)
 {
     const struct view view = {handover, verdict, evidence, clock_now_us()};
+    failover_see(&view);
     step(&view);
 }
 
@@ -428,7 +429,7 @@ void handover_reload(struct handover *handover, bool members_changed)
             handover_rest(handover);
     }
     if (members_changed)
-        handover->old = -1;
+        handover->last = handover->old = -1;
 }
 
 struct handover *handover_open(uv_loop_t *loop, const struct settings *settings, const struct roster *roster,
@@ -441,7 +442,7 @@ struct handover *handover_open(uv_loop_t *loop, const struct settings *settings,
     handover->hooks = hooks;
     handover->news = news;
     handover->owner = *owner;
-    handover->old = handover->target = -1;
+    handover->last = handover->old = handover->target = -1;
     uv_timer_init(loop, &handover->timer);
     handover->timer.data = handover;
     return handover;

@@ -38,9 +38,11 @@ struct handover {
     uint64_t since_us; /* the state was entered */
     uint64_t began_us; /* the primary was lost, or the switchover ordered */
     uv_timer_t timer;
-    int old, target;
-    struct observation primary; /* the old one's last answer as the primary */
-    uint64_t gone_since_us;     /* 0 = it is not */
+    int last;                     /* who was seen as the primary, in whatever state; -1 = nobody */
+    struct observation last_seen; /* and its last answer as such */
+    int old, target;              /* of the handover that is under way, or of the next one */
+    struct observation primary;   /* the old one's last answer before it */
+    uint64_t gone_since_us;       /* 0 = it is not */
     bool fenced;
     bool switchover;
     bool told_unsafe;
@@ -107,7 +109,10 @@ void handover_start_repoint(const struct view *view, int primary, uint64_t nodes
 void promotion_repoint(const struct view *view);
 
 /* failover.c */
-void failover_remember(const struct view *view);
+/* Remembers who the primary is, and what it said. */
+void failover_see(const struct view *view);
+/* The primary that was seen last is the one to be replaced. */
+void failover_take_old(struct handover *handover);
 void failover_confirm(const struct view *view);
 void failover_choose(const struct view *view);
 void failover_fence(const struct view *view);

@@ -266,7 +266,7 @@ void switchover_look(const struct view *view)
 {
     struct handover *handover = view->handover;
     char why[PLAN_REASON_MAX];
-    failover_remember(view);
+    failover_take_old(handover);
     if (!handover_all_asked(view, -1))
         return;
     if (may_switch(view, why)) {

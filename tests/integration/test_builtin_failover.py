@@ -118,6 +118,19 @@ def test_an_asynchronous_primary_is_not_replaced_unless_loss_is_allowed(make, as
     assert "commits may be lost" in r.log()
 
 
+def test_a_new_primary_that_dies_before_it_was_looked_at_again_is_replaced_too(make, asynchronous):
+    first, second, third = asynchronous.nodes
+    r = make(asynchronous, cluster_settings={**SETTINGS, "data_loss": "allow", "probe_interval": "5s", "observation_ttl": "8s"})
+    insert(r, 1)
+    first.kill()
+    new = asynchronous.node_at(insert(r, 2))
+    last = third if new is second else second
+    wait_until(lambda: follows(last, new), 30, "the other replica follows the new primary")
+    wait_until(lambda: last.value("select count(*) from w") == new.value("select count(*) from w"), 30, "and has it all")
+    new.kill()
+    assert insert(r, 3) == last.port
+
+
 def test_a_primary_that_comes_back_in_time_keeps_its_role(make, synchronous):
     first, _, _ = synchronous.nodes
     r = make(synchronous, cluster_settings={**SETTINGS, "failover_after": "20s"})
