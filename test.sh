@@ -31,7 +31,7 @@ jobs=$(nproc)
 work=$(mktemp -d)
 chmod 755 "$work"
 total_passed=0 total_failed=0 total_skipped=0
-report=() skips=()
+report=() skips=() failures=()
 child=
 
 # Whatever happens, the step that runs is ended; its servers end with it (they asked the kernel for that).
@@ -151,17 +151,21 @@ step_demo() {
     one ./demo.sh -- sh -c 'pgbench -q -i -s 1 && pgbench -n -c 8 -j 2 -T 5 && pgbench -n -S -M prepared -c 8 -j 2 -T 5'
 }
 
+# What a step says is kept for the end, where it is told once more if the step failed.
 run_step() {
-    local step=$1 began=$SECONDS status passed=0 failed=0 skipped=0 p f s word
+    local step=$1 began=$SECONDS status passed=0 failed=0 skipped=0 said=$work/said.$1 teller p f s word
     printf '\n=== %s\n' "$step"
     : >"$work/counts"
     : >"$work/skipped"
     set -m
-    ("step_$step") &
+    ("step_$step") >"$said" 2>&1 &
     child=$!
     set +m
+    tail -n +1 -s 0.2 -f --pid="$child" "$said" &
+    teller=$!
     wait "$child"
     status=$?
+    wait "$teller"
     kill -TERM -- "-$child" 2>/dev/null
     child=
     while read -r p f s; do
@@ -169,6 +173,7 @@ run_step() {
     done <"$work/counts"
     if [ "$status" != 0 ] && [ "$failed" = 0 ]; then failed=1; fi
     if [ "$step" = direct ]; then skipped=0; else while read -r word; do skips+=("$step: $word"); done <"$work/skipped"; fi
+    [ "$failed" = 0 ] || failures+=("$step")
     total_passed=$((total_passed + passed)) total_failed=$((total_failed + failed)) total_skipped=$((total_skipped + skipped))
     report+=("$(printf '%-18s %6d passed %4d failed %4d skipped %6d s' "$step" "$passed" "$failed" "$skipped" $((SECONDS - began)))")
     echo "${report[-1]}"
@@ -179,6 +184,11 @@ if [ "${ROLECALL_INSTALL:-yes}" != no ]; then
 fi
 for step in $steps; do
     run_step "$step"
+done
+
+for step in "${failures[@]}"; do
+    printf '\n=== %s failed; the end of what it said:\n' "$step"
+    tail -n 100 "$work/said.$step"
 done
 
 printf '\n=== summary, %d s\n' "$SECONDS"

@@ -108,6 +108,14 @@ class Server:
     def value(self, query, parameters=None, **options):
         return self.sql(query, parameters, **options)[0][0]
 
+    def heard(self, query):
+        """False when a replica has broken it off: for its replay (40001), or because it is just starting."""
+        try:
+            self.sql(query)
+            return True
+        except psycopg.OperationalError:
+            return False
+
 
 class Node(Server):
     """One PostgreSQL server. Everything here talks to it directly, never through rolecall."""
@@ -195,7 +203,8 @@ class Node(Server):
         wait_until(lambda: self.value("select pg_get_wal_replay_pause_state()") == "paused", what="replay pauses")
 
     def resume_replay(self):
-        self.sql("select pg_wal_replay_resume()")
+        """What is replayed first may break off the very query that has asked for it."""
+        wait_until(lambda: self.heard("select pg_wal_replay_resume()"), what="replay goes on")
 
     def set(self, name, value):
         """A reloadable setting, in force when this returns."""
