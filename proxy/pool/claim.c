@@ -374,6 +374,14 @@ void pool_release(struct claim *claim, bool broken)
     pool_node_serve(at);
 }
 
+void pool_cut(struct claim *claim, const struct error *error, const char *reason)
+{
+    struct pool_node *at = claim->at;
+    assert(claim->server && claim->server->claim == claim);
+    pool_drop_server(claim->server, STREAM_END_OTHER, error, reason);
+    pool_node_serve(at);
+}
+
 void pool_measure(const struct claim *claim, enum meter_phase phase, uint64_t us)
 {
     const struct pool_node *at = claim->at;

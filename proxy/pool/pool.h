@@ -126,6 +126,8 @@ bool pool_claim(
 void pool_unclaim(struct claim *claim);
 /* Gives a granted server back. It must owe nothing, unless `broken`, which closes it. */
 void pool_release(struct claim *claim, bool broken);
+/* Ends a granted server's connection, which cannot be trusted any more: the claim's on_lost is told. */
+void pool_cut(struct claim *claim, const struct error *error, const char *reason);
 /* What the user of a granted connection has measured. */
 void pool_measure(const struct claim *claim, enum meter_phase phase, uint64_t us);
 void pool_add(const struct claim *claim, enum meter_sum sum, uint64_t n);

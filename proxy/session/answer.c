@@ -8,6 +8,7 @@
  */
 #include "proxy/session/changes.h"
 #include "proxy/session/inquiry.h"
+#include "proxy/session/prefix.h"
 #include "proxy/session/stale.h"
 #include "proxy/session/wording.h"
 
@@ -378,8 +379,7 @@ static void on_prefix_done(void *user, struct server *server)
         return;
     }
     if (server->prefix_failed) {
-        struct error error = server->prefix_error;
-        session_fatal(session, error.sqlstate, "%s", error.text);
+        prefix_refused(session, server);
         return;
     }
     if (session->request->compares ==

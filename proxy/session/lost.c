@@ -166,8 +166,8 @@ static enum outcome outcome_of(const struct session *session, const struct serve
 {
     const struct request *request = session->request;
     bool begins = session->begin.state == BEGIN_SENT;
-    bool nothing_ran = server->prefix_failed && (!request->in_transaction || begins) && !request->committed;
-    if (nothing_ran) /* exit_on_error: what must precede it failed */
+    bool ended = server->prefix_failed && server->fatal_sqlstate[0];          /* exit_on_error */
+    if (ended && (!request->in_transaction || begins) && !request->committed) /* it did not run at all */
         return OUTCOME_RERUN;
     if (request->probing && session->state != SESSION_STREAMING) /* nor was it sent */
         return request->in_transaction && server->tx_status != 'I' ? OUTCOME_ROLLED_BACK : OUTCOME_RERUN;

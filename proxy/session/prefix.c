@@ -4,8 +4,9 @@
  * All well: the server's set is the session's and nothing is sent. Else only the difference goes out, as one
  * simple query that is undone as a whole when part of it fails; a change of client_encoding goes ahead of it,
  * since the values behind it are written in that encoding. Settings are put in place by the login user
- * itself; role and session authorization are left before and taken up last. Failure: the node's error ends
- * the session (session.c), since nothing may run with settings other than its own.
+ * itself; role and session authorization are left before and taken up last. Failure: nothing may run with
+ * settings other than its own, so it ends the connection; what the node itself had trouble with is tried
+ * elsewhere, any other error ends the session (lost.c).
  */
 #include "proxy/session/prefix.h"
 #include "proxy/session/inquiry.h"
@@ -128,25 +129,28 @@ static void add_calls(struct sql *sql, const struct params *from, const struct p
     for (uint32_t at = 0; params_next(to, &at, &name, &value);)
         if (!setting_is_authority(slice_from(name)) && !same(from, name, value))
             add_call(sql, &first, name, value);
-    add_call(sql, &first, "exit_on_error", "off"); /* whoever it is next might not be allowed to */
     for (size_t i = 0; i < 2; i++)
         if ((value = params_get(to, authority[i])))
             add_call(sql, &first, authority[i], value);
+    if (!first)
+        sql_add(sql, ";");
 }
 
 /*
  * One query that changes all of it or nothing. With exit_on_error its failure ends the connection, so that
- * the request behind it, which is on its way already, cannot run with somebody else's settings.
+ * the request behind it, which is on its way already, cannot run with somebody else's settings. That is on
+ * first and off last, by commands that need no snapshot: a conflict with recovery finds none then.
  */
 static bool send_difference(
     struct session *session, struct server *server, const struct params *from, const struct params *to)
 {
     struct sql sql = {.spares = &session->all->spares};
+    sql_add(&sql, "SET exit_on_error=on;");
     if (server->role == ROLE_REPLICA) /* a standby refuses queries where serializable is the default */
         sql_add(&sql, "SET transaction_isolation='read committed';");
-    sql_add(&sql, "SET exit_on_error=on;");
     add_resets(&sql, from, to);
     add_calls(&sql, from, to);
+    sql_add(&sql, "SET exit_on_error=off");
     return sql_send(&sql, server, INJECTED_PREFIX);
 }
 
@@ -199,6 +203,12 @@ bool prefix_put(struct session *session, struct server *server, const struct par
     for (uint32_t at = 0; params_next(values, &at, &name, &value);)
         add_call(&sql, &first, name, value);
     return !first && sql_send(&sql, server, INJECTED_PREFIX);
+}
+
+void prefix_refused(struct session *session, struct server *server)
+{
+    struct error error = server->prefix_error;
+    pool_cut(&session->claim, &error, "its settings could not be put in place");
 }
 
 bool prefix_may_succeed_elsewhere(const struct error *error)

@@ -31,6 +31,9 @@ bool sql_send(struct sql *sql, struct server *server, enum injected injected);
 bool prefix_settings(struct session *session, struct server *server);
 /* The same, where it takes away what the server holds prepared: before that is looked at. */
 void prefix_before_statements(struct session *session, struct server *server);
+/* It was answered with an ERROR, not with the end of the connection: what was sent behind it runs with the
+ * settings of before. Cuts the connection; the session is told by lost_server. */
+void prefix_refused(struct session *session, struct server *server);
 /* The node had trouble of its own (it went away, a conflict with recovery, a timeout), not with what was to
  * be put in place. */
 bool prefix_may_succeed_elsewhere(const struct error *error);

@@ -194,7 +194,7 @@ void welcome_on_server(struct session *session, struct server *server)
     if (!server->prefix_failed && server->expect.count > 0)
         return;
     if (server->prefix_failed)
-        session_fatal(session, server->prefix_error.sqlstate, "%s", server->prefix_error.text);
+        prefix_refused(session, server);
     else
         finish(session, server);
 }

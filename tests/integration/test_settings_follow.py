@@ -283,3 +283,20 @@ def test_a_reset_all_in_a_longer_string_is_one(session, sql):
     say("set app.last = 'x'")
     say(sql)
     assert say("show timezone") == "Europe/Berlin" and say("show app.last") == ""
+
+
+def test_nothing_is_run_for_a_session_whose_role_is_gone(cluster, shared):
+    """Nor under the role of whoever had the connection before, though it is behind the role in one write."""
+    cluster.primary.sql("create role fleeting; grant fleeting to app; create table seen (who name); grant insert on seen to public")
+    try:
+        with shared.connect("primary", autocommit=True) as other:
+            with pytest.raises(psycopg.OperationalError) as told, shared.connect("primary", autocommit=True) as one:
+                one.execute("set role fleeting")
+                other.execute("set app.tenant = 'another'")
+                cluster.primary.sql("drop role fleeting")
+                one.execute("insert into seen values (current_user)")
+            assert 'role "fleeting" does not exist' in str(told.value)
+            other.execute("select 1")
+        assert cluster.primary.sql("select * from seen") == []
+    finally:
+        cluster.primary.sql("drop role if exists fleeting; drop table seen")

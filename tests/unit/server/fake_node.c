@@ -171,6 +171,11 @@ static void on_query(struct fake_node *node, int peer, const char *text, size_t 
         at->status = 'I';
     if (answer_inquiry(node, peer, text, len))
         return;
+    if (is_housekeeping(text, len) && node->refuses) {
+        fake_node_say(node, peer, node->refuses);
+        node->refuses = NULL;
+        return;
+    }
     if (is_housekeeping(text, len)) {
         snprintf(answer, sizeof answer, "C:SELECT~1 Z:%c", at->status);
         fake_node_say(node, peer, answer);

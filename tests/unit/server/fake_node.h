@@ -41,9 +41,10 @@ struct fake_node {
     const char *columns; /* word that answers Describe; NULL: n */
     char *scripts[FAKE_SCRIPTS];
     int first_script, n_scripts;
-    bool silent;        /* for connections to come */
-    bool tells_nothing; /* what a transaction left in its session: the question is cancelled */
-    bool accepts;       /* false: connections stay in the backlog */
+    const char *refuses; /* says this, once, to a change of settings; NULL: nothing */
+    bool silent;         /* for connections to come */
+    bool tells_nothing;  /* what a transaction left in its session: the question is cancelled */
+    bool accepts;        /* false: connections stay in the backlog */
 };
 
 void fake_node_open(struct fake_node *node);

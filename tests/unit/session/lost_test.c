@@ -271,6 +271,76 @@ static void a_server_that_has_said_its_last_word_is_lent_to_nobody(void **state)
     world_close(&world);
 }
 
+/* An ERROR where exit_on_error is not yet, or no longer, in force: what is behind it has run with other
+ * settings. */
+static void what_ran_with_settings_that_were_refused_is_not_believed(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *refuses, *request, *expected;
+        int runs;
+    } rows[] = {
+        {"E:40001 Z:I", "Q:select~1", "C:OK Z:I", 2},
+        {"E:57014 Z:I", "Q:select~1", "C:OK Z:I", 2},
+        {"F:40001 EOF", "Q:select~1", "C:OK Z:I", 1},
+        {"F:40001 EOF", INSERT, "C:OK Z:I", 1},
+        {"E:40001 Z:I", INSERT, "E:08007 Z:I", 1},
+        {"E:22023 Z:I", "Q:select~1", "F:22023", 1},
+        {"F:22023 EOF", "Q:select~1", "F:22023", 0},
+    };
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        struct world world;
+        struct client named, other;
+        char out[256];
+        world_open(&world, "pool = transaction", "pool_size = 1\n");
+        world_topology(&world, ROLE_PRIMARY, ROLE_REPLICA);
+        client_open(&world, &named);
+        client_send(
+            &named, out, talk_startup("user=ann database=shop application_name=app", out, sizeof out));
+        client_listen(&world, &named);
+        client_login(&world, &other);
+        client_ask(&world, &other, "Q:select~0");
+        world.nodes[0].refuses = rows[i].refuses;
+        client_ask(&world, &named, rows[i].request);
+        for (int k = 0; k < 3 && !named.heard[0]; k++) {
+            usleep(25000);
+            sessions_tick(&world.sessions);
+            client_listen(&world, &named);
+        }
+        if (strcmp(named.heard, rows[i].expected) != 0)
+            fail_msg("%s, %s: heard \"%s\"", rows[i].refuses, rows[i].request, named.heard);
+        if (fake_node_count(&world.nodes[0], rows[i].request) != rows[i].runs)
+            fail_msg("%s, %s: asked %d times", rows[i].refuses, rows[i].request,
+                fake_node_count(&world.nodes[0], rows[i].request));
+        client_close(&named);
+        client_close(&other);
+        world_turns(&world, 5);
+        world_close(&world);
+    }
+}
+
+/* A login is not refused for what one node could not do just then. */
+static void a_login_whose_settings_met_a_conflict_goes_on_elsewhere(void **state)
+{
+    (void)state;
+    struct world world;
+    struct client client;
+    char out[256];
+    world_open(&world, "pool = transaction", "");
+    world_topology(&world, ROLE_PRIMARY, ROLE_REPLICA);
+    world.nodes[0].refuses = "E:40001 Z:I";
+    client_open(&world, &client);
+    client_send(&client, out, talk_startup("user=ann database=shop application_name=app", out, sizeof out));
+    for (int k = 0; k < 4 && !strstr(client.heard, "Z:I"); k++) {
+        client_listen(&world, &client);
+        usleep(25000);
+        sessions_tick(&world.sessions);
+    }
+    assert_non_null(strstr(client.heard, "Z:I"));
+    client_close(&client);
+    world_close(&world);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -280,6 +350,8 @@ int main(void)
         cmocka_unit_test(an_idle_session_survives_its_server),
         cmocka_unit_test(a_write_sent_behind_the_servers_last_word_is_run_again),
         cmocka_unit_test(a_server_that_has_said_its_last_word_is_lent_to_nobody),
+        cmocka_unit_test(what_ran_with_settings_that_were_refused_is_not_believed),
+        cmocka_unit_test(a_login_whose_settings_met_a_conflict_goes_on_elsewhere),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -216,7 +216,7 @@ static void set(const char *name, const char *value)
 
 #define PUT(value)                                                                                           \
     "Q:SET~exit_on_error=on;SELECT~pg_catalog.set_config(E'timezone',E'" value                               \
-    "',false),pg_catalog.set_config(E'exit_on_error',E'off',false)"
+    "',false);SET~exit_on_error=off"
 
 static void a_statement_is_parsed_under_the_settings_that_it_began_with(void **state)
 {

@@ -92,8 +92,8 @@ static void two_clients_share_one_server_in_transaction_pooling(void **state)
 }
 
 #define APPLY "Q:SET~exit_on_error=on;SELECT~pg_catalog.set_config(E'"
-#define DONE "pg_catalog.set_config(E'exit_on_error',E'off',false)"
-#define RESET "Q:SET~exit_on_error=on;RESET~\"application_name\";SELECT~" DONE
+#define DONE ";SET~exit_on_error=off"
+#define RESET "Q:SET~exit_on_error=on;RESET~\"application_name\"" DONE
 
 static void settings_follow_the_session(void **state)
 {
@@ -109,8 +109,8 @@ static void settings_follow_the_session(void **state)
     client_ask(&world, &two, "Q:select~2");
     client_ask(&world, &one, "Q:select~3");
     assert_string_equal(world.nodes[0].peers[0].heard, APPLY
-        "application_name',E'app',false)," DONE " " RESET " " APPLY "application_name',E'app',false)," DONE
-        " Q:select~1 " RESET " Q:select~2 " APPLY "application_name',E'app',false)," DONE " Q:select~3");
+        "application_name',E'app',false)" DONE " " RESET " " APPLY "application_name',E'app',false)" DONE
+        " Q:select~1 " RESET " Q:select~2 " APPLY "application_name',E'app',false)" DONE " Q:select~3");
     client_close(&one);
     close_world(&two);
 }
