@@ -147,10 +147,10 @@ class Client:
         self.run("begin read only")
         try:
             got = [self.run(READ.format(self.ids())), self.ask(bind("", "read", self.array()), execute(), sync())]
-        except Refused:
+            self.run("commit")
+        except Refused:  # a conflict with recovery may meet the COMMIT, too, which then has not ended the transaction
             self.run("rollback")
             raise
-        self.run("commit")
         return got
 
     def read_pipelined(self):
