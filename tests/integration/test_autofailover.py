@@ -155,14 +155,14 @@ def test_a_postmaster_that_is_killed_is_started_again_by_its_keeper(formation, r
 def test_a_standby_in_maintenance_is_not_read(formation, r):
     standby = formation.replicas[0]
     others = {node.port for node in formation.nodes if node is not standby}
-    standby.autoctl("enable", "maintenance")
+    standby.maintain()
     try:
         wait_until(lambda: row_of(r, standby)["weight"] == 0, 10, "rolecall knows")
         assert standby.answers()
         with r.connect("replica") as connection, r.connect("split") as split:
             assert {where(connection) for _ in range(30)} | {where(split) for _ in range(30)} <= others
     finally:
-        standby.autoctl("disable", "maintenance")
+        standby.maintain(False)
     formation.settle()
     wait_until(lambda: r.value("replica", "select whereami()") == standby.port, 20, "it is read again", 0.01)
 
@@ -170,11 +170,11 @@ def test_a_standby_in_maintenance_is_not_read(formation, r):
 def test_maintenance_of_the_primary_moves_the_writes(formation, r):
     before = formation.primary
     with Crowd(r, before) as crowd:
-        before.autoctl("enable", "maintenance", "--allow-failover")
+        before.maintain()
         wait_until(lambda: "primary" in [role for name, role in roles(r).items() if name != before.name], 30,
                    "another is found")
         crowd.wait_for(10)
-        before.autoctl("disable", "maintenance")
+        before.maintain(False)
         formation.settle()
     print(crowd.summary())
     crowd.check(formation.primary)

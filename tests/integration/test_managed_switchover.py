@@ -180,14 +180,14 @@ def forbid(m, node):
         node.set_tags(nofailover=True)
         wait_until(lambda: (node.rest()[1] or {}).get("tags", {}).get("nofailover"), 20, "the tag is known")
     else:
-        node.autoctl("enable", "maintenance")
+        node.maintain()
 
 
 def allow(m, node):
     if isinstance(m, Patroni):
         node.set_tags()
     else:
-        node.autoctl("disable", "maintenance")
+        node.maintain(False)
 
 
 def test_a_manager_that_cannot_be_asked_holds_nobody_up(managed):

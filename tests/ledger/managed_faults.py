@@ -294,10 +294,10 @@ class StandbyMaintenance(OfStandby):
     lasts = (1.0, 3.0)
 
     def strike(self, world):
-        self.victim.autoctl("enable", "maintenance")
+        self.victim.maintain()
 
     def restore(self, world):
-        self.victim.autoctl("disable", "maintenance")
+        self.victim.maintain(False)
 
 
 @fault(1, AUTOFAILOVER)
@@ -305,10 +305,10 @@ class PrimaryMaintenance(Replaced):
     """Which is a switchover first."""
 
     def strike(self, world):
-        self.victim.autoctl("enable", "maintenance", "--allow-failover")
+        self.victim.maintain()
 
     def restore(self, world):
-        self.victim.autoctl("disable", "maintenance")
+        self.victim.maintain(False)
 
 
 @fault(1, PATRONI)

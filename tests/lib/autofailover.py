@@ -199,6 +199,16 @@ class Node(Keeper):
     def state(self):
         return self.formation.monitor.rows().get(self.name)
 
+    def maintain(self, maintained=True):
+        """
+        Takes it into maintenance, or back, as pg_autoctl does it; a primary is replaced first. pg_autoctl itself may wait for
+        ever for a notification that it has missed on a busy machine.
+        """
+        what = "start" if maintained else "stop"
+        monitor = self.formation.monitor
+        monitor.sql(f"select pgautofailover.{what}_maintenance(nodeid) from pgautofailover.node where nodename = %s", [self.name])
+        wait_until(lambda: (monitor.rows()[self.name] == ("maintenance", "maintenance")) == maintained, 60, f"maintenance: {what}")
+
     def is_replica(self):
         try:
             return self.value("select pg_is_in_recovery()")
