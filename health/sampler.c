@@ -24,8 +24,8 @@
 #define WANTED_FOR_US 1000000u /* replicas are asked that long after the last miss */
 #define TICK_MS 2
 #define IDLE_TICK_MS 10
-#define SAMPLE_EVERY_US 10000u /* on average; 40 to 60 us of the primary's time each */
-#define SAMPLE_BURST_US 40000u
+#define SAMPLE_EVERY_US 15000u /* on average; 50 to 120 us of the primary's time each */
+#define SAMPLE_BURST_US 60000u
 #define KEEP_CONNECTIONS_US 60000000u
 #define AGAIN_LEAST_US 2000u /* until a replica that is behind is asked again: */
 #define AGAIN_MOST_US 25000u
