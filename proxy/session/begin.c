@@ -231,12 +231,19 @@ char begin_status(struct session *session, char status)
     return 'E';
 }
 
+/* COMMIT or ROLLBACK AND CHAIN, whose transaction has the modes of the one before; or only a Parse of it. */
+static bool chains(const struct request *request)
+{
+    return request->statements == 1 && !(request->flags & STATEMENT_MULTIPLE) &&
+           request->flags & (STATEMENT_COMMIT | STATEMENT_ROLLBACK);
+}
+
 void begin_settle(struct session *session, char status)
 {
     const struct request *request = session->request;
     if (status == 'I')
         session->begin = (struct begin){.state = BEGIN_NONE};
-    else if (request->class != STATEMENT_READ && !(request->flags & (STATEMENT_COMMIT | STATEMENT_ROLLBACK)))
+    else if (request->class != STATEMENT_READ && !chains(request))
         session->begin.reads_only = false;
 }
 

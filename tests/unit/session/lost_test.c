@@ -119,6 +119,11 @@ static const struct lost_case cases[] = {
     {"a recovery conflict is run again", NULL, "Q:select~1", "F:40001 EOF", NULL, "C:OK Z:I", 2,
         "Q:select~1"},
     {"a pinned session ends", "Q:listen~a", INSERT, "EOF", NULL, "F:57P01", 1, INSERT},
+    {"a COMMIT of a READ ONLY transaction has nothing to lose", "Q:begin~read~only Q:select~1", "Q:commit",
+        "EOF", NULL, "E:40001 Z:I", 1, "Q:commit"},
+    {"but it may have become one that writes, also beside a COMMIT that was only parsed",
+        "Q:begin~read~only P:a=commit P:=set~transaction~read~write B: E: P:=insert~into~t~values(1) B: E: S",
+        "Q:commit", "EOF", NULL, "E:08007 Z:I", 1, "Q:commit"},
     {"a lone Sync in a lost transaction is no error", "Q:begin Q:select~1", INSERT, "EOF", "S",
         "E:40001 Z:E Z:E", 1, INSERT},
 };
