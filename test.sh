@@ -157,6 +157,7 @@ run_step() {
     printf '\n=== %s\n' "$step"
     : >"$work/counts"
     : >"$work/skipped"
+    : >"$said"
     set -m
     ("step_$step") >"$said" 2>&1 &
     child=$!

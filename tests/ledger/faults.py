@@ -460,6 +460,58 @@ class Disabled(Fault):
         pass
 
 
+@fault(3)
+class Ordered(Fault):
+    """An operator's word at a time when nothing is wrong."""
+
+    orders = (
+        ("drain {primary}", "enable {primary}"), ("drain {standby}", "enable {standby}"), ("disable {standby}", "enable {standby}"),
+        ("set weight {standby} 0", "set weight {standby} 100"), ("reconnect", "reconnect app"),
+        ("forget {primary}", "probe"), ("forget {standby}", "probe"), ("accept {primary}", "accept {standby}"),
+    )
+
+    def draw(self):
+        self.say = self.random.choice(self.orders)
+        self.times = self.random.choice((1, 5))
+        self.which = self.random.randrange(2)
+
+    def begin(self, world):
+        standbys = world.cluster.standbys
+        names = {"primary": world.cluster.primary.name, "standby": standbys[self.which % len(standbys)].name}
+        for _ in range(self.times):
+            for order in self.say:
+                for rolecall in world.rolecalls:
+                    answer = rolecall.admin_table(order.format(**names))
+                    assert "error" not in answer, f"{order}: {answer}"
+                pause(0.2)
+
+    def end(self, world):
+        pass
+
+
+@fault(2)
+class Unlisted(Fault):
+    """A reload takes a node out of the configuration, and another one brings it back. Its address alone says what it is."""
+
+    def draw(self):
+        self.primary = self.random.random() < 0.5
+        self.which = self.random.randrange(2)
+        self.seconds = self.random.choice((0.2, 1.0))
+
+    def begin(self, world):
+        standbys = world.cluster.standbys
+        node = world.cluster.primary if self.primary else standbys[self.which % len(standbys)]
+        for rolecall in world.rolecalls:
+            section = rolecall.sections.pop(f"node {node.name}")
+            rolecall.reload()
+            pause(self.seconds)
+            rolecall.sections[f"node {node.name}"] = section
+            rolecall.reload()
+
+    def end(self, world):
+        pass
+
+
 # A standby.
 
 

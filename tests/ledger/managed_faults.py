@@ -9,7 +9,7 @@ import signal
 
 from lib import processes
 
-from .faults import Disabled, Fault, OfStandby, ProxyRestart, fault, pause, tell
+from .faults import Disabled, Fault, OfStandby, Ordered, ProxyRestart, fault, pause, tell
 
 PATRONI, AUTOFAILOVER = [], []
 SUCCESSION_S = 40.0
@@ -334,3 +334,4 @@ class Terminated(Decided):
 
 fault(1, PATRONI, AUTOFAILOVER)(ProxyRestart)
 fault(1, PATRONI, AUTOFAILOVER)(Disabled)
+fault(1, PATRONI, AUTOFAILOVER)(Ordered)
