@@ -285,6 +285,7 @@ def test_a_reset_all_in_a_longer_string_is_one(session, sql):
     assert say("show timezone") == "Europe/Berlin" and say("show app.last") == ""
 
 
+@pytest.mark.proxy
 def test_nothing_is_run_for_a_session_whose_role_is_gone(cluster, shared):
     """Nor under the role of whoever had the connection before, though it is behind the role in one write."""
     cluster.primary.sql("create role fleeting; grant fleeting to app; create table seen (who name); grant insert on seen to public")
