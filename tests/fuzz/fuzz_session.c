@@ -25,10 +25,18 @@ static const char *const scripts[] = {"EOF", "E:42601 Z:I", "F:57P01 EOF", "N:57
 static struct world world;
 static bool opened;
 
+/* Its nodes have folders. */
+static void close_world(void)
+{
+    world_close(&world);
+}
+
 static void open_world(void)
 {
     static const char *const listeners[] = {"pool = transaction", "pool = session", "pool = statement"};
     static unsigned turn;
+    if (!opened)
+        atexit(close_world);
     world_open(&world, listeners[turn++ % 3], "request_buffer = 4kB\nmax_prepared_statements = 2");
     opened = true;
 }
@@ -40,7 +48,7 @@ static void refresh_world(void)
         world.nodes[0].n_scripts < FAKE_SCRIPTS - 4)
         return;
     if (opened)
-        world_close(&world);
+        close_world();
     open_world();
 }
 
