@@ -63,14 +63,9 @@ def pause(seconds):
     time.sleep(seconds)
 
 
-def tell(node, sql):
-    """Again when its replay broke it off."""
-    for attempt in range(5):
-        try:
-            return node.sql(sql, dbname="postgres")
-        except psycopg.errors.SerializationFailure:
-            if attempt == 4:
-                raise
+def standby(world, which):
+    standbys = world.cluster.standbys
+    return standbys[which % len(standbys)]
 
 
 # The primary is lost, and another one takes its place.
@@ -347,7 +342,7 @@ class Terminated(Away):
     lasts = (0.2,)
 
     def strike(self, world):
-        tell(self.victim, "select pg_terminate_backend(pid) from pg_stat_activity where usename = 'app'")
+        self.victim.tell("select pg_terminate_backend(pid) from pg_stat_activity where usename = 'app'")
 
     def restore(self, world):
         pass
@@ -361,14 +356,14 @@ class OfDisk(Away):
         return world.cluster.primary.disk
 
     def begin(self, world):
-        tell(world.cluster.primary, "alter system set fsync = 'on'")
-        tell(world.cluster.primary, "select pg_reload_conf()")
+        world.cluster.primary.tell("alter system set fsync = 'on'")
+        world.cluster.primary.tell("select pg_reload_conf()")
         super().begin(world)
 
     def end(self, world):
         super().end(world)
-        tell(self.victim, "alter system reset fsync")
-        tell(self.victim, "select pg_reload_conf()")
+        self.victim.tell("alter system reset fsync")
+        self.victim.tell("select pg_reload_conf()")
 
 
 @fault(2)
@@ -415,12 +410,12 @@ class WrongProbePassword(Away):
     lasts = (1.0, 5.0)
 
     def strike(self, world):
-        tell(self.victim, f"alter role {PROBE_USER} password 'another'")
+        self.victim.tell(f"alter role {PROBE_USER} password 'another'")
         for node in world.cluster.nodes:
-            tell(node, f"select pg_terminate_backend(pid) from pg_stat_activity where usename = '{PROBE_USER}'")
+            node.tell(f"select pg_terminate_backend(pid) from pg_stat_activity where usename = '{PROBE_USER}'")
 
     def restore(self, world):
-        tell(self.victim, f"alter role {PROBE_USER} password '{PROBE_PASSWORD}'")
+        self.victim.tell(f"alter role {PROBE_USER} password '{PROBE_PASSWORD}'")
 
 
 @fault(1)
@@ -431,7 +426,7 @@ class TooManyConnections(Away):
 
     def strike(self, world):
         self.taken = []
-        tell(self.victim, "select pg_terminate_backend(pid) from pg_stat_activity where usename = 'app'")
+        self.victim.tell("select pg_terminate_backend(pid) from pg_stat_activity where usename = 'app'")
         with contextlib.suppress(psycopg.OperationalError):
             while True:
                 self.taken.append(psycopg.connect(self.victim.dsn(user="app", password="app-secret", connect_timeout=5)))
@@ -439,25 +434,6 @@ class TooManyConnections(Away):
     def restore(self, world):
         for connection in self.taken:
             connection.close()
-
-
-@fault(2)
-class Disabled(Fault):
-    """An operator has rolecall cut it off, time and again, though it serves: what had been sent by then it runs, and nobody else."""
-
-    def draw(self):
-        self.times = self.random.choice((1, 10))
-
-    def begin(self, world):
-        name = world.cluster.primary.name
-        for _ in range(self.times):
-            for order in (f"disable {name}", f"enable {name}"):
-                for rolecall in world.rolecalls:
-                    assert "error" not in rolecall.admin_table(order)
-                pause(0.1)
-
-    def end(self, world):
-        pass
 
 
 @fault(3)
@@ -470,23 +446,34 @@ class Ordered(Fault):
         ("forget {primary}", "probe"), ("forget {standby}", "probe"), ("accept {primary}", "accept {standby}"),
     )
 
+    repeats = (1, 5)
+    apart_s = 0.2
+
     def draw(self):
         self.say = self.random.choice(self.orders)
-        self.times = self.random.choice((1, 5))
+        self.times = self.random.choice(self.repeats)
         self.which = self.random.randrange(2)
 
     def begin(self, world):
-        standbys = world.cluster.standbys
-        names = {"primary": world.cluster.primary.name, "standby": standbys[self.which % len(standbys)].name}
+        names = {"primary": world.cluster.primary.name, "standby": standby(world, self.which).name}
         for _ in range(self.times):
             for order in self.say:
                 for rolecall in world.rolecalls:
                     answer = rolecall.admin_table(order.format(**names))
                     assert "error" not in answer, f"{order}: {answer}"
-                pause(0.2)
+                pause(self.apart_s)
 
     def end(self, world):
         pass
+
+
+@fault(2)
+class Disabled(Ordered):
+    """It is cut off, time and again, though it serves: what had been sent by then it runs, and nobody else."""
+
+    orders = (("disable {primary}", "enable {primary}"),)
+    repeats = (1, 10)
+    apart_s = 0.1
 
 
 @fault(2)
@@ -499,8 +486,7 @@ class Unlisted(Fault):
         self.seconds = self.random.choice((0.2, 1.0))
 
     def begin(self, world):
-        standbys = world.cluster.standbys
-        node = world.cluster.primary if self.primary else standbys[self.which % len(standbys)]
+        node = world.cluster.primary if self.primary else standby(world, self.which)
         for rolecall in world.rolecalls:
             section = rolecall.sections.pop(f"node {node.name}")
             rolecall.reload()
@@ -523,7 +509,7 @@ class OfStandby(Fault):
         self.seconds = self.random.choice(self.lasts)
 
     def begin(self, world):
-        self.victim = world.cluster.standbys[self.which % len(world.cluster.standbys)]
+        self.victim = standby(world, self.which)
         self.strike(world)
         pause(self.seconds)
 
@@ -586,10 +572,10 @@ class ReplayPaused(OfStandby):
     lasts = (1.0, 4.0)
 
     def strike(self, world):
-        tell(self.victim, "select pg_wal_replay_pause()")
+        self.victim.tell("select pg_wal_replay_pause()")
 
     def restore(self, world):
-        tell(self.victim, "select pg_wal_replay_resume()")
+        self.victim.tell("select pg_wal_replay_resume()")
 
 
 @fault(2)

@@ -9,7 +9,7 @@ import signal
 
 from lib import processes
 
-from .faults import Disabled, Fault, OfStandby, Ordered, ProxyRestart, fault, pause, tell
+from .faults import Disabled, Fault, OfStandby, Ordered, ProxyRestart, fault, pause
 
 PATRONI, AUTOFAILOVER = [], []
 SUCCESSION_S = 40.0
@@ -329,7 +329,7 @@ class Terminated(Decided):
     """Everything that clients run on the primary is terminated."""
 
     def strike(self, world):
-        tell(self.victim, "select pg_terminate_backend(pid) from pg_stat_activity where usename = 'app'")
+        self.victim.tell("select pg_terminate_backend(pid) from pg_stat_activity where usename = 'app'")
 
 
 fault(1, PATRONI, AUTOFAILOVER)(ProxyRestart)

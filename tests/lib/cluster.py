@@ -108,13 +108,14 @@ class Server:
     def value(self, query, parameters=None, **options):
         return self.sql(query, parameters, **options)[0][0]
 
-    def heard(self, query):
-        """False when a replica has broken it off: for its replay (40001), or because it is just starting."""
-        try:
-            self.sql(query)
-            return True
-        except psycopg.OperationalError:
-            return False
+    def tell(self, query, attempts=5):
+        """Again when its replay has broken it off: what is replayed first may do that to the very query that asks for it."""
+        for attempt in range(attempts):
+            try:
+                return self.sql(query, dbname="postgres")
+            except psycopg.errors.SerializationFailure:
+                if attempt == attempts - 1:
+                    raise
 
 
 class Node(Server):
@@ -203,8 +204,7 @@ class Node(Server):
         wait_until(lambda: self.value("select pg_get_wal_replay_pause_state()") == "paused", what="replay pauses")
 
     def resume_replay(self):
-        """What is replayed first may break off the very query that has asked for it."""
-        wait_until(lambda: self.heard("select pg_wal_replay_resume()"), what="replay goes on")
+        self.tell("select pg_wal_replay_resume()")
 
     def set(self, name, value):
         """A reloadable setting, in force when this returns."""

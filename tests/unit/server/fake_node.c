@@ -171,14 +171,10 @@ static void on_query(struct fake_node *node, int peer, const char *text, size_t 
         at->status = 'I';
     if (answer_inquiry(node, peer, text, len))
         return;
-    if (is_housekeeping(text, len) && node->refuses) {
-        fake_node_say(node, peer, node->refuses);
-        node->refuses = NULL;
-        return;
-    }
     if (is_housekeeping(text, len)) {
         snprintf(answer, sizeof answer, "C:SELECT~1 Z:%c", at->status);
-        fake_node_say(node, peer, answer);
+        fake_node_say(node, peer, node->refuses ? node->refuses : answer);
+        node->refuses = NULL;
         return;
     }
     snprintf(answer, sizeof answer, "C:OK Z:%c", at->status);
