@@ -356,7 +356,7 @@ static void set_duty(struct cluster *cluster, struct node *node, enum node_duty 
 static void set_weight(struct cluster *cluster, size_t i, uint32_t weight)
 {
     struct node *node = cluster->nodes[i];
-    orders_set_weight(node_orders(node), weight, cluster->settings.cluster->nodes[i].weight);
+    orders_set_weight(node_orders(node), weight, cluster->roster.nodes[i].weight);
     log_event(LOG_WARNING, "node_weight", "cluster=%s node=%s weight=%u", cluster_name(cluster),
         node_name(node), (unsigned)weight);
 }

@@ -152,6 +152,15 @@ def test_a_postmaster_that_is_killed_is_started_again_by_its_keeper(formation, r
     crowd.check(formation.primary)
 
 
+def test_a_weight_is_told_of_a_node_that_the_monitor_lists(formation, r):
+    """No [node] section has one."""
+    standby = formation.replicas[0]
+    before = row_of(r, standby)["weight"]
+    for weight in (0, 7, before):
+        assert "error" not in r.admin_table(f"set weight {standby.name} {weight}")
+        wait_until(lambda: row_of(r, standby)["weight"] == weight, 5, "it is known")
+
+
 def test_a_standby_in_maintenance_is_not_read(formation, r):
     standby = formation.replicas[0]
     others = {node.port for node in formation.nodes if node is not standby}
