@@ -299,9 +299,11 @@ static void the_most_advanced_replica_is_promoted_after_failover_after(void **co
     is_gone(world, 0);
     is_alone(world, 1, 1, 1000);
     is_alone(world, 2, 1, 1001);
+    uint64_t lost_us = clock_now_us();
     judged(world);
     assert_false(logged(world, "event=failover_begins"));
     until_logged(world, "event=failover_begins cluster=main node=n0");
+    assert_true(clock_now_us() - lost_us >= 1000 * AFTER_MS);
     until_logged(world, "event=promoting cluster=main node=n2 old=n0");
     assert_int_equal(handover_replaced(world->handover), 1);
     assert_true(holds(world));
