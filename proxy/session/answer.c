@@ -263,7 +263,7 @@ static bool is_suppressed(struct session *session, struct server *server, const 
 static void count_done(struct session *session, struct server *server, const struct answer *answer)
 {
     struct request *request = session->request;
-    request->keeps_portal |= answer->type == BACKEND_PORTAL_SUSPENDED;
+    request->suspends |= answer->type == BACKEND_PORTAL_SUSPENDED;
     if (answer->type == BACKEND_PARSE_COMPLETE)
         request->done_of[CAUSE_PARSE]++;
     else if (answer->type == BACKEND_BIND_COMPLETE)

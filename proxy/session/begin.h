@@ -32,6 +32,7 @@ struct begin {
     bool reads_only;                /* READ ONLY, and nothing in it may have changed that */
     enum transfer transfer;         /* whether it may leave its replica, or has */
     bool has_read;                  /* there: it may have taken a snapshot */
+    bool suspended;                 /* there: the portal without a name may be open */
     uint64_t shape;                 /* of its first statement */
 };
 

@@ -340,6 +340,7 @@ bool note_query(struct session *session, struct slice text)
 {
     bool names = class_text(session, text);
     inquiry_runs(session, text, false);
+    session->request->replaces |= !session->request->resumes;
     session->request->unreadable = !utf8_is_valid(text);
     if (!session->request->unreadable)
         session_forget_unnamed(session); /* a simple query that is read drops it */
@@ -402,6 +403,7 @@ static bool on_bind(struct session *session, const struct frame *frame)
         return violation(session, "malformed Bind");
     session->request->has_bind = true;
     session->request->keeps_portal |= bind.portal.len > 0;
+    session->request->replaces |= bind.portal.len == 0 && !session->request->resumes;
     stale_note_bind(session, &bind);
     if (bind.statement.len > 0) {
         struct prepared *prepared = names_find(&session->names, bind.statement);
@@ -446,6 +448,11 @@ static bool on_close(struct session *session, const struct frame *frame)
     return changes_remove(session, CAUSE_CLOSE, ordinal, target.name);
 }
 
+static void note_resumed(struct session *session, struct slice portal)
+{
+    session->request->resumes |= portal.len == 0 && !session->request->replaces;
+}
+
 /* Described alone it goes where it will run. */
 static bool on_describe(struct session *session, const struct frame *frame)
 {
@@ -454,6 +461,8 @@ static bool on_describe(struct session *session, const struct frame *frame)
     if (!frontend_parse_target(frame_body(frame), &target))
         return violation(session, "malformed Describe");
     stale_note_describe(session, &target);
+    if (target.kind == 'P')
+        note_resumed(session, target.name);
     struct prepared *prepared =
         target.kind == 'S' && target.name.len > 0 ? names_find(&session->names, target.name) : NULL;
     if (!prepared || request->statements > 0)
@@ -464,6 +473,16 @@ static bool on_describe(struct session *session, const struct frame *frame)
         request->class = STATEMENT_WRITE;
         request->reason = class.reason;
     }
+    return true;
+}
+
+static bool on_execute(struct session *session, const struct frame *frame)
+{
+    struct frontend_execute execute;
+    if (!frontend_parse_execute(frame_body(frame), &execute))
+        return violation(session, "malformed Execute");
+    note_resumed(session, execute.portal);
+    session->request->noted_of[CAUSE_EXECUTE]++;
     return true;
 }
 
@@ -490,7 +509,7 @@ bool note_message(struct session *session, const struct frame *frame)
     else if (frame->type == FRONTEND_DESCRIBE)
         fine = on_describe(session, frame);
     else if (frame->type == FRONTEND_EXECUTE)
-        session->request->noted_of[CAUSE_EXECUTE]++;
+        fine = on_execute(session, frame);
     if (!fine && session->state != SESSION_CLOSED)
         session_fatal(session, SQLSTATE_OUT_OF_MEMORY, "out of memory");
     return session->state != SESSION_CLOSED;

@@ -118,7 +118,10 @@ struct request {
     bool unnamed_closed;            /* a Close without a name is behind every Parse without one */
     uint32_t unnamed_ordinal;       /* of the last Close or Parse without a name */
     bool read_until_flush;          /* a stream that was a read until it became one */
-    bool keeps_portal;              /* a portal may be open behind it */
+    bool keeps_portal;              /* a portal with a name may be open behind it */
+    bool suspends;                  /* one without a name may be */
+    bool resumes;                   /* the portal without a name is asked for as it was before */
+    bool replaces;                  /* ... is another one, or gone, when it is first asked for */
     bool names_statements;          /* a text in it names prepared statements */
     bool unreadable;                /* a Query that is no UTF-8: the node may not even read it */
     bool unread;                    /* ... and that is what it says */

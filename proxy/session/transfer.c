@@ -8,9 +8,9 @@
  * functions tell about the primary. Transactions that begin with the same statement go there at once from
  * then on, but for one now and then.
  *
- * What tells: now() is the later one. A portal that is still open keeps the transaction where it is; a
- * statement that would leave something there is refused then (begin_forbids). Failure: what is done again may
- * fail on the primary; that is the error of the statement behind it.
+ * What tells: now() is the later one. A portal with a name, and one without while nothing replaces it, keeps
+ * the transaction where it is; a statement that would leave something there is refused then (begin_forbids).
+ * Failure: what is done again may fail on the primary; that is the error of the statement behind it.
  */
 #include "proxy/session/transfer.h"
 
@@ -85,6 +85,7 @@ void transfer_settle(struct session *session, char status)
     if (begin->transfer != TRANSFER_POSSIBLE)
         return;
     bool changes = begin_is_of_transaction(request) && !request->error_seen;
+    begin->suspended = request->suspends || (begin->suspended && !request->replaces);
     begin->has_read |= request->statements > 0 && !begin_is_of_transaction(request);
     if (status != 'T')
         return;
@@ -108,7 +109,8 @@ bool transfer_is_due(const struct session *session)
 {
     const struct begin *begin = &session->begin;
     return begin->transfer == TRANSFER_POSSIBLE && begin->state == BEGIN_NONE && session->tx_status == 'T' &&
-           session->claim.server && !may_stay(session) && !transfer_may_keep(session);
+           session->claim.server && !may_stay(session) && !transfer_may_keep(session) &&
+           (!begin->suspended || session->request->replaces);
 }
 
 void transfer_look(struct session *session)

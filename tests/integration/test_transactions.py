@@ -495,6 +495,26 @@ def test_a_portal_that_is_open_keeps_the_transaction_on_its_replica(rolecall, cl
 
 
 @pytest.mark.proxy
+@pytest.mark.parametrize("extended", [False, True])
+def test_a_read_of_some_rows_keeps_the_transaction_nowhere(rolecall, cluster, extended):
+    """As JDBC's setMaxRows() has it: what is left of it is gone with the next statement."""
+    with Wire(rolecall.ports["split"]) as w:
+        w.login()
+        wait_until(lambda: w.value("select whereami()") in map(str, cluster.replica_ports), 15, "reads are on a replica")
+        w.query("begin read only")
+        w.send(parse("", "select whereami() as some_rows from generate_series(1, 3)"), bind("", ""), execute("", 1), sync())
+        assert int(rows(w.until())[0][0]) in cluster.replica_ports
+        w.send(execute("", 1), sync())
+        assert int(rows(w.until())[0][0]) in cluster.replica_ports
+        if extended:
+            w.send(parse("", "show port"), bind("", ""), execute("", 0), sync())
+            assert rows(w.until()) == [[str(cluster.primary.port)]]
+        else:
+            assert w.value("show port") == str(cluster.primary.port)
+        assert w.query("prepare transaction 'x'")[0].fields["C"] == "55000"
+
+
+@pytest.mark.proxy
 def test_a_first_statement_that_a_replica_cannot_answer_moves_the_transaction(make, own_cluster):
     """The table is on the primary alone: a lagging replica's 42P01 is nobody's problem."""
     r = make(own_cluster, cluster_settings={"consistency": "eventual", "max_lag": "0", "max_lag_time": "0"})

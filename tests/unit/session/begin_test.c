@@ -527,20 +527,51 @@ static void a_transaction_with_too_much_to_do_again_moves_before(void **state)
     close_world(&client);
 }
 
+static void read_a_part(struct client *client)
+{
+    open_world(SPLIT, client);
+    ask(client, "Q:begin~read~only");
+    fake_node_script(&world.nodes[1], "1 2 C:BEGIN 1 2 D:1 s Z:T");
+    assert_string_equal(ask(client, "P:=select~1 B: E: S"), "1 2 D:1 s Z:T");
+}
+
 /* With a portal open it must stay: then it would be a lock on the wrong node, without a word. */
 static void what_would_be_left_on_a_replica_is_refused(void **state)
 {
     (void)state;
-    struct client client;
-    open_world(SPLIT, &client);
-    ask(&client, "Q:begin~read~only");
-    fake_node_script(&world.nodes[1], "1 2 C:BEGIN 1 2 D:1 s Z:T");
-    assert_string_equal(ask(&client, "P:=select~1 B: E: S"), "1 2 D:1 s Z:T");
-    fake_node_script(&world.nodes[1], "E:22012 Z:E");
-    assert_string_equal(ask(&client, "Q:select~pg_advisory_lock(1)"), "E:25006 Z:E");
-    assert_int_equal(fake_node_count(&world.nodes[1], "advisory"), 0);
-    assert_int_equal(session()->pins, 0);
-    close_world(&client);
+    static const char *const resuming[] = {
+        "E: P:=select~pg_advisory_lock(1) B: E: S", "Dp: P:=select~pg_advisory_lock(1) B: E: S"};
+    for (size_t i = 0; i < sizeof resuming / sizeof *resuming; i++) {
+        struct client client;
+        read_a_part(&client);
+        ask(&client, "P:a=select~1 S");
+        fake_node_script(&world.nodes[1], "E:22012 Z:E");
+        assert_non_null(strstr(ask(&client, resuming[i]), "E:25006 Z:E"));
+        assert_int_equal(fake_node_count(&world.nodes[1], "advisory"), 0);
+        assert_int_equal(session()->pins, 0);
+        close_world(&client);
+    }
+}
+
+/* A Query and a Bind without a name end it, so that it keeps nothing. */
+static void a_portal_without_a_name_lasts_until_the_next(void **state)
+{
+    (void)state;
+    static const char *const replacing[] = {
+        "Q:select~pg_advisory_lock(1)", "P:=select~pg_advisory_lock(1) B: Dp: E: E: S"};
+    for (size_t i = 0; i < sizeof replacing / sizeof *replacing; i++) {
+        struct client client;
+        read_a_part(&client);
+        ask(&client, replacing[i]);
+        assert_int_equal(fake_node_count(&world.nodes[1], "advisory"), 0);
+        assert_int_equal(fake_node_count(&world.nodes[0], MOVED), 1);
+        close_world(&client);
+        read_a_part(&client);
+        ask(&client, "Q:select~2");
+        ask(&client, "P:a=select~pg_advisory_lock(1) S"); /* keeps no portal, and is only parsed */
+        assert_int_equal(fake_node_count(&world.nodes[0], MOVED), 1);
+        close_world(&client);
+    }
 }
 
 /* Else a session that reads in transactions would keep itself on the primary. */
@@ -637,6 +668,7 @@ int main(void)
         cmocka_unit_test(the_primary_may_go_under_the_statement_that_moved_it),
         cmocka_unit_test(a_transaction_with_too_much_to_do_again_moves_before),
         cmocka_unit_test(what_would_be_left_on_a_replica_is_refused),
+        cmocka_unit_test(a_portal_without_a_name_lasts_until_the_next),
         cmocka_unit_test(reading_on_the_primary_is_no_write),
         cmocka_unit_test(session_pools_begin_on_either_connection),
         cmocka_unit_test(own_settings_keep_to_a_transaction_without_a_server),
