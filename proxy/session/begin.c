@@ -9,7 +9,8 @@
  *              NONE --on a replica, and a statement belongs to the primary--> OWED (transfer.c)
  *
  * BEGIN and START TRANSACTION, alone in their request and with modes that are understood, are answered at
- * once; SET TRANSACTION behind them changes what is kept. The first statement that is anything else chooses:
+ * once, and so is one that would go to a replica when it is the first of its batch: what the batch has behind
+ * it is a request of its own then. SET TRANSACTION behind them changes what is kept. The first statement that is anything else chooses:
  * a READ ONLY transaction under READ COMMITTED whose first statement may be answered by a replica goes to
  * one, every other to the primary. There the BEGIN goes ahead of the statement in the same write, as unnamed
  * Parse, Bind and Execute without a Sync: should it fail, PostgreSQL skips what follows, so that nothing ever
@@ -139,6 +140,21 @@ bool begin_answer(struct session *session)
     session->begin = next;
     answer(session, tag, status);
     return true;
+}
+
+bool begin_answer_ahead(struct session *session)
+{
+    struct request *request = session->request;
+    bool read_only = request->flags & STATEMENT_BEGIN_READ_ONLY || session->settings->read_only;
+    if (!(request->flags & STATEMENT_BEGIN) || request->noted_of[CAUSE_EXECUTE] == 0 || !read_only ||
+        !session_is_split(session))
+        return false;
+    request->kind = REQUEST_BATCH;
+    request->complete = request->flush_as_sync = true;
+    if (begin_answer(session))
+        return true;
+    request->complete = request->flush_as_sync = false;
+    return false;
 }
 
 /* ---- where it goes ---- */

@@ -261,6 +261,10 @@ size_t collect_on_data(struct session *session, const char *bytes, size_t len)
     }
     if (unrequested(session, &frame, len, &used))
         return used;
+    bool begins_anew =
+        frame.type == FRONTEND_PARSE || frame.type == FRONTEND_BIND || frame.type == FRONTEND_FLUSH;
+    if (begins_anew && begin_answer_ahead(session))
+        return session->state == SESSION_IDLE ? collect_on_data(session, bytes, len) : 0;
     bool simple = frame.type == FRONTEND_QUERY || frame.type == FRONTEND_FUNCTION_CALL;
     bool alien = (simple || is_copy(frame.type)) && request->bytes.len > 0;
     if (alien || /* inside a batch without Sync: the batch goes first, as it is */

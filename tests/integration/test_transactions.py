@@ -515,6 +515,51 @@ def test_a_read_of_some_rows_keeps_the_transaction_nowhere(rolecall, cluster, ex
 
 
 @pytest.mark.proxy
+@pytest.mark.parametrize("before, begin", [("", "begin read only"), ("set default_transaction_read_only = on", "begin"), ("", "start transaction read only")])
+def test_a_batch_that_begins_a_read_only_transaction_goes_to_a_replica(rolecall, cluster, before, begin):
+    """As JDBC sends it, in the end with a BEGIN that has a name; and what belongs to the primary is answered there."""
+    primary_port = str(cluster.primary.port)
+    with Wire(rolecall.ports["split"]) as w:
+        w.login()
+        w.query(before)
+        wait_until(lambda: w.value("select whereami()") in map(str, cluster.replica_ports), 15, "reads are on a replica")
+        for turn, named in enumerate((False, True, True)):
+            first = f"select whereami() as batch_{turn} -- {before}{begin}"  # where one with this first statement has moved, the next one begins
+            if named:
+                w.send(parse("S_1", begin), sync())
+                w.until()
+                w.query("select 1")
+            ahead = [bind("", "S_1")] if named else [parse("", begin), bind("", "")]
+            wait_until(lambda: w.value("select whereami()") in map(str, cluster.replica_ports), 15, "and again")
+            w.send(*ahead, execute("", 0), parse("", first), bind("", ""), describe("P", ""), execute("", 1), sync())
+            got = w.until()
+            assert kinds(got) == ("2C" if named else "12C") + "12TDsZ"
+            assert int(rows(got)[0][0]) in cluster.replica_ports
+            assert got[-1].payload == b"T"
+            assert w.value("select whereami() as string") == rows(got)[0][0]
+            assert w.value("show port") == primary_port
+            assert w.value("select whereami() as string") == primary_port
+            w.send(parse("", "commit"), bind("", ""), execute("", 0), close("S", "S_1"), sync())
+            assert kinds(w.until()) == "12C3Z"
+
+
+@pytest.mark.proxy
+@pytest.mark.parametrize("behind", ["select 1/0", "insert into pg_class select", "", "set transaction read write", "begin", "commit", "select nextval('nothing')"])
+def test_what_is_behind_begin_in_its_batch_is_postgresqls(rolecall, cluster, behind):
+    told = []
+    for port in (cluster.primary.port, rolecall.ports["split"]):
+        with Wire(port) as w:
+            w.login()
+            w.send(parse("", "begin read only"), bind("", ""), execute("", 0), parse("", "select 1"), bind("", ""), execute("", 0), parse("", behind), bind("", ""),
+                   execute("", 0), sync())
+            got = w.until()
+            after = w.query("select 2")
+            told.append((kinds(got), [m.payload for m in got if m.kind in "CZ"], kinds(after), [m.fields["C"] for m in [*got, *after] if m.kind == "E"],
+                         w.query("rollback")[-1].payload))
+    assert told[0] == told[1]
+
+
+@pytest.mark.proxy
 def test_a_first_statement_that_a_replica_cannot_answer_moves_the_transaction(make, own_cluster):
     """The table is on the primary alone: a lagging replica's 42P01 is nobody's problem."""
     r = make(own_cluster, cluster_settings={"consistency": "eventual", "max_lag": "0", "max_lag_time": "0"})

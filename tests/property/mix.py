@@ -9,8 +9,8 @@ import settings
 import statements
 import transactions
 
-# Not in a READ ONLY transaction in which a portal may be open, or whose BEGIN did not come alone: it may have begun on a replica
-# and has to stay there then, where what belongs to the primary is refused, or told otherwise.
+# Not in a READ ONLY transaction in which a portal may be open: it may have begun on a replica and has to stay there then, where
+# what belongs to the primary is refused, or told otherwise.
 NOT_ON_A_REPLICA = {"notify", "listen", "lock", "prepare_transaction", "holding", "untold", "opaque", "function_that_prepares", "everything", "nextval", "temporary", "temporary_passing"}
 NOR_WORDS = re.compile(r"pg_is_in_recovery|\block (table )?p\d|\btemp\b|\breindex\b|set transaction.*(?:read write|serializable)|transaction_read_only = off|make_temp|\bprepare\b")
 SPECIAL = 6  # how much more of what pins a "special" pair has
@@ -54,7 +54,7 @@ class Statements:
         while True:
             makes, weights = self.by_status[m.status]
             make = m.rng.choices(makes, cum_weights=weights)[0]
-            stays = m.read_only and (m.portals or m.begun_in_company)
+            stays = m.read_only and m.portals
             step = make(m) if not (stays and make.__name__ in NOT_ON_A_REPLICA) else None
             if step and not (stays and (NOR_WORDS.search(repr(step)) or _may_be_untold(m, step))) and not _is_too_late(m, step):
                 return step

@@ -49,7 +49,6 @@ class Model:
         self.keys = 0
         self.status = "I"
         self.steps_in_transaction = 0
-        self.begun_in_company = False  # the transaction's BEGIN was sent with something else
         self.described = False  # an older statement was, or was run, or something was reset, in this transaction
         self.planned = []  # steps that come next, perhaps after others
         self.quiet = 0  # so many steps of the plan follow with nothing between that would disturb them
@@ -121,8 +120,6 @@ class Model:
     def saw(self, step, status, failed):
         before, self.status = self.status, status
         text = repr(step)
-        if before == "I":
-            self.begun_in_company = bool(re.search(" in a | with more", step.label))
         if re.search("default_transaction_read_only|transaction read only", text):
             self.default_read_only = True
         elif re.search("discard all|reset all|login|read_only to off", text, re.IGNORECASE):

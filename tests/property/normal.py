@@ -54,7 +54,7 @@ AVOIDED = {
     "SET TRANSACTION behind a RESET, where the startup packet had a search_path, or behind several in one batch": "only set_config() puts a list back as it was written, and that takes a snapshot; so does asking for what several have given back",
     "PREPARE, in a function, of a name that is prepared outside": "as above: on the server that has another name",
     "AND CHAIN in a failed transaction": "where that was READ ONLY: PostgreSQL forgets it, and the next one, still on the replica, cannot",
-    "NOTIFY, LISTEN, PREPARE, REINDEX, two-phase commit, SET TRANSACTION READ WRITE or SERIALIZABLE, locks, temporary objects, cursors WITH HOLD and node-local functions in a READ ONLY transaction with an open portal, or whose BEGIN came in a string with more": "it may run on a replica, which refuses them (25006) or speaks of itself",
+    "NOTIFY, LISTEN, PREPARE, REINDEX, two-phase commit, SET TRANSACTION READ WRITE or SERIALIZABLE, locks, temporary objects, cursors WITH HOLD and node-local functions in a READ ONLY transaction with an open portal": "it may run on a replica, which refuses them (25006) or speaks of itself",
     "RESET ROLE to a role of the startup packet that the session authorization taken since may not take up": "no SET puts that in place: FATAL",
     "debug levels of client_min_messages": "show how a server works inside, and what it ran before",
     "statement_timeout that could fire by chance": "the machine may be busy",

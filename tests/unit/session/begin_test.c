@@ -377,6 +377,71 @@ static void one_that_goes_later_has_lost_the_transaction(void **state)
 
 #define MOVED BEGIN_RO " P:=SELECT~1 B: E"
 
+/* As JDBC sends it. */
+static void a_begin_read_only_ahead_of_its_batch_may_go_to_a_replica(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *batch, *answer;
+    } cases[] = {
+        {"P:=begin~read~only B: E: P:=select~1 B: E: S", "1 2 C:BEGIN 1 2 C:SELECT~1 Z:T"},
+        {"P:=start~transaction~read~only B: E: B:s E: S", "1 2 C:START~TRANSACTION 2 C:SELECT~1 Z:T"},
+        {"B:b Dp: E: B:s E: S", "2 n C:BEGIN 2 C:SELECT~1 Z:T"},
+        {"P:=begin~read~only B: E: H B:s E: S", "1 2 C:BEGIN 2 C:SELECT~1 Z:T"},
+        {"P:=begin~read~only B: E: H Q:select~1", "1 2 C:BEGIN C:OK Z:T"},
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        struct client client;
+        open_world(SPLIT, &client);
+        ask(&client, "P:s=select~1 P:b=begin~read~only S");
+        session()->write_epoch = session()->seen_epoch = 0;
+        forget();
+        assert_string_equal(ask(&client, cases[i].batch), cases[i].answer);
+        assert_int_equal(fake_node_count(&world.nodes[1], BEGIN_RO), 1);
+        assert_int_equal(fake_node_count(&world.nodes[0], "BEGIN"), 0);
+        assert_string_equal(ask(&client, "Q:show~port"), "C:OK Z:T");
+        assert_int_equal(fake_node_count(&world.nodes[0], MOVED " Q:show~port"), 1);
+        close_world(&client);
+    }
+}
+
+static void other_batches_with_begin_are_the_primarys_as_they_are(void **state)
+{
+    (void)state;
+    static const char *const batches[] = {
+        "P:=begin B: E: P:=select~1 B: E: S",
+        "P:=begin~read~only B: E: E: P:=select~1 B: E: S",
+        "P:=begin~read~only B: Dp: P:=select~1 B: E: S",
+        "P:=begin~read~only;select~1 B: E: P:=select~1 B: E: S",
+        "P:=select~1 B: E: P:=begin~read~only B: E: P:=select~1 B: E: S",
+    };
+    for (size_t i = 0; i < sizeof batches / sizeof *batches; i++) {
+        struct client client;
+        open_world(SPLIT, &client);
+        ask(&client, batches[i]);
+        assert_int_equal(fake_node_count(&world.nodes[0], "begin"), 1);
+        assert_int_equal(fake_node_count(&world.nodes[1], "P:"), 0);
+        close_world(&client);
+    }
+}
+
+/* The client has heard of its BEGIN, and nothing else is lost. */
+static void what_is_behind_a_begin_of_its_batch_fails_alone(void **state)
+{
+    (void)state;
+    struct client client;
+    open_world(SPLIT, &client);
+    fake_node_script(&world.nodes[0], "1 2 C:BEGIN 1 E:22012 Z:E");
+    assert_string_equal(ask(&client, "P:=begin~read~only B: E: P:=insert~into~t~values(1/0) B: E: S"),
+        "1 2 C:BEGIN 1 E:22012 Z:E");
+    ask(&client, "Q:rollback");
+    assert_string_equal(ask(&client, "P:=begin~read~only B: E: P:=select~1 B: E:"), "1 2 C:BEGIN");
+    client_close(&client);
+    world_turns(&world, 20);
+    assert_int_equal(fake_node_count(&world.nodes[1], "P:="), 0);
+    world_close(&world);
+}
+
 static void what_belongs_to_the_primary_takes_the_transaction_there(void **state)
 {
     (void)state;
@@ -658,6 +723,9 @@ int main(void)
         cmocka_unit_test(a_later_error_is_the_replicas),
         cmocka_unit_test(a_replica_that_goes_under_the_first_statement_is_not_missed),
         cmocka_unit_test(one_that_goes_later_has_lost_the_transaction),
+        cmocka_unit_test(a_begin_read_only_ahead_of_its_batch_may_go_to_a_replica),
+        cmocka_unit_test(other_batches_with_begin_are_the_primarys_as_they_are),
+        cmocka_unit_test(what_is_behind_a_begin_of_its_batch_fails_alone),
         cmocka_unit_test(what_belongs_to_the_primary_takes_the_transaction_there),
         cmocka_unit_test(a_prepare_takes_the_transaction_to_the_primary),
         cmocka_unit_test(a_transaction_that_has_not_read_moves_as_it_is),
