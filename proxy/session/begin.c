@@ -10,12 +10,13 @@
  *
  * BEGIN and START TRANSACTION, alone in their request and with modes that are understood, are answered at
  * once, and so is one that would go to a replica when it is the first of its batch: what the batch has behind
- * it is a request of its own then. SET TRANSACTION behind them changes what is kept. The first statement that is anything else chooses:
- * a READ ONLY transaction under READ COMMITTED whose first statement may be answered by a replica goes to
- * one, every other to the primary. There the BEGIN goes ahead of the statement in the same write, as unnamed
- * Parse, Bind and Execute without a Sync: should it fail, PostgreSQL skips what follows, so that nothing ever
- * runs outside of the transaction that it was meant for. While the client has seen nothing of the first
- * statement's answer the whole may begin again elsewhere, since it was rolled back and nobody knows.
+ * it is a request of its own then. SET TRANSACTION behind them changes what is kept. The first statement that
+ * is anything else chooses: a READ ONLY transaction under READ COMMITTED whose first statement may be
+ * answered by a replica goes to one, every other to the primary. There the BEGIN goes ahead of the statement
+ * in the same write, as unnamed Parse, Bind and Execute without a Sync: should it fail, PostgreSQL skips what
+ * follows, so that nothing ever runs outside of the transaction that it was meant for. While the client has
+ * seen nothing of the first statement's answer the whole may begin again elsewhere, since it was rolled back
+ * and nobody knows.
  *
  * In the client's eyes it is in a transaction all the time: tx_status is T, idle_transaction_timeout runs.
  * Failure: a BEGIN that is refused by its server, or that finds no node, fails the transaction, with

@@ -44,7 +44,8 @@ bool begin_is_of_transaction(const struct request *request);
 bool begin_answer(struct session *session);
 /* ... would do so. */
 bool begin_answers(const struct session *session);
-/* Answers a BEGIN READ ONLY that is all there is of its batch so far. True: what is coming is another request. */
+/* Answers a BEGIN READ ONLY that is all there is of its batch so far. True: what is coming is another
+ * request. */
 bool begin_answer_ahead(struct session *session);
 
 /* The transaction may be put on a replica by its first statement, which is this request. */
