@@ -12,7 +12,7 @@ import transactions
 # Not in a READ ONLY transaction in which a portal may be open: it may have begun on a replica and has to stay there then, where
 # what belongs to the primary is refused, or told otherwise.
 NOT_ON_A_REPLICA = {"notify", "listen", "lock", "prepare_transaction", "holding", "untold", "opaque", "function_that_prepares", "everything", "nextval", "temporary", "temporary_passing"}
-NOR_WORDS = re.compile(r"pg_is_in_recovery|\block (table )?p\d|\btemp\b|\breindex\b|set transaction.*(?:read write|serializable)|transaction_read_only = off|make_temp|\bprepare\b")
+NOR_WORDS = re.compile(r"pg_is_in_recovery|\block (table )?p\d|\btemp\b|\b(reindex|vacuum|cluster)\b|copy .*from stdin|set transaction.*(?:read write|serializable)|transaction_read_only = off|make_temp|\bprepare\b")
 SPECIAL = 6  # how much more of what pins a "special" pair has
 
 

@@ -24,6 +24,8 @@ RULES = {
     "25006": "its message: in a READ ONLY transaction a replica may say `during recovery` where the primary says `in a read-only transaction`",
     "42501": "permission denied, where the direct side finds a bound value wrong: what was prepared in a transaction, behind a change of role that was undone with it, "
     "is parsed under the role that is back, and before its values are looked at",
+    "42501 (2)": "which object's permission is missing, and its position: PostgreSQL parses a statement anew, under the role of the moment, when its table was analyzed "
+    "since, and then asks for the schema's first; autovacuum decides when, and each process hears of it at its next use",
     "K": "BackendKeyData: process id and key are rolecall's own, and only at login",
 }
 
@@ -54,7 +56,7 @@ AVOIDED = {
     "SET TRANSACTION behind a RESET, where the startup packet had a search_path, or behind several in one batch": "only set_config() puts a list back as it was written, and that takes a snapshot; so does asking for what several have given back",
     "PREPARE, in a function, of a name that is prepared outside": "as above: on the server that has another name",
     "AND CHAIN in a failed transaction": "where that was READ ONLY: PostgreSQL forgets it, and the next one, still on the replica, cannot",
-    "NOTIFY, LISTEN, PREPARE, REINDEX, two-phase commit, SET TRANSACTION READ WRITE or SERIALIZABLE, locks, temporary objects, cursors WITH HOLD and node-local functions in a READ ONLY transaction with an open portal": "it may run on a replica, which refuses them (25006) or speaks of itself",
+    "NOTIFY, LISTEN, PREPARE, REINDEX, VACUUM, COPY FROM, two-phase commit, SET TRANSACTION READ WRITE or SERIALIZABLE, locks, temporary objects, cursors WITH HOLD and node-local functions in a READ ONLY transaction with an open portal": "it may run on a replica, which refuses them (25006) or speaks of itself",
     "RESET ROLE to a role of the startup packet that the session authorization taken since may not take up": "no SET puts that in place: FATAL",
     "debug levels of client_min_messages": "show how a server works inside, and what it ran before",
     "statement_timeout that could fire by chance": "the machine may be busy",
@@ -106,11 +108,15 @@ def _fields(payload):
         found["W"] = _QUALIFIED.sub(r"PL/pgSQL function \1(", found["W"]).replace('"', "")
     if found.get("C") == "25006":
         found.pop("M", None)
+    if _DENIED.match(found.get("M", "")):
+        found["M"] = "permission denied"
+        found.pop("P", None)
     return tuple(sorted(found.items()))
 
 
 _CONFIGURATION = re.compile(rb'^"pg_catalog"\."(\w+)"$')
 _QUALIFIED = re.compile(r'PL/pgSQL function "?(?:\w+"?\."?)?(\w+)"?\(')
+_DENIED = re.compile("permission denied for (schema|table|view|sequence) ")
 _dropped = "FLR"
 
 
