@@ -70,9 +70,11 @@ SCENARIOS = {
     "psycopg2": [*COMMON, "cursors_with_hold", "settings", "schema_changes"],
     "pg": [*COMMON, *PREPARING, "settings", "schema_changes", "pipelines"],
     "postgres": [*COMMON, *PREPARING, "settings", "schema_changes"],
+    "jdbc": [*COMMON, *PREPARING, "settings", "schema_changes", "simple_queries", "large_objects"],
     "libpq": ["batches", "errors", "reads_and_writes", "prepared", "transactions", "flushes", "more_than_buffers_hold", "row_by_row", "cancels"],
 }
 NODE = ("pg", "postgres")
+JDBC = "/usr/share/java/postgresql.jar"
 UNREACHABLE = re.compile(r"E(NOTFOUND|AI_AGAIN|CONNREFUSED|CONNRESET|TIMEDOUT|HOSTUNREACH|NETUNREACH|NOTCACHED)|ERR_SOCKET_TIMEOUT|network timeout")
 
 
@@ -126,10 +128,11 @@ class Program:
 class Drivers:
     """One program at a time, and what all of them answered directly."""
 
-    def __init__(self, places, modules, compiled):
+    def __init__(self, places, modules, compiled, classes):
         self.places = places
         self.modules = modules
         self.compiled = compiled
+        self.classes = classes
         self.running = self.current = None
         self.direct = {}
         self.runs = 0
@@ -139,6 +142,9 @@ class Drivers:
         environment = endpoint.environment(listener)
         if driver == "libpq":
             return Program([self.compiled()], environment)
+        if driver == "jdbc":
+            quick = ["-Xshare:auto", "-XX:TieredStopAtLevel=1"]
+            return Program(["java", *quick, "-cp", f"{self.classes()}:{JDBC}", "WithJdbc"], environment)
         if driver in NODE:
             return Program(["node", os.path.join(PROGRAMS, f"with_{driver}.js")], {**environment, "NODE_PATH": self.modules()})
         return Program([sys.executable, os.path.join(PROGRAMS, f"with_{driver}.py")], environment)
@@ -229,6 +235,16 @@ def compile_pipeline(directory):
     return program
 
 
+def compile_jdbc(directory):
+    if not shutil.which("java") or not shutil.which("javac"):
+        return "java and javac are not installed"
+    if not os.path.exists(JDBC):
+        return f"{JDBC} is not installed"
+    subprocess.run(["javac", "-encoding", "UTF-8", "-proc:none", "-Xlint:all", "-Werror", "-cp", JDBC, "-d", str(directory),
+                    os.path.join(PROGRAMS, "WithJdbc.java")], check=True, timeout=80)
+    return str(directory)
+
+
 @pytest.fixture(scope="module")
 def drivers(prepared, tmp_path_factory, request):
     places = {"direct": (under_test.Direct(prepared, LISTENERS), "primary")}
@@ -236,7 +252,7 @@ def drivers(prepared, tmp_path_factory, request):
         r = request.getfixturevalue("rolecall")
         places.update({name: (r, name) for name in LISTENERS})
     directory = tmp_path_factory.mktemp("drivers")
-    made = Drivers(places, once(lambda: fetch_modules(directory)), once(lambda: compile_pipeline(directory)))
+    made = Drivers(places, *[once(lambda make=make: make(directory)) for make in (fetch_modules, compile_pipeline, compile_jdbc)])
     yield made
     made.close()
 
@@ -273,3 +289,9 @@ def test_a_driver_sees_what_it_sees_directly(drivers, driver, place, scenario):
 @pytest.mark.proxy
 def test_reads_of_a_driver_go_to_replicas(drivers, prepared, driver):
     wait_until(lambda: prepared.replica_ports & set(chain.from_iterable(drivers.answers(driver, "split", "where"))), 30, "replicas answer")
+
+
+@pytest.mark.proxy
+def test_transactions_of_jdbc_that_only_read_go_to_replicas(drivers, prepared):
+    """Those of setReadOnly(true)."""
+    wait_until(lambda: prepared.replica_ports & set(chain.from_iterable(drivers.answers("jdbc", "split", "where_read_only"))), 30, "replicas answer")
