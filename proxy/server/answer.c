@@ -280,6 +280,7 @@ static size_t one(struct server *server, const char *bytes, size_t len)
     } else if (is_row(frame.type)) {
         answer.len = row_run(bytes, len, frame.type);
     }
+    answer.followed = answer.len < len;
     on_message(server, &frame, &answer);
     server->passing_hidden = answer.hidden;
     server->passing_inquiry = answer.inquiry;

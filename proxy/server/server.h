@@ -46,6 +46,7 @@ struct answer {
     const char *bytes; /* with the header when `first` */
     size_t len;
     bool first, last;      /* of a message that comes in parts; both true when whole (or a run of rows) */
+    bool followed;         /* more of what the node said is here already */
     bool hidden;           /* belongs to an injected request: not for the client */
     bool inquiry;          /* ... of INJECTED_INQUIRY */
     bool injected;         /* an error of a hidden message, told in place of what the client hears next */

@@ -2,9 +2,10 @@
  * What a server answers, on its way to the client.
  *
  * All well: messages are forwarded as they come; with the last ReadyForQuery the request is settled and the
- * server given back. Everything before the first row or completion is withheld: a read's error on a replica
- * is not final until then, the primary is asked instead and the client sees one answer. Failure: FATAL errors
- * are not forwarded, since the session lives on; lost.c decides when the connection ends.
+ * server given back. Everything before the first row or completion is withheld, and the rows of a short
+ * answer that came along with what ends it: a read's error on a replica is not final until then, the primary
+ * is asked instead and the client sees one answer. Failure: FATAL errors are not forwarded, since the session
+ * lives on; lost.c decides when the connection ends.
  */
 #include "proxy/session/changes.h"
 #include "proxy/session/inquiry.h"
@@ -20,6 +21,7 @@
 #include <string.h>
 
 #define WITHHELD_MAX (256 * 1024)
+#define ROWS_WITHHELD_MAX (8 * 1024) /* what PostgreSQL collects before it sends */
 
 /* ---- what is withheld ---- */
 
@@ -54,6 +56,18 @@ static bool is_preliminary(char type)
     return false;
 }
 
+/* Also the rows of a short answer, when what comes behind them is here already: it may be the end of the
+ * node. */
+static bool is_withheld(const struct request *request, const struct answer *answer)
+{
+    size_t len = request->withheld.len + answer->len;
+    if (!request->withholds || request->committed)
+        return false;
+    if (answer->type == BACKEND_DATA_ROW)
+        return answer->followed && len < ROWS_WITHHELD_MAX;
+    return is_preliminary(answer->type) && len < WITHHELD_MAX;
+}
+
 static void commit_to_client(struct session *session)
 {
     struct request *request = session->request;
@@ -66,18 +80,41 @@ static void commit_to_client(struct session *session)
     buffer_release(&request->withheld, &session->all->spares);
 }
 
-/* ---- retrying on the primary ---- */
+/* ---- retrying ---- */
+
+static bool has_primary(const struct session *session)
+{
+    const struct topology *topology = pool_topology(session->pool);
+    return topology && topology->primary >= 0;
+}
+
+/* The node is being stopped, and a parallel worker of the statement has heard of it before the session's own
+   process: as good as a FATAL. */
+static bool is_of_shutdown(const struct request *request, const struct backend_error *error)
+{
+    bool read = request->class == STATEMENT_READ && request->complete && !request->in_transaction;
+    return (read || request->retriable) && strcmp(error->sqlstate, SQLSTATE_ADMIN_SHUTDOWN) == 0;
+}
+
+/* What replay on the replica has broken off; another node does not do that. */
+static bool is_recovery_conflict(const struct backend_error *error)
+{
+    return strcmp(error->sqlstate, SQLSTATE_SERIALIZATION_FAILURE) == 0 ||
+           strcmp(error->sqlstate, "40P01") == 0;
+}
 
 static bool should_retry(struct session *session, const struct answer *answer)
 {
     const struct request *request = session->request;
-    const struct topology *topology = pool_topology(session->pool);
-    if (!request->retriable || request->committed || request->retrying || session->cancelled ||
-        !answer->error)
+    const struct backend_error *error = answer->error;
+    if (request->committed || request->retrying || session->cancelled || !error ||
+        request->reruns >= RERUNS_MAX)
         return false;
-    if (strcmp(answer->error->sqlstate, SQLSTATE_QUERY_CANCELED) == 0)
+    if (is_of_shutdown(request, error))
+        return true;
+    if (!request->retriable || strcmp(error->sqlstate, SQLSTATE_QUERY_CANCELED) == 0)
         return false;
-    return session_is_split(session) && topology && topology->primary >= 0;
+    return session_is_split(session) && (has_primary(session) || is_recovery_conflict(error));
 }
 
 static void begin_retry(struct session *session, const struct answer *answer)
@@ -92,13 +129,22 @@ static void begin_retry(struct session *session, const struct answer *answer)
         answer->error->sqlstate);
 }
 
-static void retry_now(struct session *session)
+/* The primary answers in place of a replica; while there is none, or it was the primary's own, another node.
+ */
+static void retry_now(struct session *session, const struct server *server)
 {
     struct request *request = session->request;
+    struct node_live *live = server->node;
+    bool primary = server->role == ROLE_REPLICA && session_is_split(session) && has_primary(session);
     request_leaves(session, session->claim.server);
     if (session->limits->pool != POOL_SESSION || session->begin.state != BEGIN_NONE)
         pool_release(&session->claim, false); /* a transaction that has failed there is rolled back */
     request_again(session);
+    request->reruns++;
+    if (!primary) {
+        route_retry_without(session, live);
+        return;
+    }
     request->force_primary = true;
     route_request(session);
 }
@@ -143,6 +189,7 @@ static void on_error(struct session *session, struct server *server, const struc
         pools_hint(&session->all->pools, server->node, server->generation, HINT_READ_ONLY);
     if (answer->error && answer->error->severity >= SEVERITY_FATAL) {
         memcpy(request->fatal_sqlstate, answer->error->sqlstate, sizeof request->fatal_sqlstate);
+        request->cut_short = answer->kind != EXPECT_SYNC;
         return; /* the connection ends now: see lost.c */
     }
     if (answer->ahead) {
@@ -209,7 +256,7 @@ static bool goes_again(struct session *session, struct server *server, char stat
     if (server->expect.count > 0 || (!request->retrying && !request->healing))
         return false;
     if (request->retrying) {
-        retry_now(session);
+        retry_now(session, server);
     } else if (status == 'I') {
         heal_now(session, server);
     } else { /* it has opened a transaction all the same */
@@ -322,8 +369,7 @@ static void on_answer(void *user, struct server *server, const struct answer *an
             session_write(session, answer->bytes, answer->len);
         return;
     }
-    if (request->withholds && !request->committed && is_preliminary(answer->type) &&
-        request->withheld.len + answer->len < WITHHELD_MAX &&
+    if (is_withheld(request, answer) &&
         buffer_append(&request->withheld, &session->all->spares, answer->bytes, answer->len))
         return;
     commit_to_client(session);

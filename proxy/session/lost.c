@@ -18,8 +18,6 @@
 #include <stdio.h>
 #include <string.h>
 
-#define RERUNS_MAX 8
-
 /* ---- answers of our own ---- */
 
 /* The client has sent all of the request, or its Sync is still to come. */
@@ -211,7 +209,7 @@ static bool is_answered(const struct session *session, struct server *server)
     if (!request->committed || !request->complete || request->stream || request->flush_as_sync ||
         server->expect.count != 1 || head->hidden)
         return false;
-    bool whole = head->kind == EXPECT_SYNC ||
+    bool whole = (head->kind == EXPECT_SYNC && !request->cut_short) ||
                  (head->kind == EXPECT_QUERY && request->statements <= 1 && request->completed);
     return request->error_seen || whole;
 }
@@ -234,6 +232,7 @@ static void rerun(struct session *session, const struct node_live *live)
     count(&session->all->counters.reruns);
     request->reruns++;
     request->fatal_sqlstate[0] = 0;
+    request->cut_short = false;
     request_again(session);
     route_retry_without(session, live);
 }

@@ -295,7 +295,7 @@ static void on_refused(void *user, enum refusal why, const struct error *error)
     }
     if (session->claim.asked)
         exclude_node(session, session->claim.asked);
-    if (why == REFUSED_BY_NODE && (request->class != STATEMENT_READ || request->reruns++ > 0)) {
+    if (why == REFUSED_BY_NODE && (request->class != STATEMENT_READ || request->refusals++ > 0)) {
         lost_fail_request(session, error->sqlstate, error->text, session->tx_status);
         return;
     }

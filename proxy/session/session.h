@@ -91,6 +91,8 @@ struct shift {
 };
 #define SHIFTS_MAX 8
 
+#define RERUNS_MAX 8 /* of one request */
+
 struct request {
     struct request *next_spare;
     enum request_kind kind;
@@ -162,11 +164,13 @@ struct request {
     uint32_t heals;
     struct buffer kept_error; /* of a hidden message; the client hears it instead of the next one */
     uint64_t exclude;         /* nodes tried */
-    uint32_t reruns;
+    uint32_t reruns;          /* at most RERUNS_MAX */
+    uint32_t refusals;        /* nodes that have refused the login for it */
     struct buffer withheld;
     enum comparison compares;
     struct params before;
     char fatal_sqlstate[6];                /* the server's last word, when it was FATAL */
+    bool cut_short;                        /* ... and it came in place of an answer that was owed still */
     uint64_t began_us, sent_us;            /* reactor_now_us: first routed, sent (last) */
     uint64_t blocked_us, blocked_since_us; /* the answer waited for the client: so far, and since when */
 };

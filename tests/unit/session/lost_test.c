@@ -41,6 +41,17 @@ static const struct lost_case cases[] = {
     {"a fast shutdown after CommandComplete says nothing of a commit", NULL, INSERT,
         "C:INSERT~0~1 F:57P01 EOF", NULL, "C:INSERT~0~1 E:08007 Z:I", 1, INSERT},
     {"a read without an answer is run again", NULL, "Q:select~1", "EOF", NULL, "C:OK Z:I", 2, "Q:select~1"},
+    {"a read whose row came with a fast shutdown is run again", NULL, "Q:select~1", "T D:1 F:57P01 EOF", NULL,
+        "C:OK Z:I", 2, "Q:select~1"},
+    {"a read by a batch whose row came with a fast shutdown is run again", NULL, "P:=select~1 B: Dp: E: S",
+        "1 2 T D:1 F:57P01 EOF", NULL, "1 2 n C:SELECT~1 Z:I", 2, "P:=select~1"},
+    {"a read that a parallel worker's end has ended is run again", NULL, "Q:select~1", "T E:57P01 Z:I EOF",
+        NULL, "C:OK Z:I", 2, "Q:select~1"},
+    {"a read in a batch that a parallel worker's end has ended is run again", NULL, "P:=select~1 B: E: S",
+        "1 2 D:1 E:57P01 Z:I", NULL, "1 2 C:SELECT~1 Z:I", 2, "P:=select~1"},
+    {"in a transaction it is told", "Q:begin Q:select~1", "Q:select~1", "E:57P01 Z:E", "Q:rollback",
+        "E:57P01 Z:E C:OK Z:I", 0, NULL},
+    {"a write that says so is told", NULL, INSERT, "E:57P01 Z:I", NULL, "E:57P01 Z:I", 1, INSERT},
     {"a read of which a row was forwarded is 40001", NULL, "Q:select~1", "T D:1 EOF", NULL,
         "T D:1 E:40001 Z:I", 1, "Q:select~1"},
     {"a read that only had a warning of the shutdown is run again", NULL, "Q:select~1", "N:57P01 EOF", NULL,
@@ -218,6 +229,65 @@ static void a_deposed_primary_gets_nothing_more(void **state)
     world_close(&world);
 }
 
+/* A batch whose rows were forwarded, and then a FATAL in place of its end: it has not been answered. */
+static void a_read_that_was_cut_short_is_told(void **state)
+{
+    (void)state;
+    struct world world;
+    struct client client;
+    world_open(&world, "pool = transaction", "");
+    world_topology(&world, ROLE_PRIMARY, ROLE_REPLICA);
+    client_login(&world, &client);
+    client_ask(&world, &client, "Q:select~0");
+    fake_node_script(&world.nodes[0], "1 2 D:1");
+    assert_string_equal(client_ask(&world, &client, "P:=select~1 B: E: S"), "1 2 D:1");
+    fake_node_say(&world.nodes[0], 0, "F:57P01 EOF");
+    assert_string_equal(client_listen(&world, &client), "E:40001 Z:I");
+    fake_node_script(&world.nodes[0], "1 2 D:1");
+    assert_string_equal(client_ask(&world, &client, "P:=select~1 B: E: S"), "1 2 D:1");
+    fake_node_say(&world.nodes[0], 1, "C:SELECT~1");
+    assert_string_equal(client_listen(&world, &client), "C:SELECT~1");
+    fake_node_say(&world.nodes[0], 1, "F:57P01 EOF"); /* only ReadyForQuery is missing */
+    assert_string_equal(client_listen(&world, &client), "Z:I");
+    client_close(&client);
+    world_turns(&world, 5);
+    world_close(&world);
+}
+
+/* While there is no primary to ask instead, what is the replica's own trouble waits for one; the rest is
+ * told. */
+static void what_replay_breaks_off_waits_for_a_primary(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *script, *first, *then;
+    } rows[] = {
+        {"E:40001 Z:I", "", "C:OK Z:I"},
+        {"E:40P01 Z:I", "", "C:OK Z:I"},
+        {"D:1 E:57P01 Z:I", "", "C:OK Z:I"},
+        {"E:22012 Z:I", "E:22012 Z:I", ""},
+        {"E:57014 Z:I", "E:57014 Z:I", ""},
+    };
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        struct world world;
+        struct client client;
+        world_open(&world, "pool = transaction\nroute = split", "");
+        world_topology(&world, ROLE_PRIMARY, ROLE_REPLICA);
+        client_login(&world, &client);
+        sessions_on_catalogue(&world.sessions, catalogue_new("main", "shop"));
+        client_ask(&world, &client, "Q:select~1");
+        world_topology(&world, ROLE_UNKNOWN, ROLE_REPLICA);
+        fake_node_script(&world.nodes[1], rows[i].script);
+        assert_string_equal(client_ask(&world, &client, "Q:select~2"), rows[i].first);
+        world_topology(&world, ROLE_PRIMARY, ROLE_UNKNOWN);
+        assert_string_equal(client_listen(&world, &client), rows[i].then);
+        assert_int_equal(fake_node_count(&world.nodes[1], "Q:select~2"), 1);
+        client_close(&client);
+        world_turns(&world, 5);
+        world_close(&world);
+    }
+}
+
 static void an_idle_session_survives_its_server(void **state)
 {
     (void)state;
@@ -351,6 +421,8 @@ int main(void)
         cmocka_unit_test(a_client_sees_what_the_design_says),
         cmocka_unit_test(an_idle_transaction_is_told_at_its_next_message),
         cmocka_unit_test(a_deposed_primary_gets_nothing_more),
+        cmocka_unit_test(a_read_that_was_cut_short_is_told),
+        cmocka_unit_test(what_replay_breaks_off_waits_for_a_primary),
         cmocka_unit_test(an_idle_session_survives_its_server),
         cmocka_unit_test(a_write_sent_behind_the_servers_last_word_is_run_again),
         cmocka_unit_test(a_server_that_has_said_its_last_word_is_lent_to_nobody),
