@@ -8,6 +8,7 @@ Writers and readers work statement by statement; transactions take three stateme
 outcome that is unknown (08007) counts as neither.
 """
 
+import datetime
 import itertools
 import threading
 import time
@@ -21,6 +22,13 @@ create table if not exists ledger (id bigint primary key, who text);
 truncate ledger;
 grant all on ledger to {USER};
 """
+# What a client may see of what was not planned.
+ALLOWED = {"write": ("08007",), "transaction": ("40001", "08007")}
+
+
+def _now():
+    """As the logs have it."""
+    return datetime.datetime.now(datetime.timezone.utc).strftime("%H:%M:%S.%f")
 
 
 class Worker(threading.Thread):
@@ -39,7 +47,7 @@ class Worker(threading.Thread):
 
 
 class Crowd:
-    """Errors are kept as {kind: [(sqlstate, text), ...]}. With several listeners each client takes the next one."""
+    """Errors are kept as {kind: [(sqlstate, text, when), ...]}. With several listeners each client takes the next one."""
 
     def __init__(self, rolecall, primary, writers=4, readers=4, transactions=2, idle=4, listeners=("split",), pause=0.005):
         self.rolecall = rolecall
@@ -101,12 +109,12 @@ class Crowd:
                 assert connection.execute("show application_name").fetchone()[0] == "idle one"
                 connection.close()
             except psycopg.Error as error:
-                self.errors["idle"].append((error.sqlstate, str(error)))
+                self.errors["idle"].append((error.sqlstate, str(error), _now()))
 
     def _tell(self, kind, began, error=None):
         with self.lock:
             if error:
-                self.errors[kind].append((error.sqlstate, str(error)))
+                self.errors[kind].append((error.sqlstate, str(error), _now()))
             else:
                 self.done[kind] += 1
                 self.longest[kind] = max(self.longest[kind], time.monotonic() - began)
@@ -157,16 +165,19 @@ class Crowd:
             self.longest = dict.fromkeys(self.longest, 0.0)
 
     def states(self, kind):
-        return [sqlstate for sqlstate, _ in self.errors[kind]]
+        return [sqlstate for sqlstate, *_ in self.errors[kind]]
+
+    def unexpected(self, planned=False):
+        """(when, kind, sqlstate, text) of what check() does not allow; `planned`: of every error."""
+        allowed = {} if planned else ALLOWED
+        return [(when, kind, state, text) for kind, errors in self.errors.items() for state, text, when in errors if state not in allowed.get(kind, ())]
 
     def check(self, primary):
         """No error but 40001 in open transactions and outcomes that are unknown; and the table agrees."""
         for worker in self.workers:
             assert not worker.is_alive(), f"a {worker.kind} worker hangs"
             assert worker.failure is None, worker.failure
-        assert self.errors["idle"] == [] and self.errors["read"] == []
-        assert set(self.states("write")) <= {"08007"}, self.errors["write"]
-        assert set(self.states("transaction")) <= {"40001", "08007"}, self.errors["transaction"]
+        assert not self.unexpected(), self.unexpected()
         there = {row[0] for row in primary.sql("select id from ledger", dbname=DATABASE)}
         assert self.acknowledged <= there, f"acknowledged and lost: {sorted(self.acknowledged - there)}"
         assert not (self.undone & there), f"told as rolled back, and there: {sorted(self.undone & there)}"
