@@ -21,6 +21,7 @@
 #include <string.h>
 
 #define WITHHELD_MAX (256 * 1024)
+#define STRAY_CANCEL_US 100000
 #define ROWS_WITHHELD_MAX (8 * 1024) /* what PostgreSQL collects before it sends */
 
 /* ---- what is withheld ---- */
@@ -103,50 +104,59 @@ static bool is_recovery_conflict(const struct backend_error *error)
            strcmp(error->sqlstate, "40P01") == 0;
 }
 
-static bool should_retry(struct session *session, const struct answer *answer)
+/* It came so soon that it was meant for the request before it on this connection, which had ended meanwhile:
+   pg_autoctl cancels whatever waits for synchronous replication when it switches that off. */
+static bool is_stray_cancel(const struct session *session)
 {
     const struct request *request = session->request;
-    const struct backend_error *error = answer->error;
-    if (request->committed || request->retrying || session->cancelled || !error ||
-        request->reruns >= RERUNS_MAX)
-        return false;
+    bool begins = session->begin.state == BEGIN_SENT && request->complete && !request->stream;
+    return request->reruns == 0 && (begins || request_is_repeatable(request)) &&
+           !settings_value(session->settings, "statement_timeout") &&
+           reactor_now_us(session->all->reactor) - request->sent_us < STRAY_CANCEL_US;
+}
+
+static enum retry how_to_retry(const struct session *session, const struct backend_error *error)
+{
+    const struct request *request = session->request;
+    if (!error || request->committed || session->cancelled || request->reruns >= RERUNS_MAX)
+        return RETRY_NOT;
     if (is_of_shutdown(request, error))
-        return true;
-    if (!request->retriable || strcmp(error->sqlstate, SQLSTATE_QUERY_CANCELED) == 0)
-        return false;
-    return session_is_split(session) && (has_primary(session) || is_recovery_conflict(error));
+        return session->pins ? RETRY_NOT : RETRY_ELSEWHERE;
+    if (strcmp(error->sqlstate, SQLSTATE_QUERY_CANCELED) == 0)
+        return is_stray_cancel(session) ? RETRY_ANYWHERE : RETRY_NOT;
+    if (!request->retriable || !session_is_split(session))
+        return RETRY_NOT;
+    if (has_primary(session))
+        return RETRY_ON_PRIMARY;
+    return is_recovery_conflict(error) ? RETRY_ELSEWHERE : RETRY_NOT;
 }
 
 static void begin_retry(struct session *session, const struct answer *answer)
 {
     struct request *request = session->request;
-    request->retrying = true;
     buffer_release(&request->withheld, &session->all->spares);
     if (strcmp(answer->error->sqlstate, "25006") == 0)
         sessions_refuse(session->all, request->shape);
     count(&session->all->counters.retries);
-    log_event(LOG_DEBUG, "read_retried_on_primary", "node=%s sqlstate=%s", session->claim.server->node->name,
+    log_event(LOG_DEBUG, "request_retried", "node=%s sqlstate=%s", session->claim.server->node->name,
         answer->error->sqlstate);
 }
 
-/* The primary answers in place of a replica; while there is none, or it was the primary's own, another node.
- */
-static void retry_now(struct session *session, const struct server *server)
+static void retry_now(struct session *session, struct node_live *live)
 {
     struct request *request = session->request;
-    struct node_live *live = server->node;
-    bool primary = server->role == ROLE_REPLICA && session_is_split(session) && has_primary(session);
+    enum retry how = request->retrying;
+    bool shared = session->limits->pool != POOL_SESSION && how != RETRY_ANYWHERE;
     request_leaves(session, session->claim.server);
-    if (session->limits->pool != POOL_SESSION || session->begin.state != BEGIN_NONE)
+    if (shared || session->begin.state != BEGIN_NONE)
         pool_release(&session->claim, false); /* a transaction that has failed there is rolled back */
     request_again(session);
     request->reruns++;
-    if (!primary) {
+    request->force_primary |= how == RETRY_ON_PRIMARY;
+    if (how == RETRY_ELSEWHERE)
         route_retry_without(session, live);
-        return;
-    }
-    request->force_primary = true;
-    route_request(session);
+    else
+        route_request(session);
 }
 
 /* ---- messages ---- */
@@ -202,7 +212,8 @@ static void on_error(struct session *session, struct server *server, const struc
     begin_on_error(session, server, answer);
     if (session->state == SESSION_CLOSED || stale_on_error(session, server, answer))
         return;
-    if (should_retry(session, answer)) {
+    request->retrying = how_to_retry(session, answer->error);
+    if (request->retrying) {
         begin_retry(session, answer);
         return;
     }
@@ -256,7 +267,7 @@ static bool goes_again(struct session *session, struct server *server, char stat
     if (server->expect.count > 0 || (!request->retrying && !request->healing))
         return false;
     if (request->retrying) {
-        retry_now(session, server);
+        retry_now(session, server->node);
     } else if (status == 'I') {
         heal_now(session, server);
     } else { /* it has opened a transaction all the same */

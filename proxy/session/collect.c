@@ -66,7 +66,8 @@ void request_again(struct session *session)
     begin_again(session);
     memset(request->done_of, 0, sizeof request->done_of);
     request->done_binds = 0;
-    request->retrying = request->healing = request->probing = false;
+    request->retrying = RETRY_NOT;
+    request->healing = request->probing = false;
     request->probes = 0;
     request->completed = false;
     request->unnamed_columns = 0;
@@ -83,6 +84,13 @@ bool request_runs_nothing(const struct request *request)
 uint32_t request_ends(const struct request *request)
 {
     return request_runs_nothing(request) ? 0 : request->flags & (STATEMENT_ROLLBACK | STATEMENT_COMMIT);
+}
+
+bool request_is_repeatable(const struct request *request)
+{
+    const uint32_t several = STATEMENT_CALL | STATEMENT_MULTIPLE | STATEMENT_BEGIN;
+    return !request->in_transaction && !request->committed && request->complete && !request->stream &&
+           !(request->flags & several) && request->statements <= 1;
 }
 
 /* ---- messages ---- */

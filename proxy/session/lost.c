@@ -191,14 +191,11 @@ static enum outcome outcome_of(const struct session *session, const struct serve
     bool undone = !handed_over || was_fast_shutdown(session, server) || is_recovery_conflict(session, server);
     if (!undone)
         return commits(session) ? OUTCOME_UNKNOWN : OUTCOME_ROLLED_BACK;
-    bool again = !request->in_transaction && !at_client && request->complete && !request->stream &&
-                 !(request->flags & (STATEMENT_CALL | STATEMENT_MULTIPLE | STATEMENT_BEGIN)) &&
-                 request->statements <= 1;
     bool parts = request->flags & (STATEMENT_CALL | STATEMENT_MULTIPLE);
     bool prepared = !request->in_transaction && (request->flags & STATEMENT_COMMIT); /* COMMIT PREPARED */
     if ((parts || prepared) && handed_over) /* parts of it may have been committed on the way */
         return OUTCOME_UNKNOWN;
-    return again ? OUTCOME_RERUN : OUTCOME_ROLLED_BACK;
+    return request_is_repeatable(request) ? OUTCOME_RERUN : OUTCOME_ROLLED_BACK;
 }
 
 /* The client has heard everything, or an error, and only misses ReadyForQuery. */

@@ -93,6 +93,9 @@ struct shift {
 
 #define RERUNS_MAX 8 /* of one request */
 
+/* What answers in place of an error. */
+enum retry { RETRY_NOT, RETRY_ON_PRIMARY, RETRY_ELSEWHERE, RETRY_ANYWHERE };
+
 struct request {
     struct request *next_spare;
     enum request_kind kind;
@@ -149,7 +152,7 @@ struct request {
     bool completed; /* a CommandComplete was seen */
     bool retriable; /* a read, alone, on a replica: an error is not final */
     bool committed; /* something of the answer has gone to the client */
-    bool retrying;  /* waiting for ReadyForQuery to ask the primary */
+    enum retry retrying; /* when ReadyForQuery has come */
     bool force_primary;
     bool sent;           /* handed to a server */
     bool in_transaction; /* it began inside one */
@@ -331,6 +334,9 @@ bool request_runs_nothing(const struct request *request);
 /* STATEMENT_COMMIT and STATEMENT_ROLLBACK, of what it runs: drivers prepare such a statement before they run
  * it. */
 uint32_t request_ends(const struct request *request);
+/* One statement outside of a transaction block, of which the client has heard nothing: an error, or a server
+   that rolls back, leaves nothing of it. */
+bool request_is_repeatable(const struct request *request);
 
 /* route.c */
 void route_request(struct session *session);

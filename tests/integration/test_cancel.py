@@ -176,3 +176,49 @@ def test_statement_timeout_is_passed_on(rolecall):
         assert slept_for(lambda: pytest.raises(psycopg.errors.QueryCanceled, c.execute, "select pg_sleep(20)")) < 10
         with pytest.raises(psycopg.errors.QueryCanceled):
             c.execute("select count(*) from generate_series(1, 2000000000)")
+
+
+def cancelled_by_the_node(cluster, pid, after):
+    """Begins to wait; pg_cancel_backend(pid) is called then."""
+    admin = cluster.primary.connect()
+
+    def work():
+        with admin:
+            admin.execute("select pg_cancel_backend(%s)", (pid,))
+
+    timer = threading.Timer(after, work)
+    timer.start()
+    return timer
+
+
+@pytest.mark.proxy
+@pytest.mark.parametrize("prepared", [False, True])
+def test_what_comes_at_once_was_meant_for_the_statement_before(make, cluster, table, prepared):
+    """As pg_autoctl does it: it cancels all that waits for synchronous replication when it switches that off, and some of it has
+    ended by then; the connection may have another session's statement to run."""
+    r = make(cluster, {"primary": dict(route="primary", pool="transaction")}, settings={"pool_size": 1, "workers": 1})
+    sql = f"insert into {table} select 1 from pg_sleep(0.4)"
+    with r.connect("primary") as c:
+        pid = c.execute("select pg_backend_pid()").fetchone()[0]
+        for after in (0, 0.01, 0.03):
+            timer = cancelled_by_the_node(cluster, pid, after)
+            assert c.execute(sql, prepare=prepared).rowcount == 1
+            timer.join()
+        assert c.execute(f"select count(*) from {table}").fetchone()[0] == 3
+
+
+@pytest.mark.proxy
+def test_a_cancel_by_the_administrator_is_told(make, cluster, table):
+    r = make(cluster, {"primary": dict(route="primary", pool="transaction")}, settings={"pool_size": 1, "workers": 1})
+    with r.connect("primary") as c:
+        pid = c.execute("select pg_backend_pid()").fetchone()[0]
+        timer = cancelled_by_the_node(cluster, pid, 0.3)
+        with pytest.raises(psycopg.errors.QueryCanceled):
+            c.execute(f"insert into {table} select 1 from pg_sleep(5)")
+        timer.join()
+        c.execute("set statement_timeout = '50ms'")
+        began = time.monotonic()
+        with pytest.raises(psycopg.errors.QueryCanceled, match="statement timeout"):
+            c.execute(f"insert into {table} select 1 from pg_sleep(5)")
+        assert time.monotonic() - began < 2
+        assert c.execute(f"select count(*) from {table}").fetchone()[0] == 0
