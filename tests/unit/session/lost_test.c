@@ -141,14 +141,26 @@ static const struct lost_case cases[] = {
         "E:40001 Z:E Z:E", 1, INSERT},
 };
 
+static void open_world(struct world *world, struct client *client, const char *listener)
+{
+    world_open(world, listener, "");
+    world_topology(world, ROLE_PRIMARY, ROLE_REPLICA);
+    client_login(world, client);
+}
+
+static void close_world(struct world *world, struct client *client)
+{
+    client_close(client);
+    world_turns(world, 5);
+    world_close(world);
+}
+
 static void run_case(const struct lost_case *row)
 {
     struct world world;
     struct client client;
     char got[4096];
-    world_open(&world, "pool = transaction", "");
-    world_topology(&world, ROLE_PRIMARY, ROLE_REPLICA);
-    client_login(&world, &client);
+    open_world(&world, &client, "pool = transaction");
     if (row->before)
         client_ask(&world, &client, row->before);
     fake_node_script(&world.nodes[0], row->script);
@@ -172,9 +184,7 @@ static void run_case(const struct lost_case *row)
         fail_msg("%s: asked %d times", row->name, fake_node_count(&world.nodes[0], row->word));
     if (world.live[0]->outstanding != 0)
         fail_msg("%s: %u exchanges outstanding", row->name, world.live[0]->outstanding);
-    client_close(&client);
-    world_turns(&world, 5);
-    world_close(&world);
+    close_world(&world, &client);
 }
 
 static void a_client_sees_what_the_design_says(void **state)
@@ -190,9 +200,7 @@ static void an_idle_transaction_is_told_at_its_next_message(void **state)
     (void)state;
     struct world world;
     struct client client;
-    world_open(&world, "pool = transaction", "");
-    world_topology(&world, ROLE_PRIMARY, ROLE_REPLICA);
-    client_login(&world, &client);
+    open_world(&world, &client, "pool = transaction");
     assert_string_equal(client_ask(&world, &client, "Q:begin Q:select~1"), "C:BEGIN Z:T C:OK Z:T");
     fake_node_drop(&world.nodes[0], 0);
     assert_string_equal(client_listen(&world, &client), "");
@@ -237,9 +245,7 @@ static void a_read_that_was_cut_short_is_told(void **state)
     (void)state;
     struct world world;
     struct client client;
-    world_open(&world, "pool = transaction", "");
-    world_topology(&world, ROLE_PRIMARY, ROLE_REPLICA);
-    client_login(&world, &client);
+    open_world(&world, &client, "pool = transaction");
     client_ask(&world, &client, "Q:select~0");
     fake_node_script(&world.nodes[0], "1 2 D:1");
     assert_string_equal(client_ask(&world, &client, "P:=select~1 B: E: S"), "1 2 D:1");
@@ -251,9 +257,7 @@ static void a_read_that_was_cut_short_is_told(void **state)
     assert_string_equal(client_listen(&world, &client), "C:SELECT~1");
     fake_node_say(&world.nodes[0], 1, "F:57P01 EOF"); /* only ReadyForQuery is missing */
     assert_string_equal(client_listen(&world, &client), "Z:I");
-    client_close(&client);
-    world_turns(&world, 5);
-    world_close(&world);
+    close_world(&world, &client);
 }
 
 /* While there is no primary to ask instead, what is the replica's own trouble waits for one; the rest is
@@ -272,9 +276,7 @@ static void what_replay_breaks_off_waits_for_a_primary(void **state)
     for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
         struct world world;
         struct client client;
-        world_open(&world, "pool = transaction\nroute = split", "");
-        world_topology(&world, ROLE_PRIMARY, ROLE_REPLICA);
-        client_login(&world, &client);
+        open_world(&world, &client, "pool = transaction\nroute = split");
         sessions_on_catalogue(&world.sessions, catalogue_new("main", "shop"));
         client_ask(&world, &client, "Q:select~1");
         world_topology(&world, ROLE_UNKNOWN, ROLE_REPLICA);
@@ -283,9 +285,7 @@ static void what_replay_breaks_off_waits_for_a_primary(void **state)
         world_topology(&world, ROLE_PRIMARY, ROLE_UNKNOWN);
         assert_string_equal(client_listen(&world, &client), rows[i].then);
         assert_int_equal(fake_node_count(&world.nodes[1], "Q:select~2"), 1);
-        client_close(&client);
-        world_turns(&world, 5);
-        world_close(&world);
+        close_world(&world, &client);
     }
 }
 
@@ -309,9 +309,7 @@ static void a_stray_cancel_is_not_told(void **state)
     for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
         struct world world;
         struct client client;
-        world_open(&world, "pool = transaction", "");
-        world_topology(&world, ROLE_PRIMARY, ROLE_REPLICA);
-        client_login(&world, &client);
+        open_world(&world, &client, "pool = transaction");
         if (rows[i].before[0])
             client_ask(&world, &client, rows[i].before);
         fake_node_script(&world.nodes[0], rows[i].script);
@@ -321,9 +319,7 @@ static void a_stray_cancel_is_not_told(void **state)
         const char *sent = rows[i].request == (const char *)BATCH ? "P:=insert" : rows[i].request;
         if (fake_node_count(&world.nodes[0], sent) != rows[i].runs)
             fail_msg("%s: asked %d times", rows[i].request, fake_node_count(&world.nodes[0], sent));
-        client_close(&client);
-        world_turns(&world, 5);
-        world_close(&world);
+        close_world(&world, &client);
     }
 }
 
@@ -332,9 +328,7 @@ static void a_cancel_that_is_meant_is_told(void **state)
     (void)state;
     struct world world;
     struct client client;
-    world_open(&world, "pool = transaction", "");
-    world_topology(&world, ROLE_PRIMARY, ROLE_REPLICA);
-    client_login(&world, &client);
+    open_world(&world, &client, "pool = transaction");
     fake_node_script(&world.nodes[0], "E:57014 Z:I");
     fake_node_script(&world.nodes[0], "E:57014 Z:I");
     assert_string_equal(client_ask(&world, &client, INSERT), "E:57014 Z:I"); /* the second time */
@@ -344,9 +338,7 @@ static void a_cancel_that_is_meant_is_told(void **state)
     fake_node_say(&world.nodes[0], 0, "E:57014 Z:I");
     assert_string_equal(client_listen(&world, &client), "E:57014 Z:I");
     assert_int_equal(fake_node_count(&world.nodes[0], "Q:update"), 1);
-    client_close(&client);
-    world_turns(&world, 5);
-    world_close(&world);
+    close_world(&world, &client);
 }
 
 static void an_idle_session_survives_its_server(void **state)
@@ -354,9 +346,7 @@ static void an_idle_session_survives_its_server(void **state)
     (void)state;
     struct world world;
     struct client client;
-    world_open(&world, "pool = session", "");
-    world_topology(&world, ROLE_PRIMARY, ROLE_REPLICA);
-    client_login(&world, &client);
+    open_world(&world, &client, "pool = session");
     client_ask(&world, &client, "Q:select~1");
     fake_node_say(&world.nodes[0], 0, "F:57P01 EOF");
     assert_string_equal(client_listen(&world, &client), "");
@@ -381,9 +371,7 @@ static void a_write_sent_behind_the_servers_last_word_is_run_again(void **state)
     (void)state;
     struct world world;
     struct client client;
-    world_open(&world, "pool = session", "");
-    world_topology(&world, ROLE_PRIMARY, ROLE_REPLICA);
-    client_login(&world, &client);
+    open_world(&world, &client, "pool = session");
     client_ask(&world, &client, "Q:select~1");
     fake_node_say(&world.nodes[0], 0, "F:57P01");
     assert_string_equal(client_listen(&world, &client), "");
@@ -401,9 +389,7 @@ static void a_server_that_has_said_its_last_word_is_lent_to_nobody(void **state)
     (void)state;
     struct world world;
     struct client client;
-    world_open(&world, "pool = transaction", "");
-    world_topology(&world, ROLE_PRIMARY, ROLE_REPLICA);
-    client_login(&world, &client);
+    open_world(&world, &client, "pool = transaction");
     client_ask(&world, &client, "Q:select~1");
     fake_node_say(&world.nodes[0], 0, "F:57P01");
     assert_string_equal(client_listen(&world, &client), "");
