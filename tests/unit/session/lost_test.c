@@ -316,7 +316,7 @@ static void a_stray_cancel_is_not_told(void **state)
         const char *heard = client_ask(&world, &client, rows[i].request);
         if (strcmp(heard, rows[i].expected) != 0)
             fail_msg("%s, %s: heard \"%s\"", rows[i].before, rows[i].request, heard);
-        const char *sent = rows[i].request == (const char *)BATCH ? "P:=insert" : rows[i].request;
+        const char *sent = strcmp(rows[i].request, BATCH) == 0 ? "P:=insert" : rows[i].request;
         if (fake_node_count(&world.nodes[0], sent) != rows[i].runs)
             fail_msg("%s: asked %d times", rows[i].request, fake_node_count(&world.nodes[0], sent));
         close_world(&world, &client);

@@ -181,7 +181,7 @@ static void after_deallocate_all_a_server_holds_nothing(void **state)
     forget(0);
     client_ask(&world, &two, "B:b E: S");
     assert_string_equal(heard(0), "P:rc_2=select~2 B:rc_2 E S");
-    fake_node_script(&world.nodes[0], "E:57014 Z:I"); /* whether it was done is not known */
+    fake_node_script(&world.nodes[0], "E:53200 Z:I"); /* whether it was done is not known */
     ask("Q:deallocate~all");
     forget(0);
     client_ask(&world, &two, "B:b E: S");
