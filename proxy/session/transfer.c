@@ -80,8 +80,12 @@ void transfer_settle(struct session *session, char status)
 {
     const struct request *request = session->request;
     struct begin *begin = &session->begin;
+    if (session->tx_status == 'E' && status == 'E') /* it has failed before: nothing of this was run */
+        return;
     if (status == 'I' || request_ends(request)) /* over, or chained */
         buffer_release(&session->transfer_said, &session->all->spares);
+    if (request_ends(request) && status == 'E') /* behind its end, or before */
+        begin->transfer = TRANSFER_NEVER;
     if (begin->transfer != TRANSFER_POSSIBLE)
         return;
     bool changes = begin_is_of_transaction(request) && !request->error_seen;

@@ -515,6 +515,26 @@ static void a_commit_that_is_only_parsed_keeps_what_is_done_again(void **state)
     close_world(&client);
 }
 
+/* Nothing of a string is run in a failed transaction. */
+static void a_commit_in_a_string_that_has_failed_keeps_it_too(void **state)
+{
+    (void)state;
+    struct client client;
+    open_world(SPLIT, &client);
+    ask(&client, "Q:begin~read~only");
+    ask(&client, "Q:savepoint~y");
+    fake_node_script(&world.nodes[1], "E:22012 Z:E");
+    assert_string_equal(ask(&client, "Q:select~1/0"), "E:22012 Z:E");
+    fake_node_script(&world.nodes[1], "E:25P02 Z:E");
+    assert_string_equal(ask(&client, "Q:select~1;commit"), "E:25P02 Z:E");
+    ask(&client, "Q:rollback~to~y");
+    forget();
+    ask(&client, "Q:show~port");
+    assert_int_equal(
+        fake_node_count(&world.nodes[0], " P:=savepoint~y B: E P:=rollback~to~y B: E Q:show~port"), 1);
+    close_world(&client);
+}
+
 static void read_write_is_the_primarys(void **state)
 {
     (void)state;
@@ -730,6 +750,7 @@ int main(void)
         cmocka_unit_test(a_prepare_takes_the_transaction_to_the_primary),
         cmocka_unit_test(a_transaction_that_has_not_read_moves_as_it_is),
         cmocka_unit_test(a_commit_that_is_only_parsed_keeps_what_is_done_again),
+        cmocka_unit_test(a_commit_in_a_string_that_has_failed_keeps_it_too),
         cmocka_unit_test(read_write_is_the_primarys),
         cmocka_unit_test(a_lock_is_the_primarys_and_pins),
         cmocka_unit_test(what_is_done_again_may_fail),
