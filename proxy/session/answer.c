@@ -21,7 +21,6 @@
 #include <string.h>
 
 #define WITHHELD_MAX (256 * 1024)
-#define STRAY_CANCEL_US 100000
 #define ROWS_WITHHELD_MAX (8 * 1024) /* what PostgreSQL collects before it sends */
 
 /* ---- what is withheld ---- */
@@ -97,12 +96,7 @@ static bool is_of_shutdown(const struct request *request, const struct backend_e
     return (read || request->retriable) && strcmp(error->sqlstate, SQLSTATE_ADMIN_SHUTDOWN) == 0;
 }
 
-/* What replay on the replica has broken off; another node does not do that. */
-static bool is_recovery_conflict(const struct backend_error *error)
-{
-    return strcmp(error->sqlstate, SQLSTATE_SERIALIZATION_FAILURE) == 0 ||
-           strcmp(error->sqlstate, "40P01") == 0;
-}
+#define STRAY_CANCEL_US 100000 /* after it was sent */
 
 /* It came so soon that it was meant for the request before it on this connection, which had ended meanwhile:
    pg_autoctl cancels whatever waits for synchronous replication when it switches that off. */
@@ -128,7 +122,7 @@ static enum retry how_to_retry(const struct session *session, const struct backe
         return RETRY_NOT;
     if (has_primary(session))
         return RETRY_ON_PRIMARY;
-    return is_recovery_conflict(error) ? RETRY_ELSEWHERE : RETRY_NOT;
+    return lost_is_recovery_conflict(error->sqlstate) ? RETRY_ELSEWHERE : RETRY_NOT;
 }
 
 static void begin_retry(struct session *session, const struct answer *answer)

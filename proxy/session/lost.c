@@ -154,9 +154,8 @@ static bool was_fast_shutdown(const struct session *session, const struct server
            !session->request->completed;
 }
 
-static bool is_recovery_conflict(const struct session *session, const struct server *server)
+bool lost_is_recovery_conflict(const char *sqlstate)
 {
-    const char *sqlstate = last_word(session, server);
     return strcmp(sqlstate, SQLSTATE_SERIALIZATION_FAILURE) == 0 || strcmp(sqlstate, "40P01") == 0;
 }
 
@@ -188,7 +187,8 @@ static enum outcome outcome_of(const struct session *session, const struct serve
         return OUTCOME_ROLLED_BACK;
     if (request->error_seen && request->statements <= 1 && !(request->flags & STATEMENT_CALL))
         return OUTCOME_ROLLED_BACK; /* it has failed */
-    bool undone = !handed_over || was_fast_shutdown(session, server) || is_recovery_conflict(session, server);
+    bool undone = !handed_over || was_fast_shutdown(session, server) ||
+                  lost_is_recovery_conflict(last_word(session, server));
     if (!undone)
         return commits(session) ? OUTCOME_UNKNOWN : OUTCOME_ROLLED_BACK;
     bool parts = request->flags & (STATEMENT_CALL | STATEMENT_MULTIPLE);

@@ -388,6 +388,8 @@ void lost_server(
 bool lost_answer(struct session *session);
 /* Ends the request with an error that is rolecall's own; the session lives. */
 void lost_fail_request(struct session *session, const char *sqlstate, const char *text, char status);
+/* Replay on a replica has broken off what was run there; another node does not do that. */
+bool lost_is_recovery_conflict(const char *sqlstate);
 
 /* relay.c */
 void relay_claim(struct session *session, const struct topology_node *node);
