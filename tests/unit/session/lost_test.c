@@ -323,6 +323,24 @@ static void a_stray_cancel_is_not_told(void **state)
     }
 }
 
+static void a_pinned_session_keeps_its_server_over_a_stray_cancel(void **state)
+{
+    (void)state;
+    struct world world;
+    struct client client, waiting;
+    world_open(&world, "pool = transaction", "pool_size = 1\n");
+    world_topology(&world, ROLE_PRIMARY, ROLE_REPLICA);
+    client_login(&world, &client);
+    client_login(&world, &waiting);
+    client_ask(&world, &client, "Q:load~'x'");
+    assert_string_equal(client_ask(&world, &waiting, "Q:select~7"), "");
+    fake_node_script(&world.nodes[0], "E:57014 Z:I");
+    assert_string_equal(client_ask(&world, &client, INSERT), "C:OK Z:I");
+    assert_string_equal(client_listen(&world, &waiting), "");
+    client_close(&waiting);
+    close_world(&world, &client);
+}
+
 static void a_cancel_that_is_meant_is_told(void **state)
 {
     (void)state;
@@ -471,6 +489,7 @@ int main(void)
         cmocka_unit_test(a_read_that_was_cut_short_is_told),
         cmocka_unit_test(what_replay_breaks_off_waits_for_a_primary),
         cmocka_unit_test(a_stray_cancel_is_not_told),
+        cmocka_unit_test(a_pinned_session_keeps_its_server_over_a_stray_cancel),
         cmocka_unit_test(a_cancel_that_is_meant_is_told),
         cmocka_unit_test(an_idle_session_survives_its_server),
         cmocka_unit_test(a_write_sent_behind_the_servers_last_word_is_run_again),
